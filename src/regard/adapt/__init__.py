@@ -1,0 +1,1 @@
+"""Another domain, with few labels or none."""

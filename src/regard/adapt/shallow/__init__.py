@@ -1,0 +1,1 @@
+"""Methods on vectors; one file a method."""

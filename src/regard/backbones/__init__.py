@@ -1,0 +1,1 @@
+"""Networks: pixels to maps to a vector."""

@@ -1,0 +1,152 @@
+"""One place for the shape of error messages: the argument, what came, what was expected, what to do.
+
+Checks stand at the public edge only; inside, code trusts its callers.
+"""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class InputError(ValueError):
+    """An argument or the data cannot be used; the command line ends with status 2."""
+
+
+class RunError(RuntimeError):
+    """A run started well and failed (NaN, collapse, no space); the command line ends with status 1."""
+
+
+def bad(argument: str, got: object, expected: str, fix: str = "") -> InputError:
+    """Build the error that every check raises: what came, what was expected, what to do.
+
+    >>> print(bad("k", 0, "a whole number of at least 1", "Give --k 5."))
+    k: expected a whole number of at least 1, got 0. Give --k 5.
+    """
+    return InputError(f"{argument}: expected {expected}, got {got}." + (f" {fix}" if fix else ""))
+
+
+def check_choice(argument: str, value: str, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`, else raise with the nearest one.
+
+    >>> check_choice("--method", "coral", ["coral", "subspace"])
+    'coral'
+    >>> check_choice("--method", "corral", ["coral", "subspace"])
+    Traceback (most recent call last):
+    regard.core.checks.InputError: --method: expected one of coral, subspace, got 'corral'. Did you mean 'coral'?
+    """
+    known = list(choices)
+    if value in known:
+        return value
+    near = difflib.get_close_matches(str(value), known, 1)
+    raise bad(
+        argument,
+        repr(value),
+        "one of " + ", ".join(known) if known else "a name (none is available)",
+        f"Did you mean {near[0]!r}?" if near else "",
+    )
+
+
+def check_number(
+    argument: str,
+    value: Any,
+    low: float = -np.inf,
+    high: float = np.inf,
+    *,
+    whole: bool = False,
+    open_low: bool = False,
+) -> Any:
+    """Return `value` if it is a number in [low, high] (or (low, high] with `open_low`), else raise.
+
+    >>> check_number("--steps", 3, 1, whole=True)
+    3
+    """
+    kind = "a whole number" if whole else "a number"
+    if open_low:
+        span = f"{kind} above {low:g}" + ("" if high == np.inf else f" and at most {high:g}")
+    elif low == -np.inf and high == np.inf:
+        span = kind
+    elif high == np.inf:
+        span = f"{kind} of at least {low:g}"
+    else:
+        span = f"{kind} from {low:g} to {high:g}"
+    right_type = isinstance(value, int | np.integer) if whole else isinstance(value, int | float | np.number)
+    if isinstance(value, bool) or not right_type or not np.isfinite(value):
+        raise bad(argument, repr(value), span)
+    if value < low or value > high or (open_low and value == low):
+        raise bad(argument, value, span)
+    return value
+
+
+def check_matrix(argument: str, X: Any, *, min_rows: int = 1, columns: int | None = None) -> np.ndarray:
+    """Return X as a finite float array (n, d) without changing the caller's, else raise.
+
+    float32 stays float32; everything else becomes float64. Sparse input is refused with a message.
+    """
+    if hasattr(X, "toarray"):
+        raise bad(argument, "a sparse matrix", "a dense array (n, d)", "Pass X.toarray().")
+    try:
+        array = np.asarray(X)
+        if array.dtype != np.float32:
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise bad(argument, type(X).__name__, "an array of numbers (n, d)") from error
+    if array.ndim != 2:
+        raise bad(
+            argument, f"shape {array.shape}", "an array (n, d)", "One sample is X[None]; images go through embed() first."
+        )
+    if columns is not None and array.shape[1] != columns:
+        raise bad(
+            argument,
+            f"{array.shape[1]} features",
+            f"{columns} features, as the other domain or the fitted data have",
+            "Embed both with the same representation.",
+        )
+    if len(array) < min_rows or array.shape[1] < 1:
+        raise bad(argument, f"shape {array.shape}", f"at least {min_rows} rows and 1 column")
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        raise bad(
+            argument,
+            f"NaN or infinity in {int(wrong.any(axis=1).sum())} of {len(array)} rows (first: row {row})",
+            "finite numbers",
+            "Drop or repair these rows.",
+        )
+    return array
+
+
+def check_labels(argument: str, y: Any, n: int, *, min_classes: int = 1) -> np.ndarray:
+    """Return y as an array (n,) with at least `min_classes` different values, else raise."""
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != n:
+        raise bad(argument, f"shape {labels.shape}", f"one label for each of the {n} samples, shape ({n},)")
+    classes = np.unique(labels)
+    if len(classes) < min_classes:
+        raise bad(
+            argument,
+            f"{len(classes)} class ({', '.join(map(str, classes[:3]))})",
+            f"at least {min_classes} classes",
+            "Is the folder one level too deep or too high? Each class is a folder of its own.",
+        )
+    return labels
+
+
+def check_path(argument: str, path: str | Path, *, folder: bool | None = None) -> Path:
+    """Return the path if it exists (and is a folder, or a file, where asked), else raise."""
+    found = Path(path).expanduser()
+    kind = {True: "a folder", False: "a file", None: "a file or folder"}[folder]
+    if not found.exists():
+        beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
+        near = difflib.get_close_matches(found.name, beside, 1)
+        raise bad(
+            argument,
+            f"{str(path)!r}, which does not exist",
+            f"{kind} that exists",
+            f"Did you mean {str(found.parent / near[0])!r}?" if near else "",
+        )
+    if folder is not None and found.is_dir() != folder:
+        raise bad(argument, repr(str(path)), kind)
+    return found

@@ -1,0 +1,155 @@
+"""Safe files: safetensors and JSON, written beside and renamed, named by the hash of their content; never pickle."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checks import InputError, bad
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a name beside `path` to write to; at the end it takes the place of `path` in one step.
+
+    If the block raises, or the process is killed, what stood at `path` stands there still.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield beside
+        with open(beside, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write JSON whole or not at all; numpy numbers and arrays become plain ones, NaN becomes null."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file; say which file is broken if it is."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise bad("file", str(path), "a JSON file", f"It cannot be read: {error}") from None
+
+
+def plain(value: Any) -> Any:
+    """Turn numpy values, paths, tuples and dataclass-free mappings into what JSON can hold.
+
+    >>> plain({"a": np.float32(0.5), "b": (np.int64(1), float("nan")), "c": np.arange(2)})
+    {'a': 0.5, 'b': [1, None], 'c': [0, 1]}
+    """
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named torch tensors as safetensors, whole or not at all."""
+    from safetensors.torch import save_file
+
+    with replacing(path) as beside:
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, beside, dict(metadata or {}))
+
+
+def load_tensors(path: str | Path) -> dict[str, Any]:
+    """Read a safetensors file as torch tensors on the CPU; say which file is broken if it is."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not Path(path).is_file():
+        raise bad("file", f"{str(path)!r}, which does not exist", "a safetensors file")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise bad("file", str(path), "a safetensors file", f"It cannot be read: {error}") from None
+
+
+def hash_bytes(*parts: bytes) -> str:
+    """Hash of the bytes, 32 hexadecimal digits (BLAKE2b, 128 bits)."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def hash_file(path: str | Path) -> str:
+    """Hash of a file's bytes, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def hash_json(value: object) -> str:
+    """Hash of a plain value, whatever the order of its keys."""
+    return hash_bytes(json.dumps(plain(value), sort_keys=True).encode())
+
+
+def hash_tensors(tensors: Mapping[str, Any]) -> str:
+    """Hash of named torch tensors: names, types, shapes and bytes."""
+    import torch
+
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return digest.hexdigest()
+
+
+def inside(root: str | Path, name: str | Path) -> Path:
+    """Join a name from outside to a folder, and refuse what would leave it.
+
+    >>> inside("/data", "a/b.png").as_posix()
+    '/data/a/b.png'
+    >>> inside("/data", "../secret")
+    Traceback (most recent call last):
+    regard.core.checks.InputError: path: expected a name inside /data, got '../secret'.
+    """
+    base = Path(root).resolve()
+    path = (base / name).resolve()
+    if path != base and base not in path.parents:
+        raise bad("path", repr(str(name)), f"a name inside {base}")
+    return path
+
+
+def cache_folder() -> Path:
+    """Where regenerable results are kept: $REGARD_CACHE, else the user's cache folder."""
+    home = os.environ.get("REGARD_CACHE")
+    if home:
+        return Path(home)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "regard"
+
+
+def new_folder(argument: str, path: str | Path, *, overwrite: bool = False, marker: str = "card.json") -> Path:
+    """Make the folder of a result, and refuse one that holds somebody's other files."""
+    folder = Path(path)
+    if folder.is_file():
+        raise bad(argument, f"{str(path)!r}, which is a file", "a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists() and not overwrite:
+        raise InputError(f"{argument}: {str(path)!r} holds other files. Name a new or empty folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

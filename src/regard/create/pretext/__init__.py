@@ -1,0 +1,1 @@
+"""From images alone; one file a pretext task."""

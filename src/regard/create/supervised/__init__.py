@@ -1,0 +1,1 @@
+"""With labels; one file a way."""

@@ -1,0 +1,1 @@
+"""Images and labels come in."""
