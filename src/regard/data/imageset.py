@@ -1,0 +1,80 @@
+"""Images by reference, with what is known of each: the one form in which data travel through regard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import bad, check_labels
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """n images: files or uint8 arrays, an id for each, and optional labels and further columns.
+
+    Attributes:
+        items: n paths, or n uint8 arrays (H, W, 3) or (H, W).
+        ids: (n,) text, unique and stable: the path relative to the root, or a name.
+        labels: (n,) text, or None where they are unknown.
+        columns: further columns of length n, such as `domain`, `identity`, `split`.
+        name: what to call the set in a message or a report.
+        set_aside: files that were left out, as {"path": ..., "cause": ...}.
+    """
+
+    items: Sequence[Path | np.ndarray]
+    ids: np.ndarray
+    labels: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    name: str = "images"
+    set_aside: tuple[dict[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.items)
+        if len(self.ids) != n or any(len(column) != n for column in self.columns.values()):
+            raise bad("columns", "columns of different lengths", f"{n} values in each, one for each image")
+        if len(np.unique(self.ids)) != n:
+            raise bad("ids", f"{n - len(np.unique(self.ids))} ids given twice", "a different id for each image")
+        if self.labels is not None:
+            check_labels("labels", self.labels, n)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def classes(self) -> list[str]:
+        """The different labels, sorted; empty where there are none."""
+        return [] if self.labels is None else [str(label) for label in np.unique(self.labels)]
+
+    @property
+    def targets(self) -> np.ndarray:
+        """(n,) whole numbers from 0: the place of each label in `classes`; raises where there are no labels."""
+        return np.unique(self.need_labels(), return_inverse=True)[1]
+
+    def need_labels(self, argument: str = "images", min_classes: int = 2) -> np.ndarray:
+        """Return the labels, or say that they are needed and how to give them."""
+        if self.labels is None:
+            raise bad(
+                argument,
+                f"{self.name} without labels",
+                "labelled images",
+                "Put each class in a folder of its own, or give a table with a `label` column.",
+            )
+        return check_labels(argument, self.labels, len(self), min_classes=min_classes)
+
+    def subset(self, index: Any, name: str | None = None) -> "ImageSet":
+        """The images at `index` (whole numbers or a mask), in that order."""
+        rows = np.arange(len(self))[index]
+        return ImageSet(
+            [self.items[row] for row in rows],
+            self.ids[rows],
+            None if self.labels is None else self.labels[rows],
+            {key: column[rows] for key, column in self.columns.items()},
+            name or self.name,
+            self.set_aside,
+        )
+
+    def without_labels(self) -> "ImageSet":
+        """The same images with labels put away, for work that must not see them."""
+        return ImageSet(self.items, self.ids, None, self.columns, self.name, self.set_aside)
