@@ -1,0 +1,193 @@
+"""Images to vectors, fast: decoding and preprocessing in threads, the network beside them, memory constant.
+
+Threads, not worker processes: decoders give up Python's lock, one process needs no copies and cannot hang in a fork.
+On a CPU the network runs in OpenVINO (`runner.py`).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import bad, check_number
+from ..core.events import Event
+from ..core.runtime import measured
+from ..core.storage import hash_json, plain, replacing
+from ..data.sources import open_images
+from .embeddings import Embeddings
+from .pipeline import DECODER, Piece, Pipeline
+from .representation import Representation
+from .runner import make_runner
+
+ROW_GROUP = 1024  # vectors held before they go to the Parquet file
+Watch = Callable[[Iterable[Event]], Iterable[Event]]
+
+
+def embed(
+    images: Any,
+    representation: Representation | str | Path = "imagenet",
+    *,
+    layer: int | None = None,
+    precision: str = "auto",
+    device: str = "auto",
+    batch: int = 16,
+    cache: bool = True,
+    shard: tuple[int, int] = (0, 1),
+    watch: Watch | None = None,
+) -> Embeddings:
+    """Embed images with a representation: one pass, O(n).
+
+    Vectors are kept by content hash, so that what was embedded once (by an interrupted run, say) is not computed
+    again. A picture that cannot be read is set aside with its cause, and the run goes on.
+
+    Args:
+        images: an `ImageSet`, a folder, a table, `builtin:NAME`, or a list of paths and arrays.
+        representation: a `Representation`, or its name or folder.
+        layer: average this map instead of taking the pooled vector.
+        precision: auto | bf16 | fp32 (exact); auto is bf16 on a CPU or card that has it.
+        device: auto | cpu | cuda | mps.
+        batch: images a call of the network.
+        cache: look vectors up in, and add them to, the cache folder.
+        shard: (i, n) embeds every n-th image from the i-th on, for a run spread over machines.
+        watch: wraps the stream of progress events, as a progress bar does.
+
+    Returns:
+        The embeddings, with the ids, labels and columns of the images, and a card.
+
+    Raises:
+        InputError: no images, none that can be read, unknown names.
+    """
+    pipeline = _pipeline(images, representation, layer, precision, device, batch, cache, shard)
+    with measured() as cost:
+        pieces = list(_watched(pipeline, watch))
+    kept = pipeline.images.subset(np.concatenate([piece.rows for piece in pieces]))
+    vectors = np.concatenate([piece.vectors for piece in pieces])
+    card = _card(pipeline, len(vectors)) | {"cost": cost.as_dict()}
+    return Embeddings(vectors, kept.ids, kept.labels, card, _columns(kept))
+
+
+def embed_to_file(
+    images: Any,
+    representation: Representation | str | Path,
+    out: str | Path,
+    *,
+    watch: Watch | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Embed images into a `.parquet` file as the vectors come, so that memory stays the same for any number.
+
+    Takes the settings of `embed`; `.npz`, which cannot be written in pieces, is held in memory. The file appears
+    when it is whole. Returns the card, with `images`, `seconds` and `images_per_second`.
+    """
+    target = Path(out)
+    if target.suffix not in (".npz", ".parquet"):
+        raise bad("--out", repr(target.name), "a file that ends in .parquet or .npz")
+    if target.suffix == ".npz":
+        made = embed(images, representation, watch=watch, **more)
+        made.save(target)
+        return dict(made.card)
+    settings: dict[str, Any] = dict(layer=None, precision="auto", device="auto", batch=16, cache=True, shard=(0, 1))
+    pipeline = _pipeline(images, representation, **settings | more)
+    with measured() as cost, replacing(target) as beside:
+        card = _write_parquet(pipeline, _watched(pipeline, watch), beside)
+    return card | {"cost": cost.as_dict()}
+
+
+def _pipeline(
+    images: Any,
+    representation: Representation | str | Path,
+    layer: int | None,
+    precision: str,
+    device: str,
+    batch: int,
+    cache: bool,
+    shard: tuple[int, int],
+) -> Pipeline:
+    check_number("batch", batch, 1, 4096, whole=True)
+    check_number("--shard", shard[1], 1, whole=True)
+    check_number("--shard", shard[0], 0, shard[1] - 1, whole=True)
+    found = open_images(images)
+    if shard[1] > 1:
+        found = found.subset(slice(shard[0], None, shard[1]))
+    rep = representation if isinstance(representation, Representation) else Representation.load(representation)
+    runner = make_runner(
+        rep.encoder,
+        layer=layer,
+        size=rep.preprocess.size,
+        batch=batch,
+        precision=precision,
+        device=device,
+        key=hash_json([rep.fingerprint, layer]),
+    )
+    return Pipeline(found, rep, runner, batch, layer, cache, list(found.set_aside))
+
+
+def _watched(pipeline: Pipeline, watch: Watch | None) -> Iterator[Piece]:
+    if watch is None:
+        yield from pipeline
+        return
+    handed: list[Piece] = []
+    total = len(pipeline.images)
+
+    def events() -> Iterator[Event]:
+        for piece in pipeline:
+            handed.append(piece)
+            yield Event("embed", piece.through, total)
+        yield Event("done", total, total)
+
+    for _ in watch(events()):
+        yield from handed
+        handed.clear()
+
+
+def _card(pipeline: Pipeline, embedded: int) -> dict[str, Any]:
+    return {
+        "representation": pipeline.representation.name,
+        "fingerprint": pipeline.representation.fingerprint,
+        "runner": pipeline.runner.name,
+        "decoder": DECODER,
+        "layer": pipeline.layer,
+        "images": embedded,
+        "images_given": len(pipeline.images),
+        "from_cache": pipeline.from_cache,
+        "set_aside": pipeline.set_aside,
+    }
+
+
+def _columns(images: Any) -> dict[str, np.ndarray]:
+    paths = {"path": np.array([str(item) if isinstance(item, Path) else "" for item in images.items])}
+    return paths | dict(images.columns)
+
+
+def _write_parquet(pipeline: Pipeline, pieces: Iterator[Piece], path: Path) -> dict[str, Any]:
+    """Write row groups as the vectors come; the card, known at the end, goes into the file's last bytes."""
+    import pyarrow.parquet as pq
+
+    writer: Any = None
+    written = 0
+    try:
+        for rows, vectors in _grouped(pieces):
+            part = pipeline.images.subset(rows)
+            table = Embeddings(vectors, part.ids, part.labels, {}, _columns(part)).as_table()
+            writer = writer or pq.ParquetWriter(path, table.schema.remove_metadata(), compression="none")
+            writer.write_table(table.replace_schema_metadata(None))
+            written += len(rows)
+        card = _card(pipeline, written)
+        writer.add_key_value_metadata({"regard": json.dumps(plain(card))})
+    finally:
+        if writer is not None:
+            writer.close()
+    return card
+
+
+def _grouped(pieces: Iterator[Piece]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    waiting: list[Piece] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(len(p.rows) for p in waiting) >= ROW_GROUP:
+            yield np.concatenate([p.rows for p in waiting]), np.concatenate([p.vectors for p in waiting])
+            waiting = []
+    if waiting:
+        yield np.concatenate([p.rows for p in waiting]), np.concatenate([p.vectors for p in waiting])

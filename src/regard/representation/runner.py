@@ -1,0 +1,99 @@
+"""Who runs the network when images become vectors: OpenVINO on a CPU, torch on an accelerator or where asked."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..backbones.encoder import Encoder
+from ..core.checks import RunError, bad, check_choice
+from ..core.runtime import pick_device, pick_precision
+
+
+class Runner(Protocol):
+    """Turns batches of pixels into vectors; `name` says how, and is a part of the vectors' fingerprint."""
+
+    name: str
+
+    def run(self, batches: Iterator[tuple[Any, np.ndarray]]) -> Iterator[tuple[Any, np.ndarray]]:
+        """Pairs (tag, pixels (n, 3, H, W) uint8) to pairs (tag, vectors (n, D) float32), in the same order."""
+        ...
+
+
+class Pixels(nn.Module):
+    """uint8 pixels to vectors: the pooled vector, or the average of one map, in a form that can be traced."""
+
+    def __init__(self, encoder: Encoder, layer: int | None) -> None:
+        super().__init__()
+        self.encoder, self.layer = encoder, layer
+
+    def forward(self, pixels_NCHW: Tensor) -> Tensor:
+        """(N, 3, H, W) uint8 to (N, D) float32."""
+        x = pixels_NCHW.float() / 255
+        return self.encoder.pooled(x) if self.layer is None else self.encoder.maps(x)[self.layer].mean((2, 3))
+
+
+class TorchRunner:
+    """Torch, channels last, in bf16 or exactly."""
+
+    def __init__(self, network: Pixels, device: str, precision: str) -> None:
+        self.network = network.to(device, memory_format=torch.channels_last).eval()
+        self.device, self.low = device, precision == "bf16"
+        self.name = f"torch {precision}"
+
+    def run(self, batches: Iterator[tuple[Any, np.ndarray]]) -> Iterator[tuple[Any, np.ndarray]]:
+        """See `Runner`."""
+        for tag, pixels in batches:
+            with torch.inference_mode(), torch.autocast(self.device.partition(":")[0], torch.bfloat16, self.low):
+                x = torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)
+                vectors = self.network(x).float().cpu().numpy()
+            yield tag, vectors
+
+
+def make_runner(
+    encoder: Encoder,
+    *,
+    layer: int | None,
+    size: int,
+    batch: int,
+    precision: str = "auto",
+    device: str = "auto",
+    key: str = "",
+) -> Runner:
+    """Choose who runs the network.
+
+    On a CPU: OpenVINO, for `auto` in bf16 where the processor has it, otherwise in fp32; each is checked against
+    torch on a picture first, and torch in fp32 stands in where OpenVINO cannot run a network. On CUDA: torch, bf16.
+
+    Args:
+        encoder: the network.
+        layer: which map to average, or None for the pooled vector.
+        size: side of the input in pixels.
+        batch: pictures a call.
+        precision: auto | bf16 | fp32 (exact).
+        device: auto | cpu | cuda | mps.
+        key: names the network, its weights and layer in the cache of traced networks.
+
+    Raises:
+        InputError: a layer that is not there; bf16 asked of a network that loses too much in it.
+    """
+    check_choice("--precision", precision, ["auto", "bf16", "fp32"])
+    layers = len(encoder.feature_info)
+    if layer is not None and not -layers <= layer < layers:
+        raise bad("--layer", layer, f"a whole number from 0 to {layers - 1} (or from the end, -{layers} to -1)")
+    place, network = pick_device(device), Pixels(encoder, layer).eval()
+    if place != "cpu":
+        return TorchRunner(network, place, pick_precision(precision, place))
+    from .openvino_runner import OpenVINORunner, has_bf16
+
+    wanted = ["bf16", "fp32"] if precision == "auto" and has_bf16() else ["fp32" if precision == "auto" else precision]
+    encoder.to("cpu")
+    for chosen in wanted:
+        try:
+            return OpenVINORunner(network, size, batch, chosen, key)
+        except RunError as error:
+            if precision == "bf16":
+                raise bad("--precision", "bf16", "a precision that this network bears", f"{error}.") from error
+    return TorchRunner(network, place, "fp32")
