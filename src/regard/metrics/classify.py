@@ -1,0 +1,81 @@
+"""How often labels are right: accuracy, balanced accuracy, confusion, precision and recall by class."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import bad, check_labels
+
+
+def accuracy(truth: Any, predicted: Any) -> float:
+    """Share of predictions that equal the truth, in [0, 1]; both have shape (n,).
+
+    >>> accuracy(["cat", "dog", "dog"], ["cat", "dog", "cat"])
+    0.6666666666666666
+    """
+    truth, predicted = _pair(truth, predicted)
+    return float(np.mean(truth == predicted))
+
+
+def balanced_accuracy(truth: Any, predicted: Any) -> float:
+    """Mean over the classes of `truth` of the share found: chance is 1 / classes however unequal they are.
+
+    >>> balanced_accuracy(["cat"] + ["dog"] * 9, ["dog"] * 10)
+    0.5
+    """
+    truth, predicted = _pair(truth, predicted)
+    return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
+
+
+def confusion(truth: Any, predicted: Any) -> tuple[list[str], np.ndarray]:
+    """Count who was taken for whom.
+
+    Returns:
+        The classes of either, sorted as text, and counts (classes, classes): rows truth, columns prediction.
+
+    >>> names, counts = confusion(["cat", "dog", "dog"], ["cat", "dog", "cat"])
+    >>> names, counts.tolist()
+    (['cat', 'dog'], [[1, 0], [1, 1]])
+    """
+    truth, predicted = _pair(truth, predicted)
+    truth, predicted = truth.astype(np.str_), predicted.astype(np.str_)
+    classes = np.union1d(truth, predicted)
+    k = len(classes)
+    places = np.searchsorted(classes, truth) * k + np.searchsorted(classes, predicted)
+    return [str(name) for name in classes], np.bincount(places, minlength=k * k).reshape(k, k)
+
+
+def per_class(truth: Any, predicted: Any) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and support for each class.
+
+    What has nothing to divide by is NaN, not 0: the precision of a class that was never predicted is unknown.
+
+    >>> per_class(["cat", "dog", "dog"], ["cat", "dog", "cat"])["cat"]
+    {'precision': 0.5, 'recall': 1.0, 'f1': 0.6666666666666666, 'support': 1}
+    """
+    classes, counts = confusion(truth, predicted)
+    right, support, chosen = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    return {
+        name: {
+            "precision": _share(right[i], chosen[i]),
+            "recall": _share(right[i], support[i]),
+            "f1": _share(2 * right[i], chosen[i] + support[i]),
+            "support": int(support[i]),
+        }
+        for i, name in enumerate(classes)
+    }
+
+
+def _share(part: Any, whole: Any) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def _pair(truth: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
+    first = np.asarray(truth)
+    if first.ndim != 1 or len(first) == 0:
+        raise bad("truth", f"shape {first.shape}", "at least one label, shape (n,)")
+    second = check_labels("predicted", predicted, len(first))
+    # numpy compares text with numbers as "all different": a silent accuracy of 0
+    if (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+        raise bad("predicted", f"type {second.dtype}", f"labels of the same kind as truth ({first.dtype})")
+    return first, second

@@ -1,0 +1,100 @@
+"""Ranking scores against scikit-learn, against plain loops and against cases worked by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from regard.core.checks import InputError
+from regard.metrics.retrieve import ap_at_k, mean_ap, recall_at_k, retrieval
+
+RELEVANT = np.array(
+    [
+        [True, False, True, False, True],
+        [False, False, False, True, False],
+        [False, False, False, False, False],
+    ]
+)
+
+
+def test_by_hand():
+    ap = ap_at_k(RELEVANT)
+    assert ap[:2] == pytest.approx([(1 + 2 / 3 + 3 / 5) / 3, 1 / 4]) and np.isnan(ap[2])
+    assert mean_ap(RELEVANT) == pytest.approx(((1 + 2 / 3 + 3 / 5) / 3 + 1 / 4) / 2)
+    assert [recall_at_k(RELEVANT, k) for k in (1, 3, 4, 99)] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    # cut at 2 ranks: the best that can be reached there is min(3, 2) = 2 relevant
+    assert ap_at_k(RELEVANT, k=2)[:2] == pytest.approx([1 / 2, 0])
+    # the collection holds 4 relevant items for query 0, one was not ranked at all
+    assert ap_at_k(RELEVANT, positives=[4, 1, 0])[0] == pytest.approx((1 + 2 / 3 + 3 / 5) / 4)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30))
+def test_ap_equals_scikit_learn(marks):
+    if not any(marks):
+        assert np.isnan(ap_at_k([marks])[0])
+        return
+    peer = average_precision_score(marks, -np.arange(len(marks)))
+    assert ap_at_k([marks])[0] == pytest.approx(peer)
+
+
+def test_ap_at_k_equals_a_plain_loop():
+    rng = np.random.default_rng(0)
+    marks = rng.random((20, 12)) < 0.3
+    extra = rng.integers(0, 5, size=20)
+    for k in (1, 5, 12, 40):
+        for row, more, ours in zip(marks, extra, ap_at_k(marks, k, marks.sum(axis=1) + extra)):
+            total, found = 0.0, 0
+            for rank, hit in enumerate(row[:k], start=1):
+                found += hit
+                total += hit * found / rank
+            m = row.sum() + more
+            assert (np.isnan(ours) and m == 0) or ours == pytest.approx(total / min(m, k))
+
+
+def test_retrieval_among_themselves_equals_a_plain_loop():
+    rng = np.random.default_rng(1)
+    labels = rng.choice(list("abcd"), size=40)
+    labels[0] = "z"  # shares its label with nobody
+    vectors = rng.normal(size=(40, 6)) + 2 * (
+        np.unique(labels, return_inverse=True)[1][:, None] == np.arange(6)
+    )
+    recalls, precisions = [], []
+    for i in range(40):
+        cosine = [
+            -np.inf
+            if i == j
+            else vectors[i] @ vectors[j] / np.linalg.norm(vectors[i]) / np.linalg.norm(vectors[j])
+            for j in range(40)
+        ]
+        order = sorted(range(40), key=lambda j: -cosine[j])[:39]
+        marks = [labels[j] == labels[i] for j in order]
+        recalls.append(marks[0])
+        if any(marks):
+            precisions.append(average_precision_score(marks, -np.arange(39)))
+    found = retrieval(vectors, labels, ks=(1,))
+    assert found["recall_at_1"] == pytest.approx(np.mean(recalls))
+    assert found["map"] == pytest.approx(np.mean(precisions))
+    assert (found["queries"], found["findable"]) == (40, 39)
+
+
+def test_retrieval_in_a_gallery():
+    gallery, names = np.eye(3), np.array(["a", "b", "c"])
+    found = retrieval([[1, 0.1, 0], [0, 0.4, 0.5]], ["a", "b"], gallery, names, ks=(1, 2))
+    assert found == {"recall_at_1": 0.5, "recall_at_2": 1.0, "map": 0.75, "queries": 2, "findable": 2}
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: recall_at_k(RELEVANT, 0), "k"),
+        (lambda: ap_at_k([[0.2, 0.4]]), "relevant"),
+        (lambda: ap_at_k(RELEVANT, positives=[1, 1, 0]), "positives"),
+        (lambda: retrieval(np.eye(2), ["a", "b"], np.eye(3), ["a"] * 3), "gallery"),
+        (lambda: retrieval(np.zeros((2, 2)), ["a", "b"]), "queries"),
+        (lambda: retrieval(np.eye(2), ["a"]), "query_labels"),
+    ],
+)
+def test_bad_input(call, named):
+    with pytest.raises(InputError, match=f"^{named}: expected"):
+        call()
