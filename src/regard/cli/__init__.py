@@ -1,0 +1,158 @@
+"""The command line: one file a verb, found by its file name.
+
+A verb `embed` is `cli/embed.py`, which defines `def embed(...)`, a typer command function: its parameters are the
+arguments and options (the shared ones come from `_shared`), its docstring is the help, and the docstring's first
+line is what `regard --help` shows, read from the file without importing it; only the verb that is asked for is
+imported. A verb file imports typer and `_shared` at the top, and everything heavy inside
+the function, so that `regard VERB --help` answers at once too. `_` in a file name is `-` in the verb; files that
+start with `_` are no verbs.
+
+The verb raises and never prints errors: `main` turns an `InputError` (or a wrong option) into status 2, a
+`RunError` or an error of the system into status 1, each as one line on standard error, and with `--json` also as
+`{"error": ...}` on standard output.
+"""
+
+import ast
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import __version__
+
+# The order in which the work flows, for the help page; a verb that is not named here comes after these.
+_FLOW = ("demo", "create", "embed", "probe", "finetune", "index", "search", "shift", "adapt", "methods")
+
+
+def verbs() -> list[str]:
+    """List the verbs, in the order in which the work flows.
+
+    >>> "methods" in verbs()
+    True
+    """
+    found = [path.stem.replace("_", "-") for path in _folder().glob("*.py") if not path.stem.startswith("_")]
+    return sorted(found, key=lambda verb: (_FLOW.index(verb) if verb in _FLOW else len(_FLOW), verb))
+
+
+def summary(verb: str) -> str:
+    """Read the first line of a verb's help from its file, without importing it.
+
+    >>> summary("methods")
+    'List the methods that can be named, by kind.'
+    """
+    stem = verb.replace("-", "_")
+    tree = ast.parse((_folder() / f"{stem}.py").read_text(encoding="utf-8"))
+    function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == stem), None)
+    return ((ast.get_docstring(function) if function else None) or "").split("\n", 1)[0]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status: 0 done, 1 failed, 2 misused, 130 stopped by the user."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments or os.environ.get("REGARD_DEBUG", "0") not in ("", "0")
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (`regard methods | head -1`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        status, message = _explain(error, debug)
+        print(f"regard: error: {message}", file=sys.stderr)
+        if "--json" in arguments:
+            print(json.dumps({"error": message}, ensure_ascii=False))
+    if status == 130:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if asked is not None and asked not in verbs():
+        from ..core.checks import check_choice
+
+        check_choice("VERB", asked, verbs())
+    # outside standalone mode typer gives errors to us, and returns the status of an early exit
+    outcome = typer.main.get_command(_app(asked))(arguments or ["--help"], "regard", standalone_mode=False)
+    return 2 if not arguments else outcome if isinstance(outcome, int) else 0
+
+
+def _app(asked: str | None) -> typer.Typer:
+    app = typer.Typer(
+        help="Create visual representations, reuse them, adapt them, and measure what each step was worth.",
+        epilog="`regard VERB --help` says more. Everywhere: --json, --seed, --device, --out; --debug shows where an "
+        "error came from. Exit status: 0 done, 1 failed, 2 misused.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help: half the time, and no [word] in a docstring is taken for markup
+        subcommand_metavar="VERB ...",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_top)
+    for verb in verbs():
+        app.command(verb, help=None if verb == asked else summary(verb))(_function(verb) if verb == asked else _unused)
+    return app
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"regard {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the verb."""
+
+
+def _unused() -> None:
+    """Stand in the list of verbs for one that was not asked for, and so was not imported."""
+
+
+def _function(verb: str) -> Any:
+    stem = verb.replace("-", "_")
+    return getattr(import_module(f"{__name__}.{stem}"), stem)
+
+
+def _explain(error: Exception, debug: bool) -> tuple[int, str]:
+    """Give the exit status of an error, and the one line that says it."""
+    # imported here because numpy comes with it, which a good `--help` does without
+    from ..core.checks import InputError, RunError
+
+    if hasattr(error, "format_message"):  # typer's own: a wrong or missing option
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "regard"
+        return 2, _line(f"{error.format_message().rstrip('.')}. See `{where} --help`.")
+    if isinstance(error, InputError):
+        return 2, _line(str(error))
+    if isinstance(error, RunError):
+        return 1, _line(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        return 1, _line(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
+    hint = "" if debug else " Add --debug to see where."
+    return 1, _line(f"{type(error).__name__}: {error}.{hint}")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _folder() -> Path:
+    return Path(__file__).parent

@@ -1,0 +1,126 @@
+"""What the verbs share: the options that mean the same everywhere, settings by name, and how a result is given."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn follows from it.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+Precision = Annotated[str, typer.Option("--precision", help="auto, fp32 (exact) or bf16 (where it is faster).")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the result is written.", show_default=False)]
+With = Annotated[
+    str,
+    typer.Option(
+        "--with",
+        metavar="REP",
+        help="The representation: imagenet, random:NAME, timm:NAME, torchvision:NAME or a folder.",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method; may be given many times."),
+]
+
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+
+
+def settings(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """Read `--set name=value` pairs; a value is a Python literal (number, list, True, None), otherwise text.
+
+    >>> settings(["alpha=0.1", "n_components=20", "kernel=rbf", "center=false"])
+    {'alpha': 0.1, 'n_components': 20, 'kernel': 'rbf', 'center': False}
+
+    Raises:
+        InputError: a pair without `=` or without a name, or a name given twice.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name.isidentifier() or name in found:
+            from ..core.checks import bad
+
+            what = "twice the same name" if name in found else "no name=value"
+            raise bad("--set", f"{pair!r}, {what}", "name=value", "For example: --set n_components=20.")
+        found[name] = _value(text.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> None:
+    """Give the result of a verb: one JSON object on standard output with `--json`, otherwise what `human` prints.
+
+    `result["metrics"]` maps flat names to numbers (None where there is none), so that every verb's figures are read
+    the same way; whatever else the result holds stands beside it.
+
+    Raises:
+        TypeError: the metrics are not flat numbers, which is a mistake in the verb.
+    """
+    metrics = result["metrics"]
+    for name, value in metrics.items():
+        if value is not None and (isinstance(value, bool) or not hasattr(value, "__float__")):
+            raise TypeError(f"metrics[{name!r}] must be a number or None, got {type(value).__name__}")
+    if not json:
+        human()
+        return
+    from json import dumps
+
+    from ..core.storage import plain
+
+    print(dumps(plain(result), ensure_ascii=False, allow_nan=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table on standard output; numbers stand at the right, and a pipe gets it without frames or cuts."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    right = [bool(cells) and all(_is_number(row[at]) for row in cells) for at in range(len(columns))]
+    if not sys.stdout.isatty():
+        lines = [list(columns), *cells]
+        widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+        if title:
+            print(title)
+        for line in lines:
+            padded = [
+                text.rjust(width) if number else text.ljust(width) for text, width, number in zip(line, widths, right)
+            ]
+            print("  ".join(padded).rstrip())
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for name, number in zip(columns, right):
+        grid.add_column(name, justify="right" if number else "left")
+    for row in cells:
+        grid.add_row(*map(Text, row))
+    Console().print(grid)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text == "–"
+    return True
