@@ -32,7 +32,7 @@ def embed(
     layer: int | None = None,
     precision: str = "auto",
     device: str = "auto",
-    batch: int = 16,
+    batch: int = 8,
     cache: bool = True,
     shard: tuple[int, int] = (0, 1),
     watch: Watch | None = None,
@@ -88,7 +88,7 @@ def embed_to_file(
         made = embed(images, representation, watch=watch, **more)
         made.save(target)
         return dict(made.card)
-    settings: dict[str, Any] = dict(layer=None, precision="auto", device="auto", batch=16, cache=True, shard=(0, 1))
+    settings: dict[str, Any] = dict(layer=None, precision="auto", device="auto", batch=8, cache=True, shard=(0, 1))
     pipeline = _pipeline(images, representation, **settings | more)
     with measured() as cost, replacing(target) as beside:
         card = _write_parquet(pipeline, _watched(pipeline, watch), beside)
@@ -147,6 +147,7 @@ def _card(pipeline: Pipeline, embedded: int) -> dict[str, Any]:
         "representation": pipeline.representation.name,
         "fingerprint": pipeline.representation.fingerprint,
         "runner": pipeline.runner.name,
+        "runner_note": pipeline.runner.note,
         "decoder": DECODER,
         "layer": pipeline.layer,
         "images": embedded,

@@ -162,5 +162,5 @@ def _load_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             continue
         else:
             arrays[name] = np.array(column.to_pylist())
-    metadata = (table.schema.metadata or {}).get(b"regard")
+    metadata = (pq.read_metadata(path).metadata or {}).get(b"regard")
     return arrays, json.loads(metadata) if metadata else {}

@@ -31,9 +31,9 @@ def has_bf16() -> bool:
 class OpenVINORunner:
     """Runs batches of uint8 pixels in the background; results come back in order."""
 
-    def __init__(self, network: nn.Module, size: int, batch: int, precision: str, key: str) -> None:
+    def __init__(self, network: nn.Module, size: int, batch: int, precision: str, key: str, note: str = "") -> None:
         """Trace (or read from the cache) and compile; raise RunError where OpenVINO cannot or the check fails."""
-        self.batch, self.name = batch, f"openvino {precision}"
+        self.batch, self.name, self.note = batch, f"openvino {precision}", note
         try:
             model = _traced(network, size, key)
             model.reshape([batch, 3, size, size])
@@ -117,7 +117,8 @@ def _traced(network: nn.Module, size: int, key: str) -> Any:
         warnings.simplefilter("ignore")  # tracing warns of every Python branch on a shape
         traced = torch.jit.trace(network, example, check_trace=False)
         frontend = FrontEndManager().load_by_framework("pytorch")
-        model = frontend.convert(frontend.load(TorchScriptPythonDecoder(traced, example_input=(example,))))
+        decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # must outlive the conversion
+        model = frontend.convert(frontend.load(decoder))
     _store(model, stored)
     return model
 

@@ -13,9 +13,13 @@ from ..core.runtime import pick_device, pick_precision
 
 
 class Runner(Protocol):
-    """Turns batches of pixels into vectors; `name` says how, and is a part of the vectors' fingerprint."""
+    """Turns batches of pixels into vectors; `name` says how, and is a part of the cache's key.
+
+    `note` says why it is not the one that was wanted first; empty where it is.
+    """
 
     name: str
+    note: str
 
     def run(self, batches: Iterator[tuple[Any, np.ndarray]]) -> Iterator[tuple[Any, np.ndarray]]:
         """Pairs (tag, pixels (n, 3, H, W) uint8) to pairs (tag, vectors (n, D) float32), in the same order."""
@@ -38,10 +42,10 @@ class Pixels(nn.Module):
 class TorchRunner:
     """Torch, channels last, in bf16 or exactly."""
 
-    def __init__(self, network: Pixels, device: str, precision: str) -> None:
+    def __init__(self, network: Pixels, device: str, precision: str, note: str = "") -> None:
         self.network = network.to(device, memory_format=torch.channels_last).eval()
         self.device, self.low = device, precision == "bf16"
-        self.name = f"torch {precision}"
+        self.name, self.note = f"torch {precision}", note
 
     def run(self, batches: Iterator[tuple[Any, np.ndarray]]) -> Iterator[tuple[Any, np.ndarray]]:
         """See `Runner`."""
@@ -90,10 +94,12 @@ def make_runner(
 
     wanted = ["bf16", "fp32"] if precision == "auto" and has_bf16() else ["fp32" if precision == "auto" else precision]
     encoder.to("cpu")
+    notes: list[str] = []
     for chosen in wanted:
         try:
-            return OpenVINORunner(network, size, batch, chosen, key)
+            return OpenVINORunner(network, size, batch, chosen, key, "; ".join(notes))
         except RunError as error:
             if precision == "bf16":
                 raise bad("--precision", "bf16", "a precision that this network bears", f"{error}.") from error
-    return TorchRunner(network, place, "fp32")
+            notes.append(str(error))
+    return TorchRunner(network, place, "fp32", "; ".join(notes))

@@ -1,0 +1,47 @@
+# `make demo` and `make test` need Python 3.11+ and make, and nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DATA   ?=
+
+.PHONY: help demo test test-all check format docs clean
+help:
+	@echo "make demo        the whole story on real images, with a report (demo-report/report.html)"
+	@echo "make test        all tests; TESTS='-m \"not slow\"' for the quick ones"
+	@echo "make check       format, lint, types, import order, docs"
+	@echo "make docs        build the documentation into site/"
+	@echo "make bench-NAME  a benchmark of bench/NAME.py; some take DATA=folder"
+
+# pip, not uv: it takes the torch that is there already
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("regard needs Python 3.11 or newer: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/regard demo --out demo-report
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/check.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict
+
+bench-%: $(STAMP)
+	$(BIN)/python bench/$(subst -,_,$*).py $(if $(DATA),--data $(DATA))
+
+clean:
+	rm -rf $(VENV) site demo-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
