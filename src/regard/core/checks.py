@@ -95,7 +95,10 @@ def check_matrix(argument: str, X: Any, *, min_rows: int = 1, columns: int | Non
         raise bad(argument, type(X).__name__, "an array of numbers (n, d)") from error
     if array.ndim != 2:
         raise bad(
-            argument, f"shape {array.shape}", "an array (n, d)", "One sample is X[None]; images go through embed() first."
+            argument,
+            f"shape {array.shape}",
+            "an array (n, d)",
+            "One sample is X[None]; images go through embed() first.",
         )
     if columns is not None and array.shape[1] != columns:
         raise bad(
