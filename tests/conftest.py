@@ -1,0 +1,41 @@
+"""What all tests share: a cache folder of their own, and a few images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has an empty cache of vectors; traced networks are shared, as they depend on nothing else."""
+    folder = tmp_path_factory.mktemp("cache")
+    shared = tmp_path_factory.getbasetemp() / "openvino"
+    shared.mkdir(exist_ok=True)
+    (folder / "openvino").symlink_to(shared)
+    monkeypatch.setenv("REGARD_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """A smooth colour picture (48, 64, 3) uint8 with structure in both directions."""
+    y, x = np.mgrid[0:48, 0:64]
+    waves = np.stack([np.sin(x / 9 + y / 5), np.cos(y / 7), np.sin(x * y / 300)], axis=-1)
+    return (waves * 100 + 128).astype(np.uint8)
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path) -> Path:
+    """A folder with two classes of twelve small pictures each: stripes along and across, with noise."""
+    rng = np.random.default_rng(0)
+    for label in ("across", "along"):
+        folder = tmp_path / "images" / label
+        folder.mkdir(parents=True)
+        for index in range(12):
+            y, x = np.mgrid[0:40, 0:40]
+            stripes = np.sin((x if label == "along" else y) / 2 + rng.uniform(0, 6)) * 80 + 128
+            noisy = np.clip(stripes[..., None] + rng.normal(0, 15, (40, 40, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(folder / f"{index:02}.png")
+    return tmp_path / "images"
