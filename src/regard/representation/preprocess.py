@@ -43,8 +43,8 @@ class Preprocess:
     def apply(self, pixels: Tensor) -> Tensor:
         """(3, h, w) uint8 to (3, size, size) uint8.
 
-        Equal to torchvision's Resize and CenterCrop on a PIL image to within one grey level, as uint8 arithmetic
-        differs only in rounding.
+        Equal to torchvision's Resize and CenterCrop on a PIL image to within two grey levels: both compute in
+        8 bits, and round after each of the two directions.
         """
         height, width = pixels.shape[1:]
         if self.mode == "squash":
