@@ -1,0 +1,191 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from regard.core.checks import InputError
+from regard.data.decode import decode
+from regard.representation import runner as runners
+from regard.representation.embed import embed, embed_to_file
+from regard.representation.embeddings import Embeddings
+from regard.representation.representation import Representation
+
+SMALL = "random:timm:test_resnet"
+
+
+def plainly(folder: Path, rep: Representation) -> np.ndarray:
+    """One image after another through torch in fp32: what everything faster must equal."""
+    rows = []
+    for path in sorted(folder.rglob("*.png")):
+        x = rep.preprocess.apply(decode(path))[None].float() / 255
+        with torch.inference_mode():
+            rows.append(rep.encoder(x)[0].numpy())
+    return np.stack(rows)
+
+
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+@pytest.mark.parametrize("precision, floor", [("fp32", 0.99999), ("auto", 0.99)])
+def test_vectors_equal_the_plain_computation(class_folder, precision, floor):
+    made = embed(class_folder, SMALL, precision=precision)
+    expected = plainly(class_folder, Representation.load(SMALL))
+    assert made.ids.tolist() == sorted(made.ids.tolist())
+    assert cosines(made.vectors, expected).min() > floor
+    assert sorted(set(made.labels)) == ["across", "along"]
+    assert made.card["runner"].startswith("openvino") and made.card["images"] == 24
+
+
+def test_layer_gives_the_average_of_that_map(class_folder):
+    rep = Representation.load(SMALL)
+    made = embed(class_folder, rep, layer=1, precision="fp32")
+    path = sorted(class_folder.rglob("*.png"))[0]
+    expected = rep.maps([path])[1].mean((2, 3))[0].numpy()
+    np.testing.assert_allclose(made.vectors[0], expected, rtol=1e-3, atol=1e-5)
+    with pytest.raises(InputError, match="--layer"):
+        embed(class_folder, rep, layer=99)
+
+
+def test_a_vector_does_not_depend_on_its_company(class_folder):
+    whole = embed(class_folder, SMALL, cache=False)
+    alone = embed([sorted(class_folder.rglob("*.png"))[7]], SMALL, cache=False)
+    np.testing.assert_array_equal(whole.vectors[7], alone.vectors[0])
+    shards = [embed(class_folder, SMALL, cache=False, shard=(i, 3)) for i in range(3)]
+    joined = {key: row for part in shards for key, row in zip(part.ids, part.vectors)}
+    np.testing.assert_array_equal(np.stack([joined[key] for key in whole.ids]), whole.vectors)
+
+
+def test_the_second_time_comes_from_the_cache_even_under_another_name(class_folder, tmp_path):
+    first = embed(class_folder, SMALL)
+    again = embed(class_folder, SMALL)
+    assert (first.card["from_cache"], again.card["from_cache"]) == (0, 24)
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    class_folder.rename(tmp_path / "moved")
+    assert embed(tmp_path / "moved", SMALL).card["from_cache"] == 24
+    assert embed(tmp_path / "moved", SMALL, layer=0).card["from_cache"] == 0
+    assert embed(tmp_path / "moved", "random:timm:test_resnet:1").card["from_cache"] == 0
+
+
+def test_a_damaged_cache_is_begun_anew(class_folder, own_cache):
+    embed(class_folder, SMALL)
+    for path in (own_cache / "vectors").glob("*.sqlite*"):
+        path.write_bytes(b"not a database, and long enough to be looked at as one" * 100)
+    made = embed(class_folder, SMALL)
+    assert len(made) == 24 and made.card["from_cache"] == 0
+
+
+def test_three_corrupt_files_are_named_and_the_run_goes_on(class_folder):
+    (class_folder / "along" / "90.png").write_bytes(b"")
+    (class_folder / "along" / "91.png").write_bytes(b"no picture at all")
+    whole = (class_folder / "along" / "00.png").read_bytes()
+    (class_folder / "along" / "92.png").write_bytes(whole[: len(whole) // 2])
+    made = embed(class_folder, SMALL)
+    assert len(made) == 24
+    assert sorted(Path(fault["path"]).name for fault in made.card["set_aside"]) == ["90.png", "91.png", "92.png"]
+    assert all(fault["cause"] for fault in made.card["set_aside"])
+
+
+def test_nothing_to_read_is_an_error(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="none of the 1 images"):
+        embed(tmp_path, SMALL)
+
+
+def test_parquet_comes_in_pieces_and_equals_memory(class_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("regard.representation.embed.ROW_GROUP", 5)
+    card = embed_to_file(class_folder, SMALL, tmp_path / "x.parquet", batch=4)
+    found, expected = Embeddings.load(tmp_path / "x.parquet"), embed(class_folder, SMALL, batch=4)
+    np.testing.assert_array_equal(found.vectors, expected.vectors)
+    assert found.labels.tolist() == expected.labels.tolist() and found.ids.tolist() == expected.ids.tolist()
+    assert found.card["fingerprint"] == card["fingerprint"] == expected.card["fingerprint"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["x.parquet"]
+    with pytest.raises(InputError, match="--out"):
+        embed_to_file(class_folder, SMALL, tmp_path / "x.csv")
+
+
+def test_progress_reaches_the_end(class_folder):
+    seen = []
+
+    def watch(events):
+        for event in events:
+            seen.append((event.kind, event.step, event.steps))
+            yield event
+
+    embed(class_folder, SMALL, watch=watch, batch=5)
+    assert seen[-1] == ("done", 24, 24)
+    assert [step for kind, step, _ in seen if kind == "embed"] == [5, 10, 15, 20, 24]
+
+
+def test_a_network_that_openvino_gets_wrong_runs_in_torch(class_folder, monkeypatch):
+    from regard.representation import openvino_runner
+
+    monkeypatch.setattr(openvino_runner, "FLOOR", {"bf16": 1.1, "fp32": 1.1})
+    made = embed(class_folder, SMALL)
+    assert made.card["runner"] == "torch fp32" and "departs from torch" in made.card["runner_note"]
+    with pytest.raises(InputError, match="--precision"):
+        embed(class_folder, SMALL, precision="bf16")
+    expected = plainly(class_folder, Representation.load(SMALL))
+    np.testing.assert_allclose(made.vectors, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_torch_runner_in_bf16_stays_close(class_folder):
+    rep = Representation.load(SMALL)
+    pixels = np.stack([rep.preprocess.apply(decode(p)).numpy() for p in sorted(class_folder.rglob("*.png"))[:4]])
+    network = runners.Pixels(rep.encoder, None).eval()
+    exact = next(runners.TorchRunner(network, "cpu", "fp32").run(iter([(0, pixels)])))[1]
+    low = next(runners.TorchRunner(network, "cpu", "bf16").run(iter([(0, pixels)])))[1]
+    assert cosines(exact, low).min() > 0.99 and not np.array_equal(exact, low)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_the_vectors_are_the_same(tmp_path, own_cache):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(1500):
+        Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(folder / f"{index:04}.png")
+    uninterrupted = embed(folder, SMALL, cache=False)
+    command = [sys.executable, "-m", "regard", "embed", str(folder), "--with", SMALL, "--quiet"]
+    out = tmp_path / "x.parquet"
+    killed = 0
+    for _ in range(8):
+        run = subprocess.Popen([*command, "--out", str(out)], env=os.environ, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        before = _kept(own_cache)
+        while run.poll() is None and time.monotonic() < deadline and _kept(own_cache) <= before:
+            time.sleep(0.02)
+        time.sleep(float(rng.uniform(0, 0.1)))
+        if run.poll() is None:
+            run.send_signal(signal.SIGKILL)
+            killed += 1
+        run.wait()
+        if out.exists():
+            break
+    assert killed >= 2
+    if not out.exists():
+        subprocess.run([*command, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
+    resumed = Embeddings.load(out)
+    assert resumed.card["from_cache"] > 0
+    np.testing.assert_array_equal(resumed.vectors, uninterrupted.vectors)
+    assert resumed.ids.tolist() == uninterrupted.ids.tolist()
+
+
+def _kept(cache: Path) -> int:
+    import sqlite3
+
+    rows = 0
+    for path in (cache / "vectors").glob("*.sqlite"):
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as base:
+                rows += base.execute("SELECT count(*) FROM vectors").fetchone()[0]
+        except sqlite3.OperationalError:
+            pass
+    return rows
