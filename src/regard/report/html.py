@@ -1,0 +1,204 @@
+"""One self-contained HTML file: the summary, the gains, and a section a step; nothing is fetched, no script runs.
+
+Text is escaped on its way in; only what this package's own figures give (`Markup`) stands as it is.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from .. import __version__
+from ..core.checks import bad
+from ..core.storage import replacing
+from .gains import Gain, gain_table
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure (as `figures` and `thumbs` give it) and the sentence under it."""
+
+    html: Markup
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts and numbers; a column of numbers alone stands at the right."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        wrong = [row for row in self.rows if len(row) != len(self.columns)]
+        if wrong:
+            raise bad("rows", f"a row of {len(wrong[0])} cells", f"{len(self.columns)} cells, one for each column")
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds numbers (or nothing) in all rows."""
+        columns = zip(*self.rows) if self.rows else [()] * len(self.columns)
+        return [
+            all(cell is None or isinstance(cell, int | float) for cell in column) and any(c is not None for c in column)
+            for column in columns
+        ]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Attributes:
+        title: its heading.
+        text: paragraphs apart by empty lines; lines that start with "- " are a list; **strong** and `code`.
+        blocks: pictures and tables, in order.
+    """
+
+    title: str
+    text: str = ""
+    blocks: Sequence[Picture | Table] = ()
+
+
+@dataclass(frozen=True)
+class Highlight:
+    """A figure in large print at the top: "4×", what it is, and how sure it is."""
+
+    value: str
+    what: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A section as the template sees it."""
+
+    title: str
+    anchor: str
+    text: Markup
+    blocks: list[Markup] = field(default_factory=list)
+
+
+def write_report(
+    path: str | Path,
+    title: str,
+    sections: Sequence[Section],
+    summary: str,
+    *,
+    gains: Sequence[Gain] = (),
+    highlights: Sequence[Highlight] = (),
+    facts: Mapping[str, object] | None = None,
+) -> Path:
+    """Write the report as one HTML file, whole or not at all, and return its path.
+
+    Args:
+        path: the file to write; its folder is made if need be.
+        title: heading of the page.
+        sections: the parts, in order.
+        summary: a few sentences for those who read nothing else; text as in `Section`.
+        gains: rows of the table of gains, which stands before the sections.
+        highlights: two to four figures in large print.
+        facts: how the report was made: command, seed, versions, machine.
+
+    Raises:
+        InputError: the file's name does not end with .html.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise bad("path", repr(str(path)), "a name that ends with .html")
+    page = render(title, sections, summary, gains=gains, highlights=highlights, facts=facts)
+    with replacing(path) as beside:
+        beside.write_text(page, encoding="utf-8")
+    return path
+
+
+def render(
+    title: str,
+    sections: Sequence[Section],
+    summary: str,
+    *,
+    gains: Sequence[Gain] = (),
+    highlights: Sequence[Highlight] = (),
+    facts: Mapping[str, object] | None = None,
+) -> str:
+    """Give the report as text, as `write_report` writes it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    parts = [
+        _Part(
+            section.title, _anchor(section.title, at), marked(section.text), [_block(each) for each in section.blocks]
+        )
+        for at, section in enumerate(sections, 1)
+    ]
+    return environment.get_template("template.html").render(
+        title=title,
+        summary=marked(summary),
+        highlights=highlights,
+        gains=gain_table(gains) if gains else None,
+        sections=parts,
+        facts=facts or {},
+        version=__version__,
+    )
+
+
+def marked(text: str) -> Markup:
+    r"""Turn plain text into paragraphs and lists, escaped; **strong** and `code` are all the markup there is.
+
+    >>> print(marked("a < b, **so** `x`"))
+    <p>a &lt; b, <strong>so</strong> <code>x</code></p>
+    >>> print(marked("- one\n- two"))
+    <ul><li>one</li><li>two</li></ul>
+    """
+    return Markup("\n").join(_paragraph(block.strip()) for block in re.split(r"\n\s*\n", text) if block.strip())
+
+
+def _paragraph(block: str) -> Markup:
+    lines = [line.strip() for line in block.splitlines()]
+    if all(line.startswith("- ") for line in lines):
+        return Markup("<ul>{}</ul>").format(
+            Markup("").join(Markup("<li>{}</li>").format(_inline(x[2:])) for x in lines)
+        )
+    return Markup("<p>{}</p>").format(_inline(" ".join(lines)))
+
+
+def _inline(line: str) -> Markup:
+    safe = str(escape(line))
+    safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
+    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", safe))
+
+
+def _block(block: Picture | Table) -> Markup:
+    if isinstance(block, Picture):
+        caption = Markup("<figcaption>{}</figcaption>").format(_inline(block.caption)) if block.caption else ""
+        return Markup('<figure class="figure">{}{}</figure>').format(block.html, caption)
+    classes = [Markup(' class="number"') if number else "" for number in block.numeric]
+    head = Markup("").join(Markup('<th scope="col"{}>{}</th>').format(*pair) for pair in zip(classes, block.columns))
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(Markup("<td{}>{}</td>").format(css, _cell(cell)) for css, cell in zip(classes, row))
+        )
+        for row in block.rows
+    )
+    return Markup(
+        '<div class="wide" tabindex="0" role="region" aria-label="{}"><table><caption>{}</caption>'
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+    ).format(block.caption or "table", _inline(block.caption), head, body)
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def _anchor(title: str, at: int) -> str:
+    return f"{at}-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
