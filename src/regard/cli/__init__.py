@@ -104,7 +104,7 @@ def _app(asked: str | None) -> typer.Typer:
     )
     app.callback()(_top)
     for verb in verbs():
-        app.command(verb, help=None if verb == asked else summary(verb))(_function(verb) if verb == asked else _unused)
+        app.command(verb, short_help=summary(verb))(_function(verb) if verb == asked else _unused)
     return app
 
 
