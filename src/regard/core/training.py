@@ -1,0 +1,273 @@
+"""The one training loop: a generator of events over steps, for one player or several, that goes on after a kill.
+
+The loop knows no method by name. What it trains is a *game*: a module that holds everything with weights or state and
+whose `forward(player, batch, generator)` gives a loss. Every random draw comes from (seed, step), never from a
+generator that lives on, so that a run which goes on from a checkpoint meets the same batches, the same views and the
+same dropout: on one machine, with as many threads, its weights are equal to the last bit. Only a run bounded by
+`minutes` is not repeatable to the bit, since its schedule follows the clock; one that goes on also continues its clock.
+"""
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .autoprecision import settle_precision
+from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state, refuse_other, save_checkpoint
+from .checks import bad
+from .events import Event
+from .game import Game, Player, TrainSettings
+from .runtime import derive_seed, launch, numpy_rng, pick_device, torch_rng
+from .schedules import learning_rate_factor
+from .storage import save_tensors
+from .watch import Window
+
+__all__ = ["Game", "Player", "Progress", "TrainSettings", "training"]
+
+
+@dataclass
+class Progress:
+    """Where a run stands; what a checkpoint keeps beside tensors."""
+
+    step: int = 0
+    seconds: float = 0.0
+    flat: int = 0
+    precision: str = "fp32"
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def training(
+    game: Any,
+    batches: Callable[[np.ndarray], Any],
+    count: int,
+    settings: TrainSettings,
+    *,
+    evaluate: Callable[[], Mapping[str, float]] | None = None,
+    folder: Path | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Iterator[Event]:
+    """Train a game and yield what happens: `start`, `train`, `eval`, `checkpoint`, `done`.
+
+    Args:
+        game: an `nn.Module` as `Game` says.
+        batches: makes the batch of some rows (whole numbers below `count`); runs in a thread of its own, ahead of
+            the network, and must depend on nothing but the rows.
+        count: how many rows there are. Each epoch takes them in a new order and leaves out the last part batch.
+        settings: with `batch` and one of `epochs`, `steps`, `minutes` given.
+        evaluate: held-out scores, called without gradients and with the game in evaluation mode; the weights with
+            the highest `accuracy` are kept in `best.safetensors`.
+        folder: where checkpoints are; one that is there is gone on from. None keeps nothing.
+        about: what else makes this run itself (task, data, ...); a checkpoint of another run is refused.
+
+    Raises:
+        InputError: settings that cannot be, or a folder with a checkpoint of another run.
+        RunError: the loss or a weight is NaN or infinite, or the features have collapsed.
+    """
+    batch_size = settings.batch
+    if batch_size is None:
+        raise bad("--batch", None, "a whole number of at least 1")
+    if count < batch_size:
+        raise bad("--batch", batch_size, f"at most {count}, as many as there are images to train on")
+    per_epoch = count // batch_size
+    steps: int | None = settings.epochs * per_epoch if settings.epochs else settings.steps
+    limit = settings.minutes * 60 if settings.minutes else None
+    if steps is None and limit is None:
+        raise bad("--epochs, --steps, --minutes", "none of them", "one of the three")
+    about = {**(about or {}), **settings.recipe()}
+    saved = folder / CHECKPOINT if folder else None
+    at = Progress(about=about)
+    if saved and saved.exists():
+        at = Progress(**read_state(saved))
+        refuse_other("--out", saved.parent, at.about, about)
+    else:
+        at.precision = settle_precision(
+            settings.precision, pick_device(settings.device), game, batches(np.arange(batch_size))
+        )
+    # its notes on precision are in the `start` event
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
+    fabric = launch(settings.device, at.precision, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    if fabric.device.type != "mps":
+        game.to(memory_format=torch.channels_last)
+    # moved before the optimisers look at the parameters
+    game.to(fabric.device)
+    players = _players(game)
+    optimisers = {player.name: player.make_optimiser(settings) for player in players}
+    rates = {name: [group["lr"] for group in o.param_groups] for name, o in optimisers.items()}
+    if saved and saved.exists():
+        load_checkpoint(saved, game, optimisers)
+    if saved and fabric.global_rank == 0:
+        for left_over in saved.parent.glob(f".{CHECKPOINT}.*.tmp"):
+            left_over.unlink(missing_ok=True)
+    module = fabric.setup_module(game)
+    fabric.barrier()
+
+    @lru_cache(maxsize=2)
+    def order(epoch: int) -> np.ndarray:
+        return numpy_rng(settings.seed, "order", epoch).permutation(count)
+
+    def rows(step: int) -> np.ndarray:
+        epoch, place = divmod(step, per_epoch)
+        here = order(epoch)[place * batch_size : (place + 1) * batch_size]
+        return here[fabric.global_rank :: fabric.world_size]
+
+    began = time.monotonic() - at.seconds
+    seen, counted = Window(at.flat), at.step
+    since = noted = time.monotonic()
+    every = settings.eval_every or max(1, (steps or 10 * per_epoch) // 10)
+
+    def share() -> float:
+        gone = at.step / steps if steps else (time.monotonic() - began) / (limit or 1.0)
+        # all processes must take the same number of steps: the first one's clock counts
+        return float(fabric.broadcast(gone)) if limit and fabric.world_size > 1 else gone
+
+    def ends() -> int:
+        # of a run bounded by minutes: where it will end at this speed
+        return steps or round(at.step / max(done, 1e-9))
+
+    def keep() -> Event:
+        at.seconds = time.monotonic() - began
+        if saved and fabric.global_rank == 0:
+            save_checkpoint(saved, game, optimisers, asdict(at))
+        return Event("checkpoint", at.step, ends(), {"seconds": at.seconds}, str(saved))
+
+    def examine() -> Event | None:
+        if evaluate is None or fabric.global_rank != 0:
+            return None
+        scores = _examined(game, evaluate, fabric)
+        if saved and scores.get("accuracy", -1.0) > _best(saved.parent / BEST):
+            text = {"state": f'{{"step": {at.step}, "accuracy": {scores["accuracy"]!r}}}'}
+            save_tensors(saved.parent / BEST, {f"module/{k}": v for k, v in game.state_dict().items()}, text)
+        return Event("eval", at.step, ends(), scores)
+
+    game.train()
+    yield Event(
+        "start",
+        at.step,
+        steps or 0,
+        {"images": count, "batch": batch_size, "processes": fabric.world_size},
+        f"{fabric.device} in {at.precision}" + (f", going on from step {at.step}" if at.step else ""),
+    )
+    done = share()
+    with closing(_ahead(lambda step: batches(rows(step)), at.step)) as feed:
+        while done < 1:
+            factor = learning_rate_factor(settings.schedule, done, settings.warmup)
+            for name, optimiser in optimisers.items():
+                for group, rate in zip(optimiser.param_groups, rates[name]):
+                    group["lr"] = rate * factor
+            getattr(game, "before_step", _nothing)(at.step)
+            batch = fabric.to_device(next(feed))
+            for player in players:
+                if at.step % player.every == 0:
+                    for turn in range(player.turns):
+                        place = (at.step, player.name, turn, fabric.global_rank)
+                        log = _move(fabric, module, player, players, optimisers, batch, settings, place)
+                        seen.add(at.step, settings.lr * factor, player.name if len(players) > 1 else "", log)
+            getattr(game, "after_step", _nothing)(at.step)
+            at.step += 1
+            done = share()
+            over = done >= 1
+            if at.step % settings.log_every == 0 or over:
+                now = time.monotonic()
+                values = seen.report() | {"images_per_second": (at.step - counted) * batch_size / (now - since)}
+                since, counted, at.flat = now, at.step, seen.flat
+                yield Event("train", at.step, ends(), {"lr": settings.lr * factor, **values})
+            if at.step % every == 0 or over:
+                seen.check()
+                event = examine()
+                if event:
+                    yield event
+            by_step = settings.checkpoint_steps and at.step % settings.checkpoint_steps == 0
+            if saved and (over or by_step or time.monotonic() - noted >= settings.checkpoint_seconds):
+                seen.check()
+                yield keep()
+                noted = time.monotonic()
+    fabric.barrier()
+    yield Event("done", at.step, at.step, {"seconds": time.monotonic() - began})
+
+
+def _nothing(step: int) -> None:
+    """The default of both hooks."""
+
+
+def _players(game: Any) -> list[Player]:
+    own = getattr(game, "players", None)
+    return list(own()) if own else [Player("all", [p for p in game.parameters() if p.requires_grad])]
+
+
+def _move(
+    fabric: Any,
+    module: Any,
+    player: Player,
+    players: list[Player],
+    optimisers: dict[str, torch.optim.Optimizer],
+    batch: Any,
+    settings: TrainSettings,
+    place: tuple[int, str, int, int],
+) -> dict[str, Any]:
+    """One update of one player; returns what it logs, with the loss."""
+    alone = len(players) == 1
+    if not alone:
+        for other in players:
+            for parameter in other.parameters:
+                parameter.requires_grad_(other is player)
+    generator = torch_rng(settings.seed, "views", *place, device=str(fabric.device))
+    devices = [fabric.device.index] if fabric.device.type == "cuda" else []
+    optimisers[player.name].zero_grad()
+    # dropout draws from the global generator: seeded for this step, and given back as it was
+    with torch.random.fork_rng(devices), fabric.no_backward_sync(module, enabled=not alone):
+        torch.manual_seed(derive_seed(settings.seed, "dropout", *place))
+        loss, log = module(player.name, batch, generator)
+        fabric.backward(loss)
+    if not alone:
+        for other in players:
+            for parameter in other.parameters:
+                parameter.requires_grad_(True)
+    if not alone and fabric.world_size > 1:
+        # DDP averages by itself only where each step reaches every parameter
+        for parameter in player.parameters:
+            if parameter.grad is not None:
+                parameter.grad = fabric.all_reduce(parameter.grad, reduce_op="mean")
+    if settings.clip:
+        torch.nn.utils.clip_grad_norm_(list(player.parameters), settings.clip)
+    optimisers[player.name].step()
+    return {"loss": loss.detach(), **log}
+
+
+def _examined(game: Any, evaluate: Callable[[], Mapping[str, float]], fabric: Any) -> dict[str, float]:
+    game.eval()
+    try:
+        with torch.no_grad(), fabric.autocast():
+            return dict(evaluate())
+    finally:
+        game.train()
+
+
+def _best(path: Path) -> float:
+    """The accuracy of the best weights so far; the file itself is the record, whatever the checkpoint's step."""
+    return float(read_state(path)["accuracy"]) if path.exists() else -1.0
+
+
+def _ahead(make: Callable[[int], Any], start: int, depth: int = 2) -> Generator[Any, None, None]:
+    """Batches from step `start` on, made in a thread while the network works on the one before."""
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(1, "batches") as pool:
+        try:
+            step = start
+            while True:
+                while len(waiting) < depth:
+                    waiting.append(pool.submit(make, step))
+                    step += 1
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

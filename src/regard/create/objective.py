@@ -1,0 +1,208 @@
+"""What a way of learning is: a puzzle made from a batch, a head that answers it, and how well it is answered.
+
+A task is one file in `create/supervised` or `create/pretext` whose `Method` is a frozen dataclass: its fields are its
+settings, its methods are those of `Objective`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core.checks import bad, check_choice
+from ..core.discover import load
+from ..core.training import Player
+from ..data.imageset import ImageSet
+from ..data.views import Recipe, digit_recipe, photo_recipe
+
+
+class Batch(NamedTuple):
+    """Some images.
+
+    Attributes:
+        images: (N, 3, H, W); uint8 as they are fed, float32 in [0, 1] when an objective gets them.
+        rows: (N,) their places in the training set.
+        targets: (N,) whole numbers, the place of each label among the classes; None where there are no labels.
+        held_out: the batch is for scoring: no augmentation beyond what the puzzle itself needs.
+    """
+
+    images: Tensor
+    rows: Tensor
+    targets: Tensor | None = None
+    held_out: bool = False
+
+    def to(self, device: Any) -> "Batch":
+        """The same batch on a device."""
+        targets = None if self.targets is None else self.targets.to(device)
+        return Batch(self.images.to(device), self.rows.to(device), targets, self.held_out)
+
+
+class Known(NamedTuple):
+    """What is known of the data before training: the two image sets, and whether they show symbols, not photographs."""
+
+    train: ImageSet
+    held_out: ImageSet
+    symbols: bool
+
+
+# marks fields that `fitted_to` fills in, which a user cannot set
+FROM_DATA = {"from_data": True}
+
+# views by name; `auto` is resolved by `pick_recipe` when the data are known
+RECIPES = {"photo": photo_recipe, "digit": digit_recipe, "none": Recipe}
+
+
+def pick_recipe(name: str, known: Known) -> Any:
+    """Resolve `auto`: views that keep left, right and the whole for small grey symbols, photographers' ones else."""
+    return name if name != "auto" else "digit" if known.symbols else "photo"
+
+
+class Objective(Protocol):
+    """A way of learning.
+
+    Optional, found by name where a method has them:
+
+    - `fitted_to(known) -> Self`: the same with settings completed from the data (classes, counts, views).
+    - `copies = 4`: how many inputs the network gets for one image; batches are chosen accordingly.
+    - `needs_labels = True`: the images' labels are used, so they are part of what makes a run itself.
+    - `players(encoder, head) -> Sequence[Player]`: several players; `loss` then gets `player=name` too.
+    - `before_step(encoder, head, step)`, `after_step(encoder, head, step)`: a teacher's average, a queue.
+    - `shortcuts() -> Mapping[str, Callable]`: functions (x_NCHW, generator) -> x_NCHW that destroy what the puzzle is
+      about and leave a cue that could betray the answer: accuracy on such images must fall to chance.
+    """
+
+    @property
+    def chance(self) -> float:
+        """How often a guess is right."""
+        ...
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
+        """Make the puzzle: (inputs for the network, targets) from images in [0, 1]; all draws from `generator`."""
+        ...
+
+    def head(self, encoder: Any) -> nn.Module:
+        """What answers it, on the encoder's features; thrown away after training."""
+        ...
+
+    def loss(self, encoder: Any, head: nn.Module, inputs: Any, targets: Any) -> tuple[Tensor, Mapping[str, Any]]:
+        """The loss and what to log beside it; `spread` is watched for collapse."""
+        ...
+
+    def correct(self, encoder: Any, head: nn.Module, inputs: Any, targets: Any) -> Tensor:
+        """Which answers are right: (N, k) of 0 and 1, k answers for each image."""
+        ...
+
+    def preview(self, images_NCHW: Tensor, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """The very puzzles that the network gets, as captions and uint8 pictures (H, W, 3)."""
+        ...
+
+
+class Pupil(nn.Module):
+    """An encoder and a head that learn by an objective: the game that `core.training` plays."""
+
+    def __init__(self, objective: Any, encoder: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.objective, self.encoder, self.head = objective, encoder, head
+
+    def players(self) -> Sequence[Player]:
+        """The objective's players, or one with all parameters."""
+        if hasattr(self.objective, "players"):
+            return list(self.objective.players(self.encoder, self.head))
+        return [Player("all", [p for p in self.parameters() if p.requires_grad])]
+
+    def before_step(self, step: int) -> None:
+        """The objective's hook, where it has one."""
+        if hasattr(self.objective, "before_step"):
+            self.objective.before_step(self.encoder, self.head, step)
+
+    def after_step(self, step: int) -> None:
+        """The objective's hook, where it has one."""
+        if hasattr(self.objective, "after_step"):
+            self.objective.after_step(self.encoder, self.head, step)
+
+    def puzzle(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
+        """The objective's puzzle, made in full precision whatever the network runs in."""
+        images = batch.images
+        if images.dtype == torch.uint8:
+            images = images.float() / 255
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            inputs, targets = self.objective.prepare(batch._replace(images=images), generator)
+        return _channels_last(inputs), targets
+
+    def forward(self, player: str, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Any]]:
+        """The loss of one player on one batch, and what to log."""
+        inputs, targets = self.puzzle(batch, generator)
+        who = {"player": player} if hasattr(self.objective, "players") else {}
+        return self.objective.loss(self.encoder, self.head, inputs, targets, **who)
+
+    def answers(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Which answers on a held-out batch are right, (N, k)."""
+        inputs, targets = self.puzzle(batch, generator)
+        return self.objective.correct(self.encoder, self.head, inputs, targets)
+
+
+def method_settings(task: str, given: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Turn a task's settings from text into the types of its fields.
+
+    >>> method_settings("simclr", {"temperature": "0.2"})
+    {'temperature': 0.2}
+    >>> method_settings("simclr", {"temprature": "0.2"})
+    Traceback (most recent call last):
+    regard.core.checks.InputError: --set: expected one of temperature, width, recipe, candidates, got 'temprature'. \
+Did you mean 'temperature'?
+    """
+    method = load("task", task)
+    kinds, known = get_type_hints(method), setting_names(method)
+    found = {}
+    for name, text in (given or {}).items():
+        check_choice("--set", name, known)
+        found[name] = _typed(f"--set {name}", text, kinds[name])
+    return found
+
+
+def setting_names(method: Any) -> list[str]:
+    """The fields of a method that a user may set: all but those that the data fill in."""
+    return [field.name for field in fields(method) if "from_data" not in field.metadata]
+
+
+def _typed(argument: str, text: Any, kind: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    if get_origin(kind) is Literal:
+        return check_choice(argument, text, [str(choice) for choice in get_args(kind)])
+    if kind is bool:
+        return check_choice(argument, text.lower(), ["true", "false"]) == "true"
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            raise bad(argument, repr(text), "a whole number" if kind is int else "a number") from None
+    return text
+
+
+def _channels_last(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(_channels_last(part) for part in value)
+    if torch.is_tensor(value) and value.ndim == 4:
+        return value.contiguous(memory_format=torch.channels_last)
+    return value
+
+
+def picture(x_CHW: Tensor) -> np.ndarray:
+    """One image (3, H, W) in [0, 1] as uint8 (H, W, 3), for previews."""
+    return np.asarray((x_CHW.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu())
+
+
+def spread(features_ND: Tensor) -> Tensor:
+    """How much of the sphere unit vectors fill: sqrt(d) · std over the batch, averaged over dimensions.
+
+    1 for vectors in all directions, 0 where all images get the same vector (collapse; Chen and He 2021, figure 2).
+
+    >>> float(spread(torch.ones(8, 4)))
+    0.0
+    """
+    unit = nn.functional.normalize(features_ND.detach().float(), dim=1)
+    return unit.std(0).mean() * unit.shape[1] ** 0.5

@@ -1,0 +1,128 @@
+"""SimCLR: find the other view of the same image among all views (Chen et al. 2020).
+
+"A simple framework for contrastive learning of visual representations", ICML, arXiv 2002.05709.
+
+Two random views of each image; among all views of the batch, each must find its twin. What the views change (place,
+size, colour, blur) the features learn to ignore; what tells images apart they learn to keep. Against the paper: AdamW
+in place of LARS, small batches, views made for photos or for symbols (no mirroring: b is not d); with several
+processes each one's batch has its own contest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.checks import check_number
+from ...data.views import two_views
+from ..objective import RECIPES, Batch, Known, pick_recipe, picture, spread
+
+
+def nt_xent(za_ND: Tensor, zb_ND: Tensor, temperature: float = 0.5) -> Tensor:
+    """Normalised temperature-scaled cross-entropy over the 2N views (eq. 1), in float32 whatever comes in.
+
+    With u the vectors at length 1: the mean over i of -log exp(u_i·u_twin(i)/t) / sum over k != i of exp(u_i·u_k/t).
+    """
+    n = len(za_ND)
+    with torch.autocast(za_ND.device.type, enabled=False):
+        u = nn.functional.normalize(torch.cat([za_ND, zb_ND]).float(), dim=1)
+        logits = u @ u.T / temperature
+        logits.fill_diagonal_(-torch.inf)
+        twin = torch.arange(2 * n, device=u.device).roll(n)
+        return nn.functional.cross_entropy(logits, twin)
+
+
+def alignment(za_ND: Tensor, zb_ND: Tensor) -> Tensor:
+    """Mean squared distance of twins on the sphere, 0 to 4 (Wang and Isola 2020, arXiv 2005.10242)."""
+    ua, ub = (nn.functional.normalize(z.float(), dim=1) for z in (za_ND, zb_ND))
+    return (ua - ub).square().sum(1).mean()
+
+
+def uniformity(z_ND: Tensor) -> Tensor:
+    """Log of the mean of exp(-2 d²) over pairs on the sphere; 0 is collapse, lower is more even (same paper)."""
+    u = nn.functional.normalize(z_ND.float(), dim=1)
+    return torch.pdist(u).square().mul(-2).exp().mean().log()
+
+
+@dataclass(frozen=True)
+class Method:
+    """SimCLR.
+
+    Attributes:
+        temperature: lower weighs the hardest negatives more.
+        width: length of the projected vectors, on which the contest is held; 2·width is the hidden layer's.
+        recipe: the views: photo (crop, mirror, colour, blur) | digit (move, turn, scale, shear) | auto by the images.
+        candidates: images in one held-out contest, so that a guess is right one time in 2·candidates - 1.
+    """
+
+    temperature: float = 0.5
+    width: int = 64
+    recipe: Literal["auto", "photo", "digit"] = "auto"
+    candidates: int = 32
+
+    copies = 2
+
+    def __post_init__(self) -> None:
+        check_number("--set temperature", self.temperature, 0, open_low=True)
+        check_number("--set width", self.width, 2, whole=True)
+        check_number("--set candidates", self.candidates, 2, whole=True)
+
+    def fitted_to(self, known: Known) -> Self:
+        """Views that suit the images, and contests no larger than the held-out set."""
+        candidates = min(self.candidates, len(known.held_out))
+        return replace(self, recipe=pick_recipe(self.recipe, known), candidates=candidates)
+
+    @property
+    def chance(self) -> float:
+        """One of the 2·candidates - 1 other views is the twin."""
+        return 1 / (2 * self.candidates - 1)
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, None]:
+        """(2N, 3, S, S): one view of each image, then another of each."""
+        return torch.cat(two_views(batch.images, RECIPES[self.recipe](), generator)), None
+
+    def head(self, encoder: Any) -> nn.Module:
+        """The projection: two layers with normalisation between (section 4.2 of the paper)."""
+        hidden = 2 * self.width
+        return nn.Sequential(
+            nn.Linear(encoder.num_features, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, self.width),
+        )
+
+    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: None) -> tuple[Tensor, Mapping[str, Any]]:
+        """NT-Xent; logs alignment, uniformity and spread of the projected vectors."""
+        za, zb = head(encoder(inputs)).chunk(2)
+        with torch.no_grad():
+            log = {"alignment": alignment(za, zb), "uniformity": uniformity(za), "spread": spread(za)}
+        return nt_xent(za, zb, self.temperature), log
+
+    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: None) -> Tensor:
+        """(N, 2): does each of the two views find its twin among its contest's other views?
+
+        Images beyond the last whole contest are left out.
+        """
+        za, zb = nn.functional.normalize(head(encoder(inputs)).float(), dim=1).chunk(2)
+        k = self.candidates
+        contests = [twins_found(za[i : i + k], zb[i : i + k]) for i in range(0, len(za) - k + 1, k)]
+        return torch.cat(contests) if contests else za.new_zeros(0, 2)
+
+    def preview(self, images_NCHW: Tensor, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Each image with its two views."""
+        views, _ = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW))), generator)
+        names = ("image", "view 1", "view 2")
+        return [(name, picture(x)) for group in zip(images_NCHW, *views.chunk(2)) for name, x in zip(names, group)]
+
+
+def twins_found(ua_ND: Tensor, ub_ND: Tensor) -> Tensor:
+    """(N, 2) of 0 and 1: is the view nearest to each unit vector its twin, in either direction?"""
+    n = len(ua_ND)
+    with torch.autocast(ua_ND.device.type, enabled=False):
+        likeness = torch.cat([ua_ND, ub_ND]) @ torch.cat([ua_ND, ub_ND]).T
+    likeness.fill_diagonal_(-torch.inf)
+    twin = torch.arange(2 * n, device=ua_ND.device).roll(n)
+    return (likeness.argmax(1) == twin).float().reshape(2, n).T

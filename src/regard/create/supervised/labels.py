@@ -1,0 +1,87 @@
+"""Labels: cross-entropy on the labels, the way that first made features useful (Krizhevsky et al. 2012, NIPS).
+
+A linear layer on the pooled features says which class an image is of. Against the paper: any backbone, AdamW with a
+schedule, and label smoothing (Szegedy et al. 2016, section 7) as an option. It is the ceiling that learning without
+labels is measured against.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.checks import check_number
+from ...data.views import view
+from ..objective import FROM_DATA, RECIPES, Batch, Known, pick_recipe, picture
+
+
+def smoothed_cross_entropy(logits_NC: Tensor, targets_N: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean over images of -sum_c q_c log p_c, with q = 1 - s + s/C for the right class and s/C for the others.
+
+    In float32 whatever the logits are in.
+
+    >>> round(float(smoothed_cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]), 0.1)), 4)  # log 4
+    1.3863
+    """
+    return nn.functional.cross_entropy(logits_NC.float(), targets_N, label_smoothing=smoothing)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Cross-entropy on labels.
+
+    Attributes:
+        smoothing: share of the target that is spread over all classes.
+        recipe: views of the training images: photo | digit | none | auto by the images.
+        classes: the labels, in the order of the outputs; filled in from the data.
+        chance: share of the commonest class among the held-out images; filled in from the data.
+    """
+
+    smoothing: float = 0.0
+    recipe: Literal["auto", "photo", "digit", "none"] = "auto"
+    classes: tuple[str, ...] = field(default=(), metadata=FROM_DATA)
+    chance: float = field(default=0.0, metadata=FROM_DATA)
+
+    needs_labels = True
+
+    def __post_init__(self) -> None:
+        check_number("--set smoothing", self.smoothing, 0, 0.9)
+
+    def fitted_to(self, known: Known) -> Self:
+        """The classes, and what guessing the commonest gives; raises InputError where there are no labels."""
+        known.train.need_labels("IMAGES")
+        shares = np.unique(known.held_out.need_labels("IMAGES", 1), return_counts=True)[1] / len(known.held_out)
+        return replace(
+            self,
+            recipe=pick_recipe(self.recipe, known),
+            classes=tuple(sorted({*known.train.classes, *known.held_out.classes})),
+            chance=float(shares.max()),
+        )
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(N, 3, S, S) images, in training a random view of each, and the place of each label among the classes."""
+        x = batch.images if batch.held_out else view(batch.images, RECIPES[self.recipe](), generator)
+        return x, batch.targets
+
+    def head(self, encoder: Any) -> nn.Module:
+        """Pooled features to one logit a class."""
+        return nn.Linear(encoder.num_features, len(self.classes))
+
+    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+        """Cross-entropy with smoothing; logs the share that is right in training."""
+        logits = head(encoder(inputs))
+        right = (logits.argmax(1) == targets).float().mean()
+        return smoothed_cross_entropy(logits, targets, self.smoothing), {"train_accuracy": right.detach()}
+
+    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """(N, 1): is the label found?"""
+        return (head(encoder(inputs)).argmax(1) == targets).float()[:, None]
+
+    def preview(self, images_NCHW: Tensor, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Each image with the view that the network may get."""
+        views = view(images_NCHW, RECIPES[self.recipe](), generator)
+        names = ("image", "view")
+        return [(name, picture(x)) for pair in zip(images_NCHW, views) for name, x in zip(names, pair)]
