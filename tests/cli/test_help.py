@@ -23,6 +23,7 @@ def run_python(code):
 def verb_that(monkeypatch, action):
     """Make a verb `trial` whose function does `action`."""
     monkeypatch.setattr(cli, "verbs", lambda: ["trial"])
+    monkeypatch.setattr(cli, "summary", lambda verb: "")
     monkeypatch.setattr(cli, "_function", lambda verb: action)
 
 
@@ -103,7 +104,6 @@ def test_errors_have_their_status_and_are_said_once(monkeypatch, capsys, error, 
         raise error
 
     verb_that(monkeypatch, trial)
-    monkeypatch.setattr(cli, "summary", lambda verb: "")
     assert cli.main(["trial"]) == status
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"regard: error: {message}\n")
