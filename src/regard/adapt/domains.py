@@ -1,0 +1,66 @@
+"""Which samples are source and which are target, and in what order a method sees them."""
+
+import warnings
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import bad
+
+
+@dataclass(frozen=True)
+class Domains:
+    """What a method learns from, checked, in float64, in an order that does not depend on the caller's.
+
+    Attributes:
+        Xs: (ns, d) source samples.
+        ys: (ns,) their classes, whole numbers from 0 that point into `classes_`.
+        Xt: (nt, d) target samples.
+        known: (k,) the rows of `Xt` whose label is known; often none.
+        yt: (k,) the classes of these rows.
+        origin: (ns,) which of `sources` each source sample comes from.
+        sources: names of the source domains; ("source",) where they were not told apart.
+    """
+
+    Xs: np.ndarray
+    ys: np.ndarray
+    Xt: np.ndarray
+    known: np.ndarray
+    yt: np.ndarray
+    origin: np.ndarray
+    sources: tuple[str, ...]
+
+
+def pooled(n: int, known: np.ndarray, domains: Any, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the n rows are the target, and the name of each row's domain."""
+    if domains is None:
+        if known.all():
+            warnings.warn(
+                "fit(X, y) has no target: no domains= and no UNKNOWN label. Nothing is adapted; this is a classifier "
+                "of the source alone. Use fit(Xs, ys, Xt) or fit(X, y, domains=...).",
+                UserWarning,
+                stacklevel=3,
+            )
+        return ~known, np.where(known, "source", "target")
+    names = np.asarray(domains)
+    if names.shape != (n,):
+        raise bad("domains", f"shape {names.shape}", f"one name for each of the {n} rows, shape ({n},)")
+    names = names.astype(str)
+    is_target, found = names == str(target), sorted(set(names.tolist()))
+    if not is_target.any():
+        raise bad("target", repr(target), f"one of the domains {', '.join(found)}", "Say target='NAME'.")
+    if is_target.all():
+        raise bad("domains", f"{target!r} only", "a source domain beside the target")
+    if str(target) != "target" and "target" in found:
+        raise bad("domains", "a source named 'target'", "another name for that source", "Rename it.")
+    if str(target) == "source":
+        raise bad("target", "'source'", "another name for the target", "Rename it.")
+    return is_target, names
+
+
+def value_order(X: np.ndarray, *keys: np.ndarray) -> np.ndarray:
+    """An order of the rows that depends on their values alone: ties, draws and rounding are then everyone's same."""
+    digests = np.array([blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(X)], "V16")
+    return np.lexsort((*keys, digests.view(">u8")[1::2], digests.view(">u8")[::2]))
