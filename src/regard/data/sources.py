@@ -1,0 +1,144 @@
+"""Whatever a user names as images becomes one image set: folder, table, VOC, COCO, built-in set, or a list.
+
+This is the public edge: what cannot be used is refused here with what came, what was expected and what to do.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import InputError, bad, check_path
+from ..core.images import IMAGE_SUFFIXES, as_rgb
+from ..core.storage import read_json
+from ._files import causes, problem
+from .imageset import ImageSet
+
+_BUILTIN = "builtin:"
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
+_ACCEPTED = "a folder, a table (.csv .tsv .parquet), a COCO file (.json), an image, or builtin:NAME"
+
+
+def open_images(source: ImageSet | str | Path | np.ndarray | Sequence[Any], *, argument: str = "IMAGES") -> ImageSet:
+    """Open images from wherever they are.
+
+    Args:
+        source: a folder (of images, of class folders, or in VOC's layout), a table with a column `path`, a COCO file,
+            one image file, `builtin:NAME`, an image set as it is, a list of paths, arrays or PIL images, or an array
+            (N, H, W, 3).
+        argument: what to call it in messages.
+
+    Raises:
+        InputError: nothing there that can be used as images.
+    """
+    if isinstance(source, ImageSet):
+        return source
+    if isinstance(source, str) and source.startswith(_BUILTIN):
+        from .builtin import builtin
+
+        return builtin(source.removeprefix(_BUILTIN))
+    if isinstance(source, str | Path):
+        path = check_path(argument, source)
+        return _folder(path, argument) if path.is_dir() else _file(path, argument)
+    if isinstance(source, np.ndarray) and source.ndim != 4:
+        raise bad(argument, f"an array of shape {source.shape}", "(N, H, W, 3)", "Put one image in a list: [image].")
+    if isinstance(source, Sequence | np.ndarray) and not isinstance(source, bytes):
+        return _listed(source, argument)
+    raise bad(argument, f"a {type(source).__name__}", f"{_ACCEPTED}, or a list of paths, arrays or PIL images")
+
+
+def _folder(path: Path, argument: str) -> ImageSet:
+    from .folder import open_folder
+
+    if (path / "JPEGImages").is_dir() and (path / "Annotations").is_dir():
+        # VOC: beside the photographs lie masks, which are no images to learn from; one photograph has many labels
+        voc = open_folder(path / "JPEGImages", argument=argument)
+        return ImageSet(voc.items, voc.ids, name=path.resolve().name, set_aside=voc.set_aside)
+    return open_folder(path, argument=argument)
+
+
+def _file(path: Path, argument: str) -> ImageSet:
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return _listed([path], argument)
+    if suffix == ".json":
+        return _coco(path, argument)
+    if suffix in (".npz", ".npy"):
+        raise bad(
+            argument,
+            f"{str(path)!r}, a file of embeddings or arrays",
+            "images, which this verb needs",
+            "Name the images they were made from.",
+        )
+    from .tables import TABLE_SUFFIXES, open_table
+
+    if suffix in TABLE_SUFFIXES:
+        return open_table(path, argument=argument)
+    fix = "Unpack it and name the folder." if suffix in _ARCHIVES else ""
+    raise bad(argument, repr(str(path)), _ACCEPTED, fix)
+
+
+def _coco(path: Path, argument: str) -> ImageSet:
+    """The images of a COCO file, in its order; they lie beside it, or in a folder `images` or named like the set."""
+    content = read_json(path)
+    rows = content.get("images") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not rows or "annotations" not in content:
+        raise bad(argument, repr(str(path)), "a COCO file, with `images` and `annotations`")
+    names = [str(row.get("file_name") or "") if isinstance(row, dict) else "" for row in rows]
+    if not all(names):
+        raise bad(argument, f"images without `file_name` in {str(path)!r}", "a file name for each image")
+    here, up = path.parent, path.parent.parent
+    subset = path.stem.rpartition("_")[2]  # instances_train2017.json names the folder train2017
+    places = [here, here / "images", up / "images", up / subset, here / subset, up]
+    folder = max(places, key=lambda place: sum((place / name).is_file() for name in names[:20]))
+    return _checked([folder / name for name in names], names, path.stem, argument, folder.resolve())
+
+
+def _checked(items: Sequence[Path], ids: Sequence[str], name: str, argument: str, root: Path | None = None) -> ImageSet:
+    """An image set of the files that are there; with a root, only of those that lie inside it."""
+    aside, kept = [], []
+    for row, (item, its) in enumerate(zip(items, ids)):
+        cause = problem(item)
+        if root and not cause and root not in item.resolve().parents:
+            cause = "a path that leaves the folder"
+        if cause:
+            aside.append({"path": its, "cause": cause})
+        else:
+            kept.append(row)
+    if not kept:
+        raise bad(
+            argument,
+            f"{len(items)} files of which none can be used ({causes(tuple(aside))})",
+            "images",
+            f"The first was looked for at {str(items[0])!r}.",
+        )
+    return ImageSet([items[row] for row in kept], np.array(ids)[kept], name=name, set_aside=tuple(aside))
+
+
+def _listed(source: Sequence[Any] | np.ndarray, argument: str) -> ImageSet:
+    items = list(source)
+    if not items:
+        raise bad(argument, "an empty list", "at least one image")
+    if all(isinstance(item, str | Path) for item in items):
+        paths = [Path(item).expanduser() for item in items]
+        return _checked(paths, [path.as_posix() for path in paths], "images", argument)
+    if any(isinstance(item, str | Path) for item in items):
+        raise bad(argument, "paths and pixels in one list", "either paths or pixels")
+    pixels = [_pixels(item, f"{argument}[{place}]") for place, item in enumerate(items)]
+    return ImageSet(pixels, np.array([f"image/{place:04d}" for place in range(len(pixels))]))
+
+
+def _pixels(item: Any, argument: str) -> np.ndarray:
+    from PIL import Image
+
+    from .decode import DecodeError, _pillow
+
+    if isinstance(item, np.ndarray):
+        return as_rgb(item, argument)
+    if isinstance(item, Image.Image):
+        try:
+            return np.asarray(_pillow(item).permute(1, 2, 0)).copy()
+        except DecodeError as error:
+            raise InputError(f"{argument}: {error}") from error
+    raise bad(argument, f"a {type(item).__name__}", "a path, an array (H, W, 3) or a PIL image")

@@ -1,0 +1,159 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from regard.core.checks import InputError
+from regard.data.folder import folder_splits, open_folder
+
+
+def put(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() in (".png", ".jpg"):
+            Image.new("RGB", (4, 4)).save(path)
+        else:
+            path.write_text("text")
+    return root
+
+
+def test_flat_folder_is_sorted_and_unlabelled(tmp_path):
+    found = open_folder(put(tmp_path, "b.png", "a.JPG", ".hidden.png", "notes.txt", ".cache/c.png"))
+    assert found.ids.tolist() == ["a.JPG", "b.png"]
+    assert [item.name for item in found.items] == ["a.JPG", "b.png"]
+    assert found.labels is None and found.columns == {} and found.name == tmp_path.name and not found.set_aside
+
+
+def test_class_folders_give_labels_however_deep_the_images(tmp_path):
+    found = open_folder(put(tmp_path, "dog/1.png", "cat/2.png", "cat/video/3.png"))
+    assert found.ids.tolist() == ["cat/2.png", "cat/video/3.png", "dog/1.png"]
+    assert found.labels.tolist() == ["cat", "cat", "dog"]
+
+
+def test_one_loose_image_means_no_labels(tmp_path):
+    assert open_folder(put(tmp_path, "cat/1.png", "dog/2.png", "3.png")).labels is None
+
+
+def test_videos_with_names_of_their_own_below_each_class_are_fine(tmp_path):
+    found = open_folder(put(tmp_path, "run/v1/1.png", "run/v2/1.png", "sit/v3/1.png", "sit/v4/1.png"))
+    assert found.classes == ["run", "sit"]
+
+
+def test_train_and_test_are_a_column_not_classes(tmp_path):
+    put(tmp_path, "Train/cat/1.png", "Train/dog/2.png", "valid/cat/3.png", "test/dog/4.png")
+    found = open_folder(tmp_path)
+    assert dict(zip(found.ids, found.columns["split"])) == {
+        "Train/cat/1.png": "train",
+        "Train/dog/2.png": "train",
+        "test/dog/4.png": "test",
+        "valid/cat/3.png": "val",
+    }
+    assert found.labels.tolist() == ["cat", "dog", "dog", "cat"]
+    parts = folder_splits(tmp_path)
+    assert {name: part.ids.tolist() for name, part in parts.items()} == {
+        "train": ["Train/cat/1.png", "Train/dog/2.png"],
+        "test": ["test/dog/4.png"],
+        "val": ["valid/cat/3.png"],
+    }
+
+
+def test_a_test_part_without_class_folders_leaves_the_train_part_its_labels(tmp_path):
+    put(tmp_path, "train/cat/1.png", "train/dog/2.png", "test/3.png")
+    assert open_folder(tmp_path).labels is None
+    parts = folder_splits(tmp_path)
+    assert parts["train"].classes == ["cat", "dog"] and parts["test"].labels is None
+
+
+def test_a_class_called_train_beside_others_is_a_class(tmp_path):
+    put(tmp_path, "train/1.png", "bus/2.png")
+    assert open_folder(tmp_path).classes == ["bus", "train"]
+    assert folder_splits(tmp_path) == {}
+
+
+def test_one_folder_too_high(tmp_path):
+    put(tmp_path, "data/cat/1.png", "data/dog/2.png")
+    with pytest.raises(InputError, match=r"one folder, 'data', holds 2 folders \(cat, dog\).*One level too high\?"):
+        open_folder(tmp_path)
+
+
+def test_domains_above_classes_are_refused_with_the_way_out(tmp_path):
+    put(tmp_path, "photo/cat/1.png", "photo/dog/2.png", "sketch/cat/3.png", "sketch/dog/4.png")
+    with pytest.raises(InputError, match=r"\(photo, sketch\) hold only folders.*\(cat, dog\).*columns path, label"):
+        open_folder(tmp_path)
+    assert open_folder(tmp_path / "photo").classes == ["cat", "dog"]
+
+
+def test_the_wrong_level_is_seen_below_train_and_test_too(tmp_path):
+    put(tmp_path, "train/data/cat/1.png", "train/data/dog/2.png")
+    with pytest.raises(InputError) as error:
+        open_folder(tmp_path)
+    assert repr(str(tmp_path / "train" / "data")) in str(error.value)
+
+
+def test_a_single_class_is_named_when_labels_are_needed(tmp_path):
+    with pytest.raises(InputError, match=r"1 class \(cat\).*too deep or too high"):
+        open_folder(put(tmp_path, "cat/1.png", "cat/2.png")).need_labels()
+
+
+def test_nothing_usable_says_what_was_there(tmp_path):
+    with pytest.raises(InputError, match="no file at all"):
+        open_folder(tmp_path)
+    put(tmp_path, *(f"{number}.txt" for number in range(12)), "LICENCE")
+    with pytest.raises(
+        InputError, match=r"folder with images \(.*\.jpg.*got .* with 12 \.txt files, 1 suffixless file"
+    ):
+        open_folder(tmp_path)
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match="1 x empty file"):
+        open_folder(tmp_path)
+
+
+def test_missing_folder_and_file_in_its_place(tmp_path):
+    put(tmp_path, "photos/1.png")
+    with pytest.raises(InputError, match="does not exist.*Did you mean"):
+        open_folder(tmp_path / "photo")
+    with pytest.raises(InputError, match="expected a folder"):
+        open_folder(tmp_path / "photos" / "1.png")
+
+
+def test_what_is_set_aside_and_why(tmp_path):
+    root = put(tmp_path / "in", "good.png", "sub/also.png")
+    outside = put(tmp_path / "out", "secret.png")
+    (root / "empty.png").touch()
+    (root / "leaves.png").symlink_to(outside / "secret.png")
+    (root / "folder").symlink_to(outside)
+    (root / "circle").symlink_to(root)
+    (root / "broken.png").symlink_to(root / "none.png")
+    (root / "fine.png").symlink_to(root / "sub" / "also.png")
+    os.mkfifo(root / "pipe.png")
+    found = open_folder(root)
+    assert found.ids.tolist() == ["fine.png", "good.png", "sub/also.png"]
+    assert {entry["path"]: entry["cause"] for entry in found.set_aside} == {
+        "broken.png": "no such file",
+        "circle": "a link that leaves the folder",
+        "empty.png": "empty file",
+        "folder": "a link that leaves the folder",
+        "leaves.png": "a link that leaves the folder",
+        "pipe.png": "not a file",
+    }
+
+
+def test_names_that_are_not_text_are_set_aside(tmp_path):
+    put(tmp_path, "good.png")
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb") as file:
+        file.write(b"x")
+    found = open_folder(tmp_path)
+    assert found.ids.tolist() == ["good.png"]
+    assert found.set_aside == ({"path": "caf\\udce9.png", "cause": "a name that is not UTF-8 text"},)
+
+
+def test_ids_do_not_depend_on_how_the_root_is_written(tmp_path, monkeypatch):
+    put(tmp_path, "a/1.png", "b/2.png")
+    (tmp_path.parent / "link").unlink(missing_ok=True)
+    (tmp_path.parent / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for root in (".", str(tmp_path) + "/", tmp_path.parent / "link"):
+        assert np.array_equal(open_folder(root).ids, ["a/1.png", "b/2.png"])
+        assert not open_folder(root).set_aside
