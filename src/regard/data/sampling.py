@@ -1,0 +1,132 @@
+"""Which images are for training and which for testing: fixed by their ids, stratified, and free of leaks.
+
+Whether an image is tested depends on a hash of (seed, id): no list is kept, the order of files does not matter, and
+the same image falls on the same side on another machine. Within a class, images are ranked by that hash and the first
+`test` share is tested, so that proportions hold. One image more in a class therefore moves at most one of the others
+in it across the cut (a fixed threshold on the hash would move none, but then the share is only right on average, which
+in a class of ten is not good enough). Other classes do not move at all.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import bad, check_choice, check_labels, check_number
+from ..core.runtime import derive_seed, numpy_rng
+from .imageset import ImageSet
+
+
+def split(images: ImageSet, test: float = 0.25, seed: int = 0, by: str | None = None) -> tuple[ImageSet, ImageSet]:
+    """Split into (train, test), stratified by label where there are labels.
+
+    Args:
+        images: at least two images, and two of each class.
+        test: share of the images to test on, in (0, 1); each class rounds it for itself and keeps one on either side.
+        seed: another seed gives another split.
+        by: a column, such as `identity`: all images that share a value go to the same side. Where each value has one
+            label, values are ranked within the class, and the cut falls where the share of images comes nearest to
+            `test`; where a value has several labels, values are ranked together.
+
+    Raises:
+        InputError: `test` outside (0, 1), an unknown column or one with gaps, or a class that would be on one side
+            only.
+    """
+    check_number("test", test, 0, 1, open_low=True)
+    if test == 1:
+        raise bad("test", test, "a share below 1", "Something must be left to train on.")
+    labels = np.full(len(images), "all") if images.labels is None else images.labels
+    groups = images.ids if by is None else _column(images, by)
+    classes, of_class = np.unique(labels, return_inverse=True)
+    names, of_group = np.unique(groups, return_inverse=True)
+    order = np.argsort(np.argsort([_hash(seed, str(name)) for name in names]))  # the rank of each group's hash
+    several = np.unique(np.stack([of_group, of_class]), axis=1).shape[1] > len(names)
+    strata = np.zeros(len(images), dtype=int) if several else of_class
+    tested = np.zeros(len(images), dtype=bool)
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
+        tested[rows] = _first(order[of_group[rows]], test)
+    for code, name in enumerate(classes):
+        sides = tested[of_class == code]
+        if sides.all() or not sides.any():
+            held = len(np.unique(of_group[of_class == code]))
+            raise bad(
+                "images" if by is None else by,
+                f"{held} in {'the set' if images.labels is None else f'class {str(name)!r}'}, all on one side",
+                f"at least two different {'images' if by is None else f'values of {by}'}, one for each side",
+                "Add images, leave the class out, or try another seed.",
+            )
+    return images.subset(~tested, f"{images.name} (train)"), images.subset(tested, f"{images.name} (test)")
+
+
+def few_shot(labels: Any, k: int, seed: int = 0) -> np.ndarray:
+    """Draw k samples of each class: sorted places, (k * classes,).
+
+    With the same seed a smaller k draws a part of what a larger k draws, so that curves over k compare like with
+    like; and a class draws the same whatever the other classes hold.
+
+    Raises:
+        InputError: a class has fewer than k samples.
+
+    >>> few_shot(np.array(["a", "b", "a", "b"]), 2)
+    array([0, 1, 2, 3])
+    """
+    check_number("k", k, 1, whole=True)
+    labels = check_labels("labels", labels, len(labels))
+    drawn = []
+    for name in np.unique(labels):
+        rows = np.flatnonzero(labels == name)
+        if len(rows) < k:
+            raise bad("k", k, f"at most {len(rows)}, all that class {str(name)!r} has", "Ask for fewer, or add images.")
+        drawn.append(numpy_rng(seed, "few_shot", name).permutation(rows)[:k])
+    return np.sort(np.concatenate(drawn))
+
+
+def folds(
+    labels: Any, n: int, seed: int = 0, groups: Sequence[Any] | np.ndarray | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cut samples into n folds, stratified by label: n pairs (train, test) of sorted places.
+
+    With `groups` all samples of a group are in the same fold, and stratification is as good as that allows.
+
+    Raises:
+        InputError: a class has fewer samples, or groups, than there are folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    check_number("folds", n, 2, whole=True)
+    labels = check_labels("labels", labels, len(labels))
+    units = np.arange(len(labels)) if groups is None else check_labels("groups", groups, len(labels))
+    for name in np.unique(labels):
+        held = len(np.unique(units[labels == name]))
+        if held < n:
+            what = "samples" if groups is None else "groups"
+            raise bad("folds", n, f"at most {held}, the {what} that class {str(name)!r} has", "Ask for fewer.")
+    draw = derive_seed(seed, "folds") % 2**32
+    cut = (StratifiedKFold if groups is None else StratifiedGroupKFold)(n, shuffle=True, random_state=draw)
+    return list(cut.split(np.zeros(len(labels)), labels, groups))
+
+
+def _hash(seed: int, name: str) -> int:
+    digest = hashlib.blake2b(f"{seed}|{name}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "big")
+
+
+def _column(images: ImageSet, by: str) -> np.ndarray:
+    check_choice("by", by, images.columns)
+    column = images.columns[by].astype(str)
+    gaps = int(np.isin(column, ["", "nan"]).sum())
+    if gaps:
+        raise bad("by", f"{gaps} of {len(column)} images without {by}", "a value for each image")
+    return column
+
+
+def _first(ranks: np.ndarray, share: float) -> np.ndarray:
+    """Which samples belong to the groups of lowest rank that together come nearest to the share; never all or none."""
+    groups, sizes = np.unique(ranks, return_counts=True)
+    if len(groups) < 2:
+        return np.zeros(len(ranks), dtype=bool)
+    filled = np.cumsum(sizes)[:-1]
+    cut = groups[np.argmin(np.abs(filled - share * len(ranks)))]
+    return ranks <= cut
