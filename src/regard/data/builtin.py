@@ -1,0 +1,138 @@
+"""Real images that come with packages which are installed anyway: for a first run, demonstrations and tests.
+
+Nothing is downloaded and nothing is copied: files are read where the packages keep them.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from ..core.checks import check_choice, check_number
+from ..core.runtime import numpy_rng
+from .imageset import ImageSet
+from .rendered import rendered_digits
+
+# photographs and micrographs: (package, its folder, file); drawings and test patterns of the same folders are left out
+_COLOUR = (
+    ("sklearn", "datasets/images", "china.jpg"),
+    ("sklearn", "datasets/images", "flower.jpg"),
+    ("skimage", "data", "astronaut.png"),
+    ("skimage", "data", "chelsea.png"),
+    ("skimage", "data", "coffee.png"),
+    ("skimage", "data", "hubble_deep_field.jpg"),
+    ("skimage", "data", "ihc.png"),
+    ("skimage", "data", "motorcycle_left.png"),
+    ("skimage", "data", "retina.jpg"),
+    ("skimage", "data", "rocket.jpg"),
+)
+_GREY = tuple(
+    ("skimage", "data", f"{name}.png")
+    for name in ("brick", "camera", "cell", "coins", "grass", "gravel", "microaneurysms", "moon", "page", "text")
+)
+
+
+def builtin(name: str) -> ImageSet:
+    """Open a built-in set by its name; raises InputError with the nearest name where there is none such.
+
+    >>> builtin("digit")
+    Traceback (most recent call last):
+    regard.core.checks.InputError: builtin: expected one of digits, faces, photo_crops, photos, rendered_digits, got \
+'digit'. Did you mean 'digits'?
+    """
+    return _SETS[check_choice("builtin", name, builtin_names())]()
+
+
+def builtin_names() -> list[str]:
+    """The names that `builtin` knows, sorted."""
+    return sorted(_SETS)
+
+
+def digits() -> ImageSet:
+    """1,797 handwritten digits by 13 people, grey, 8x8, labels "0" to "9" (Alpaydin and Kaynak 1998, UCI's test part).
+
+    scikit-learn keeps them as counts from 0 to 16; here they are round(255 v / 16).
+    """
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    pixels = (data.images * 255 / 16).round().astype(np.uint8)
+    ids = np.array([f"digits/{place:04d}" for place in range(len(pixels))])
+    return ImageSet(list(pixels), ids, data.target.astype(str), name="digits")
+
+
+def faces() -> ImageSet:
+    """200 grey pictures of 25x25: 100 faces and 100 patches of background from the same photographs.
+
+    From Labeled Faces in the Wild (Huang et al. 2007), as scikit-image ships them.
+    """
+    pixels = np.load(_package("skimage") / "data" / "lfw_subset.npy", allow_pickle=False)
+    labels = np.repeat(["face", "background"], 100)
+    ids = np.array([f"faces/{place:03d}" for place in range(len(pixels))])
+    return ImageSet(list((pixels * 255).round().astype(np.uint8)), ids, labels, name="faces")
+
+
+def photos() -> ImageSet:
+    """The photographs that scikit-learn and scikit-image ship: 10 in colour, 10 in grey (column `kind`); no labels.
+
+    One that the installed version does not have is set aside.
+    """
+    files, kinds, aside = [], [], []
+    for kind, entries in (("colour", _COLOUR), ("grey", _GREY)):
+        for package, folder, name in entries:
+            path = _package(package) / folder / name
+            if path.is_file():
+                files.append(path)
+                kinds.append(kind)
+            else:
+                aside.append({"path": name, "cause": f"not in the installed {package}"})
+    ids = np.array([f"photos/{path.name}" for path in files])
+    return ImageSet(files, ids, None, {"kind": np.array(kinds)}, "photos", tuple(aside))
+
+
+def photo_crops(n: int = 400, size: int = 64, seed: int = 0) -> ImageSet:
+    """Cut n squares out of the photographs: (size, size, 3) uint8; the label and column `identity` say from which.
+
+    The side is log-uniform from `size`, or a quarter of the photograph's shorter side where that is more, to 60 % of
+    the shorter side; the place is uniform; each photograph gives as many (to within one). Crops of one photograph
+    may overlap.
+    """
+    from PIL import Image
+
+    check_number("n", n, 1, whole=True)
+    check_number("size", size, 8, 256, whole=True)
+    rng = numpy_rng(seed, "photo_crops", n, size)
+    files = photos().items
+    items, ids, labels = [], [], []
+    for place, path in enumerate(files):
+        with Image.open(str(path)) as opened:
+            photo = opened.convert("RGB")
+        name, short = Path(str(path)).stem, min(photo.size)
+        low = min(max(size, short / 4), short)
+        high = min(max(low, 0.6 * short), short)
+        for count in range(len(range(place, n, len(files)))):
+            side = round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
+            left, top = (int(rng.integers(length - side + 1)) for length in photo.size)
+            crop = photo.resize((size, size), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
+            items.append(np.asarray(crop))
+            ids.append(f"photo_crops/{name}/{count:04d}")
+            labels.append(name)
+    return ImageSet(items, np.array(ids), np.array(labels), {"identity": np.array(labels)}, "photo_crops")
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, found without importing it."""
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"built-in images need the package {name}")
+    return Path(spec.submodule_search_locations[0])
+
+
+_SETS: dict[str, Callable[[], ImageSet]] = {
+    "digits": digits,
+    "faces": faces,
+    "photo_crops": photo_crops,
+    "photos": photos,
+    "rendered_digits": rendered_digits,
+}
