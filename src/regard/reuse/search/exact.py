@@ -1,0 +1,49 @@
+"""Exact nearest neighbours by cosine: matrix products over pieces of the collection, so that no (q, n) matrix is made.
+
+Slower than an approximate index and never wrong: what such an index is measured against.
+"""
+
+import numpy as np
+
+_PIECE = 8192  # vectors compared at once
+
+
+def top_by_cosine(
+    unit_ND: np.ndarray, query_QD: np.ndarray, top: int, rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the `top` most similar vectors for each query; equal scores come in the order of the collection.
+
+    Args:
+        unit_ND: (n, d) vectors of length 1, or 0.
+        query_QD: (q, d) queries of length 1.
+        top: at least 1; more than there are gives all.
+        rows: (m,) search these rows alone.
+
+    Returns:
+        Rows (q, k) and cosines (q, k), best first, with k = min(top, n or m). O(q n d).
+
+    >>> rows, scores = top_by_cosine(np.eye(3), np.array([[0.6, 0.8, 0.0]]), top=2)
+    >>> rows.tolist(), scores.tolist()
+    ([[1, 0]], [[0.8, 0.6]])
+    """
+    count = len(unit_ND) if rows is None else len(rows)
+    best_rows = np.zeros((len(query_QD), 0), np.int64)
+    best = np.zeros((len(query_QD), 0), np.float32)
+    for start in range(0, count, _PIECE):
+        here = np.arange(start, min(start + _PIECE, count))
+        if rows is not None:
+            here = rows[here]
+        scores = query_QD @ (unit_ND[here[0] : here[-1] + 1] if rows is None else unit_ND[here]).T
+        found = np.concatenate([best, scores], axis=1)
+        found_rows = np.concatenate([best_rows, np.broadcast_to(here, scores.shape)], axis=1)
+        if found.shape[1] > top:
+            # all that could tie with the last place stay in, so that ties are settled by row below
+            last = -np.partition(-found, top - 1, axis=1)[:, top - 1 : top]
+            width = int((found >= last).sum(axis=1).max())
+            keep = np.argpartition(-found, width - 1, axis=1)[:, :width] if width < found.shape[1] else None
+            if keep is not None:
+                found = np.take_along_axis(found, keep, axis=1)
+                found_rows = np.take_along_axis(found_rows, keep, axis=1)
+        order = np.lexsort((found_rows, -found), axis=1)[:, :top]
+        best, best_rows = np.take_along_axis(found, order, axis=1), np.take_along_axis(found_rows, order, axis=1)
+    return best_rows, best

@@ -1,0 +1,74 @@
+"""What goes into a collection and what comes out: columns of the table, where vectors are from, hits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.checks import InputError, bad
+from ...representation.embeddings import Embeddings
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result: which image, how similar (cosine, -1 to 1), where it is and what it is called."""
+
+    id: str
+    score: float
+    path: str = ""
+    label: str | None = None
+
+
+class Hits(list[list[Hit]]):
+    """The results of each query, best first; `queries` names the queries, `notes` says what is to be said."""
+
+    queries: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def origin(embeddings: Embeddings) -> dict[str, Any]:
+    """What made the vectors, as far as is known: representation, its fingerprint, layer."""
+    return {key: embeddings.card.get(key) for key in ("representation", "fingerprint", "layer")}
+
+
+def check_origin(argument: str, card: Mapping[str, Any], embeddings: Embeddings) -> None:
+    """Refuse vectors that do not belong in the collection of this card: another length, representation or layer."""
+    if embeddings.dim != card["dim"]:
+        raise mismatch(argument, card, f"vectors of {embeddings.dim} dimensions")
+    theirs = origin(embeddings)
+    # vectors from elsewhere have no fingerprint: their length is all there is to check
+    if theirs["fingerprint"] and card.get("fingerprint"):
+        if any(theirs[key] != card.get(key) for key in ("fingerprint", "layer")):
+            raise mismatch(argument, card, f"vectors of {_named(theirs)}")
+
+
+def mismatch(argument: str, card: Mapping[str, Any], got: str) -> InputError:
+    """The error for vectors of another kind than the collection's."""
+    return bad(
+        argument,
+        got,
+        f"{card['dim']} dimensions of {_named(card)}, as the index has",
+        "Embed with the same representation, or make a new index.",
+    )
+
+
+def columns(
+    embeddings: Embeddings, paths: Sequence[str | Path] | None
+) -> tuple[list[str], np.ndarray, list[str], list[str | None]]:
+    """Ids, vectors, paths and labels (n,) as the table takes them; unknown paths are "", unknown labels None."""
+    n = len(embeddings)
+    given = embeddings.columns.get("path") if paths is None else paths
+    if given is not None and len(given) != n:
+        raise bad("paths", f"{len(given)} paths", f"one for each of the {n} images")
+    places = [""] * n if given is None else [str(path) for path in given]
+    labels: list[str | None] = [None] * n if embeddings.labels is None else [str(name) for name in embeddings.labels]
+    return [str(name) for name in embeddings.ids], embeddings.vectors, places, labels
+
+
+def _named(made: Mapping[str, Any]) -> str:
+    layer = "" if made.get("layer") is None else f" at layer {made['layer']}"
+    name = made.get("representation") or "a representation from elsewhere"
+    # the same name with other weights is told apart by its fingerprint
+    return f"{name}{layer}" + (f" ({str(made['fingerprint'])[:8]})" if made.get("fingerprint") else "")
