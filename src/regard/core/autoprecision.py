@@ -13,7 +13,7 @@ from .runtime import pick_precision, torch_rng
 from .storage import cache_folder, hash_json, read_json, write_json
 
 
-def settle_precision(precision: str, device: str, game: Any, batch: Any) -> str:
+def settle_precision(precision: str, device: str, game: Any, make_batch: Callable[[], Any]) -> str:
     """Resolve auto | fp32 | bf16 for a game (see `core.training`) by timing its own step on a copy of it.
 
     The answer for a processor, a network and a batch shape is kept in the cache folder: otherwise the same command
@@ -25,6 +25,7 @@ def settle_precision(precision: str, device: str, game: Any, batch: Any) -> str:
         return pick_precision(precision, device)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return "fp32"
+    batch = make_batch()
     shapes = {name: list(value.shape) for name, value in game.state_dict().items()}
     machine = [platform.machine(), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads(), torch.__version__]
     parts = batch if isinstance(batch, tuple | list) else (batch,)

@@ -91,7 +91,7 @@ def training(
         refuse_other("--out", saved.parent, at.about, about)
     else:
         at.precision = settle_precision(
-            settings.precision, pick_device(settings.device), game, batches(np.arange(batch_size))
+            settings.precision, pick_device(settings.device), game, lambda: batches(np.arange(batch_size))
         )
     # its notes on precision are in the `start` event
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from regard.core import autoprecision
+from regard.core.autoprecision import settle_precision
+
+
+class Game(nn.Module):
+    def __init__(self, width: int = 4) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3, width), nn.BatchNorm1d(width), nn.Dropout(0.5), nn.Linear(width, 1))
+
+    def forward(self, player, batch, generator):
+        return self.net(batch).square().mean(), {}
+
+
+def test_measured_once_for_a_network_and_then_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGARD_CACHE", str(tmp_path))
+    asked: list[str] = []
+
+    def pick(name: str, device: str, step=None) -> str:
+        asked.append(name)
+        step()
+        return "bf16"
+
+    monkeypatch.setattr(autoprecision, "pick_precision", pick)
+    game, batch = Game(), torch.rand(8, 3)
+    before = {name: value.clone() for name, value in game.state_dict().items()}
+    state = torch.random.get_rng_state()
+    assert [settle_precision("auto", "cpu", game, lambda: batch) for _ in range(2)] == ["bf16", "bf16"]
+    assert asked == ["auto"]
+    assert all(torch.equal(before[name], value) for name, value in game.state_dict().items()), "timed on a copy"
+    assert torch.equal(state, torch.random.get_rng_state())
+    settle_precision("auto", "cpu", Game(5), lambda: batch)
+    settle_precision("auto", "cpu", game, lambda: torch.rand(9, 3))
+    assert len(asked) == 3, "another network or batch is another question"
+
+
+def test_several_processes_on_processors_use_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert settle_precision("auto", "cpu", Game(), lambda: torch.rand(8, 3)) == "fp32"
+    assert settle_precision("bf16", "cpu", Game(), lambda: torch.rand(8, 3)) == "bf16"
