@@ -148,7 +148,7 @@ class Feed:
         self.failed: dict[str, str] = {}
         self.targets: Tensor | None = None
         if classes and images.labels is not None:
-            self.targets = torch.from_numpy(np.searchsorted(np.array(classes), images.labels.astype(str)))
+            self.targets = torch.from_numpy(np.searchsorted(np.array(list(classes)), images.labels.astype(str)))
         self.held: Tensor | None = None
         if len(images) * 3 * preprocess.size**2 <= memory:
             self.held, self.shown = self._decoded(np.arange(len(images)))
