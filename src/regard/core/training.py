@@ -240,7 +240,8 @@ def _move(
     if settings.clip:
         torch.nn.utils.clip_grad_norm_(list(player.parameters), settings.clip)
     optimisers[player.name].step()
-    return {"loss": loss.detach(), **log}
+    # detached, or the graph of each step would be kept until the next report
+    return {key: v.detach() if torch.is_tensor(v) else v for key, v in {"loss": loss, **log}.items()}
 
 
 def _examined(game: Any, evaluate: Callable[[], Mapping[str, float]], fabric: Any) -> dict[str, float]:
