@@ -19,9 +19,7 @@ def answers():
 def test_equal_to_scikit_learn(answers):
     truth, predicted = answers
     assert accuracy(truth, predicted) == pytest.approx(peer.accuracy_score(truth, predicted))
-    assert balanced_accuracy(truth, predicted) == pytest.approx(
-        peer.balanced_accuracy_score(truth, predicted)
-    )
+    assert balanced_accuracy(truth, predicted) == pytest.approx(peer.balanced_accuracy_score(truth, predicted))
     names, counts = confusion(truth, predicted)
     assert names == ["a", "b", "c", "d"]
     assert np.array_equal(counts, peer.confusion_matrix(truth, predicted))

@@ -31,9 +31,7 @@ def test_wilson_equals_scipy():
 def test_wilson_covers_the_true_proportion():
     """At p = 0.95, n = 40, counted exactly over all outcomes (the normal interval covers 0.87 there)."""
     n, p = 40, 0.95
-    covered = sum(
-        stats.binom.pmf(k, n, p) for k in range(n + 1) if wilson(k, n).low <= p <= wilson(k, n).high
-    )
+    covered = sum(stats.binom.pmf(k, n, p) for k in range(n + 1) if wilson(k, n).low <= p <= wilson(k, n).high)
     assert 0.93 < covered < 0.98
 
 
@@ -41,9 +39,7 @@ def test_over_seeds_equals_scipy():
     values = [0.81, 0.84, 0.79, 0.9]
     peer = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     ours = over_seeds(values)
-    assert (ours.mean, ours.low, ours.high, ours.n) == pytest.approx(
-        (np.mean(values), peer.low, peer.high, 4)
-    )
+    assert (ours.mean, ours.low, ours.high, ours.n) == pytest.approx((np.mean(values), peer.low, peer.high, 4))
 
 
 def test_one_seed_has_no_range():

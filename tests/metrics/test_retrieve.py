@@ -56,15 +56,11 @@ def test_retrieval_among_themselves_equals_a_plain_loop():
     rng = np.random.default_rng(1)
     labels = rng.choice(list("abcd"), size=40)
     labels[0] = "z"  # shares its label with nobody
-    vectors = rng.normal(size=(40, 6)) + 2 * (
-        np.unique(labels, return_inverse=True)[1][:, None] == np.arange(6)
-    )
+    vectors = rng.normal(size=(40, 6)) + 2 * (np.unique(labels, return_inverse=True)[1][:, None] == np.arange(6))
     recalls, precisions = [], []
     for i in range(40):
         cosine = [
-            -np.inf
-            if i == j
-            else vectors[i] @ vectors[j] / np.linalg.norm(vectors[i]) / np.linalg.norm(vectors[j])
+            -np.inf if i == j else vectors[i] @ vectors[j] / np.linalg.norm(vectors[i]) / np.linalg.norm(vectors[j])
             for j in range(40)
         ]
         order = sorted(range(40), key=lambda j: -cosine[j])[:39]

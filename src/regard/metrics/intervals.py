@@ -159,6 +159,29 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     return Interval(p, low, high, int(n))
 
 
+def accuracy_interval(right: Any, units: Any = None, seed: int = 0) -> Interval:
+    """Interval of a share of right answers: Wilson's, or a bootstrap over units where some have several answers.
+
+    Several pictures of one thing tend to be right or wrong together, so that things are drawn, not pictures.
+
+    Args:
+        right: (n,) booleans.
+        units: (n,) which thing each answer is about; None where each is about another.
+        seed: of the bootstrap.
+
+    >>> accuracy_interval([True] * 9 + [False]).n, accuracy_interval([True] * 9 + [False], list("aaabbbcccd")).n
+    (10, 4)
+    """
+    array = _values("right", right)
+    if units is None or len(np.unique(units)) == len(array):
+        return wilson(int(array.sum()), len(array))
+    codes = np.unique(units, return_inverse=True)[1]
+    if codes.shape != array.shape:
+        raise bad("units", f"shape {codes.shape}", f"one unit for each answer, shape {array.shape}")
+    counts = np.stack([np.bincount(codes, weights=array), np.bincount(codes)], axis=1)
+    return bootstrap(counts, lambda drawn: float(drawn[:, 0].sum() / drawn[:, 1].sum()), seed)
+
+
 def binomial_p(successes: int, n: int, chance: float) -> float:
     """One-sided p-value: how often guessing right with probability `chance` would do at least as well.
 

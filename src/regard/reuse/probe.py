@@ -15,7 +15,7 @@ import numpy as np
 from ..core.checks import bad, check_choice, check_number
 from ..data.sampling import few_shot
 from ..metrics.classify import accuracy, balanced_accuracy
-from ..metrics.intervals import Interval, bootstrap, over_seeds, wilson
+from ..metrics.intervals import Interval, accuracy_interval, over_seeds
 from ..representation.embeddings import Embeddings
 from .knn import K, knn_predict, unit
 from .logistic import Logistic, fit_logistic
@@ -126,7 +126,7 @@ def probe(
     for name in chosen:
         found, about = _fit_predict(name, train, test, seed)
         predictions[name] = found
-        intervals[name] = _interval(found == truth, _identities(test), seed)
+        intervals[name] = accuracy_interval(found == truth, _identities(test), seed)
         metrics[f"{name}_balanced"] = balanced_accuracy(truth, found)
         settings |= about
         if about.get("k", K) < K:
@@ -173,16 +173,6 @@ def _fit_predict(name: str, train: Embeddings, test: Embeddings, seed: int) -> t
 def _identities(data: Embeddings) -> np.ndarray | None:
     column = data.columns.get("identity")
     return None if column is None else np.asarray(column).astype(np.str_)
-
-
-def _interval(right: np.ndarray, identities: np.ndarray | None, seed: int) -> Interval:
-    if identities is None or len(np.unique(identities)) == len(right):
-        return wilson(int(right.sum()), len(right))
-    # several pictures of one thing are right or wrong together: draw things, not pictures
-    units = np.unique(identities, return_inverse=True)[1]
-    counts = np.stack([np.bincount(units, weights=right), np.bincount(units)], axis=1)
-    found = bootstrap(counts, lambda drawn: float(drawn[:, 0].sum() / drawn[:, 1].sum()), seed)
-    return Interval(found.mean, found.low, found.high, found.n)
 
 
 def _check(train: Embeddings, test: Embeddings, linear: bool, shots: Sequence[int]) -> list[str]:
