@@ -1,5 +1,8 @@
 """`python -m regard` is the command `regard`."""
 
+import sys
+
 from regard.cli import main
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

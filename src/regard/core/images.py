@@ -24,18 +24,14 @@ def as_rgb(array: np.ndarray, argument: str = "image") -> np.ndarray:
         pixels = (pixels / 257).round().astype(np.uint8)
     elif np.issubdtype(pixels.dtype, np.floating):
         if not np.isfinite(pixels).all() or pixels.min(initial=0) < 0 or pixels.max(initial=0) > 1:
-            raise bad(
-                argument, "floats outside [0, 1]", "uint8, or floats in [0, 1]", "Divide 8-bit values by 255."
-            )
+            raise bad(argument, "floats outside [0, 1]", "uint8, or floats in [0, 1]", "Divide 8-bit values by 255.")
         pixels = (pixels * 255).round().astype(np.uint8)
     elif pixels.dtype != np.uint8:
         raise bad(argument, f"type {pixels.dtype}", "uint8, or floats in [0, 1]")
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[2] not in (1, 2, 3, 4):
-        raise bad(
-            argument, f"shape {np.shape(array)}", "shape (H, W) or (H, W, channels) with 1 to 4 channels"
-        )
+        raise bad(argument, f"shape {np.shape(array)}", "shape (H, W) or (H, W, channels) with 1 to 4 channels")
     channels = pixels.shape[2]
     if channels in (2, 4):
         alpha = pixels[..., -1:].astype(np.float32) / 255

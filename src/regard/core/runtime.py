@@ -102,9 +102,7 @@ def pick_device(name: str = "auto") -> str:
     if base == "cuda":
         count = torch.cuda.device_count()
         if not count or (number and not (number.isdigit() and int(number) < count)):
-            raise bad(
-                "--device", repr(name), f"one of this machine's {count} CUDA devices", "Use --device cpu."
-            )
+            raise bad("--device", repr(name), f"one of this machine's {count} CUDA devices", "Use --device cpu.")
     if base == "mps" and not has_mps:
         raise bad("--device", repr(name), "a machine with Apple's Metal", "Use --device cpu.")
     return name

@@ -67,9 +67,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def save_tensors(
-    path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None
-) -> None:
+def save_tensors(path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
     """Write named torch tensors as safetensors, whole or not at all."""
     from safetensors.torch import save_file
 
@@ -150,9 +148,7 @@ def cache_folder() -> Path:
     return Path(base) / "regard"
 
 
-def new_folder(
-    argument: str, path: str | Path, *, overwrite: bool = False, marker: str = "card.json"
-) -> Path:
+def new_folder(argument: str, path: str | Path, *, overwrite: bool = False, marker: str = "card.json") -> Path:
     """Make the folder of a result, and refuse one that holds somebody's other files."""
     folder = Path(path)
     if folder.is_file():

@@ -6,7 +6,7 @@ kill. The card is written last: a folder with a card is finished.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def train(
     images: Any,
     task: str,
     *,
-    watch: Callable[[Iterator[Event]], Iterator[Event]] | None = None,
+    watch: Callable[[Iterable[Event]], Iterable[Event]] | None = None,
     out: str | Path,
     **options: Any,
 ) -> Representation:

@@ -35,9 +35,7 @@ class ImageSet:
         if len(self.ids) != n or any(len(column) != n for column in self.columns.values()):
             raise bad("columns", "columns of different lengths", f"{n} values in each, one for each image")
         if len(np.unique(self.ids)) != n:
-            raise bad(
-                "ids", f"{n - len(np.unique(self.ids))} ids given twice", "a different id for each image"
-            )
+            raise bad("ids", f"{n - len(np.unique(self.ids))} ids given twice", "a different id for each image")
         if self.labels is not None:
             check_labels("labels", self.labels, n)
 

@@ -145,6 +145,7 @@ def _watched(pipeline: Pipeline, watch: Watch | None) -> Iterator[Piece]:
 def _card(pipeline: Pipeline, embedded: int) -> dict[str, Any]:
     return {
         "representation": pipeline.representation.name,
+        "loaded_from": pipeline.representation.loaded_from,
         "fingerprint": pipeline.representation.fingerprint,
         "runner": pipeline.runner.name,
         "runner_note": pipeline.runner.note,

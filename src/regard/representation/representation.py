@@ -31,6 +31,7 @@ class Representation:
     encoder: Encoder
     preprocess: Preprocess
     card: dict[str, Any] = field(default_factory=dict)
+    loaded_from: str = ""  # the name or folder that `load` was given, to load the same again
 
     @cached_property
     def fingerprint(self) -> str:
@@ -122,6 +123,7 @@ class Representation:
                 "There is no such folder." if "/" in text or "." in text else f"For a network use random:{text}.",
             )
         found.encoder.eval().to(device)
+        found.loaded_from = str(Path(text).expanduser().resolve()) if Path(text).expanduser().is_dir() else text
         return found
 
 

@@ -190,7 +190,7 @@ class SearchIndex:
         chosen = representation
         if chosen is None:
             try:
-                chosen = Representation.load(self.card.get("representation") or "")
+                chosen = Representation.load(self.card.get("loaded_from") or self.card.get("representation") or "")
             except InputError as error:
                 name = self.card.get("representation") or "a representation from elsewhere"
                 raise bad("--with", "none", f"the one that made the index's vectors ({name})") from error

@@ -29,8 +29,8 @@ class Hits(list[list[Hit]]):
 
 
 def origin(embeddings: Embeddings) -> dict[str, Any]:
-    """What made the vectors, as far as is known: representation, its fingerprint, layer."""
-    return {key: embeddings.card.get(key) for key in ("representation", "fingerprint", "layer")}
+    """What made the vectors, as far as is known: representation, where it was loaded from, its fingerprint, layer."""
+    return {key: embeddings.card.get(key) for key in ("representation", "loaded_from", "fingerprint", "layer")}
 
 
 def check_origin(argument: str, card: Mapping[str, Any], embeddings: Embeddings) -> None:

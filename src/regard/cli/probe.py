@@ -1,0 +1,89 @@
+"""`regard probe`: what frozen vectors know of the labels."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ._progress import watcher
+from ._shared import Device, Json, Precision, Quiet, Seed, With, emit, table
+
+
+def probe(
+    train: Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled images, or an embeddings file.")],
+    test: Annotated[
+        str | None,
+        typer.Argument(metavar="[TEST]", help="The same for scoring; without it a part of TRAIN.", show_default=False),
+    ] = None,
+    with_: With = "imagenet",
+    classifier: Annotated[str, typer.Option(help="linear, knn, or both as linear,knn.")] = "linear,knn",
+    shots: Annotated[str, typer.Option(help="Also with so few labels a class, such as 1,5,10.")] = "",
+    draws: Annotated[int, typer.Option(min=1, help="Draws for each of --shots.")] = 3,
+    layers: Annotated[bool, typer.Option("--layers", help="Probe every layer of the network.")] = False,
+    share: Annotated[float, typer.Option(help="Share of TRAIN that is the test set where TEST is not given.")] = 0.25,
+    by: Annotated[
+        str | None, typer.Option(help="Column whose values stay on one side of that split.", show_default=False)
+    ] = None,
+    precision: Precision = "auto",
+    device: Device = "auto",
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how good a representation is for a classification task.
+
+    A linear classifier (its penalty chosen by cross-validation on TRAIN alone) and k nearest neighbours learn from
+    the vectors of TRAIN and are scored on TEST, each with a 95 % interval. Images that are in both are refused.
+    """
+    from ..core.checks import bad
+    from ..data.sampling import split
+    from ..data.sources import open_images
+    from ..representation.representation import Representation
+    from ..representation.sources import is_vectors, load_vectors
+    from ..reuse.probe import probe as run
+    from ..reuse.probe import probe_layers
+
+    counts = _numbers(shots)
+    sides: dict[str, Any] = {"TRAIN": train, "TEST": test}
+    if test is None:
+        if is_vectors(train):
+            raise bad("TEST", "nothing", "a second embeddings file", "A file of vectors is not split here.")
+        sides["TRAIN"], sides["TEST"] = split(open_images(train, argument="TRAIN"), share, seed, by)
+    rep = with_ if all(map(is_vectors, sides.values())) else Representation.load(with_)
+
+    def vectors(side: str, **more: Any) -> Any:
+        watch = watcher(side.lower(), quiet=quiet)
+        return load_vectors(sides[side], rep, argument=side, watch=watch, precision=precision, device=device, **more)
+
+    result: dict[str, Any] = {"train": train, "test": test, "with": with_}
+    if layers:
+        if isinstance(rep, str):
+            raise bad("--layers", "embeddings files", "images", "A file of vectors holds one layer.")
+        names = [info.module for info in rep.encoder.feature_info]
+        by_layer = {
+            side: {name: vectors(side, layer=place) for place, name in enumerate(names)} for side in ("TRAIN", "TEST")
+        }
+        found = probe_layers(by_layer["TRAIN"], by_layer["TEST"], seed=seed)
+        rows = [(name, one.metrics["linear"], one.metrics["knn"]) for name, one in found.by_layer.items()]
+        title = f"best layer by cross-validation: {found.best}; last: {found.last}"
+        emit({**result, **found.as_dict()}, json, lambda: table(["layer", "linear", "knn"], rows, title))
+        return
+    one = run(vectors("TRAIN"), vectors("TEST"), classifier=classifier.split(","), shots=counts, seeds=draws, seed=seed)
+
+    def human() -> None:
+        rows = [(name, value.mean, value.low, value.high) for name, value in one.intervals.items()]
+        sizes = f"{one.metrics['train']:.0f} to learn from, {one.metrics['test']:.0f} to score on"
+        table(["accuracy", "value", "low", "high"], rows, f"{one.metrics['classes']:.0f} classes, {sizes}")
+        print(f"always the commonest class: {one.metrics['majority']:.3f}")
+        for note in one.notes:
+            print(f"note: {note}")
+
+    emit({**result, **one.as_dict()}, json, human)
+
+
+def _numbers(text: str) -> list[int]:
+    from ..core.checks import bad
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() for part in parts):
+        raise bad("--shots", repr(text), "whole numbers with commas between them", "For example: --shots 1,5,10.")
+    return [int(part) for part in parts]

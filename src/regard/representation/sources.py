@@ -1,0 +1,53 @@
+"""SOURCE, TARGET, TRAIN and TEST: an embeddings file as it is, or images embedded on the way."""
+
+from pathlib import Path
+from typing import Any
+
+from ..core.checks import bad, check_path
+from ..data.imageset import ImageSet
+from .embed import Watch, embed
+from .embeddings import SUFFIXES, Embeddings
+from .representation import Representation
+
+
+def is_vectors(source: Any) -> bool:
+    """Whether a source is an embeddings file: an .npz, or a Parquet file with a column `vectors`."""
+    if not isinstance(source, str | Path) or Path(source).suffix not in SUFFIXES:
+        return False
+    if Path(source).suffix == ".npz":
+        return True
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = check_path("embeddings", source, folder=False)
+    try:
+        return "vectors" in pq.read_schema(path).names
+    except (pa.ArrowInvalid, OSError) as error:
+        raise bad("embeddings", f"{str(source)!r} ({error})", "a Parquet file") from error
+
+
+def load_vectors(
+    source: Any,
+    representation: Representation | str | Path = "imagenet",
+    *,
+    argument: str = "SOURCE",
+    watch: Watch | None = None,
+    **settings: Any,
+) -> Embeddings:
+    """Load embeddings, or embed images.
+
+    Args:
+        source: `Embeddings`, an `.npz` or Parquet file of embeddings, or anything that `open_images` takes.
+        representation: what embeds images; an embeddings file does not need it.
+        argument: what to call the source in messages.
+        watch: wraps the stream of progress events.
+        settings: of `embed`.
+    """
+    if isinstance(source, Embeddings):
+        return source
+    if is_vectors(source):
+        return Embeddings.load(source)
+    from ..data.sources import open_images
+
+    images = source if isinstance(source, ImageSet) else open_images(source, argument=argument)
+    return embed(images, representation, watch=watch, **settings)
