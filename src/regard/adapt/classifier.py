@@ -13,6 +13,7 @@ from sklearn.svm import SVC
 from sklearn.utils.validation import has_fit_parameter
 
 from ..core.checks import bad, check_choice
+from ..core.runtime import one_blas_thread
 
 CLASSIFIERS = ("1nn", "linear", "svm")
 
@@ -48,13 +49,16 @@ def fit_classifier(classifier: Any, Z: np.ndarray, codes: np.ndarray, weights: n
         InputError: there are weights and the classifier has no use for them (1nn).
     """
     model = make_classifier(classifier)
+    products = Z.size * (int(codes.max(initial=0)) + 1)
     if weights is None:
-        return model.fit(Z, codes)
+        with one_blas_thread(products):
+            return model.fit(Z, codes)
     last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
     if not has_fit_parameter(last[1], "sample_weight"):
         raise bad("classifier", repr(classifier), "one that takes sample weights", "Use classifier='linear' or 'svm'.")
     key = f"{last[0]}__sample_weight" if last[0] else "sample_weight"
-    return model.fit(Z, codes, **{key: weights})
+    with one_blas_thread(products):
+        return model.fit(Z, codes, **{key: weights})
 
 
 def probabilities(model: Any, Z: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 from ..core.checks import bad, check_choice, check_labels, check_matrix
 from ..core.discover import load, names
 from ..metrics.intervals import Difference, Interval, bootstrap, paired_difference
-from .classifier import make_classifier, probabilities
+from .classifier import fit_classifier, probabilities
 from .contract import Domains, ShallowAdapter
 from .labels import known_labels
 from .shift import Shift, shift
@@ -218,7 +218,7 @@ def _oracle(classifier: Any, X: np.ndarray, y: np.ndarray, folds: int, seed: int
     split = StratifiedKFold(folds, shuffle=True, random_state=seed)
     found = np.empty(len(y), int)
     for fit, check in split.split(X, codes):
-        found[check] = probabilities(make_classifier(classifier).fit(X[fit], codes[fit]), X[check]).argmax(axis=1)
+        found[check] = probabilities(fit_classifier(classifier, X[fit], codes[fit]), X[check]).argmax(axis=1)
     return classes[found]
 
 

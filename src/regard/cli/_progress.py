@@ -10,6 +10,7 @@ from typing import TextIO
 from ..core.events import Event
 
 EVERY = 10.0  # seconds between two lines where there is no terminal
+_SILENT = ("checkpoint",)  # comes often, and says nothing that somebody who watches needs
 
 
 def watcher(title: str, *, quiet: bool = False) -> Callable[[Iterable[Event]], Iterator[Event]]:
@@ -55,11 +56,12 @@ def _lines(title: str, stream: TextIO, now: Callable[[], float] = time.monotonic
     """Show a line every `EVERY` seconds, at the last step, and for every text."""
     first: Event | None = None  # a resumed run starts in the middle; its rate counts from there
     start = last = 0.0
+    told = (-1, -1)  # a count is told once, however many events stand at it
     values: dict[str, float] = {}
 
     def show(event: Event) -> None:
-        nonlocal first, start, last, values
-        if event.text:
+        nonlocal first, start, last, values, told
+        if event.text and event.kind not in _SILENT:
             print(f"{title}: {event.text}", file=stream, flush=True)
         # what a check between two lines measured is told with the next line
         values |= event.values
@@ -68,8 +70,9 @@ def _lines(title: str, stream: TextIO, now: Callable[[], float] = time.monotonic
         if first is None or event.steps != first.steps or event.step < first.step:
             first, start, last = event, now(), now()
         ended = event.step >= event.steps
-        if now() - last < EVERY and not ended:
+        if told == (event.step, event.steps) or (now() - last < EVERY and not ended):
             return
+        told = (event.step, event.steps)
         last = now()
         parts = [f"{title}: {event.step}/{event.steps}"]
         if event.step > first.step and last > start:
@@ -115,7 +118,7 @@ def _bars(title: str) -> Iterator[Callable[[Event], None]]:
 
         def show(event: Event) -> None:
             nonlocal running, values
-            if event.text:
+            if event.text and event.kind not in _SILENT:
                 progress.console.print(Text(f"{title}: {event.text}"))
             if event.steps and (running is None or event.steps != running.total or event.step < running.completed):
                 values = {}

@@ -12,7 +12,7 @@ from ._shared import Json, Quiet, Seed, emit, table
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The folder of the report and the runs.")] = Path("demo-report"),
     seeds: Annotated[int, typer.Option(min=2, help="How often pretraining is repeated.")] = 3,
-    steps: Annotated[int, typer.Option(min=20, help="Training steps of each run.")] = 300,
+    steps: Annotated[int, typer.Option(min=20, help="Training steps of each run.")] = 200,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -46,10 +46,11 @@ def demo(
                 gain.told,
                 gain.verdict,
                 seconds(gain.seconds),
+                f"{gain.mib:.0f} MiB",
             )
             for gain in gains(found)
         ]
-        table(["what", "baseline", "with", "gain [95 % interval]", "verdict", "time"], rows)
+        table(["what", "baseline", "with", "gain [95 % interval]", "verdict", "time", "memory"], rows)
         print(f"\n{found.cost.seconds:.0f} s in all, at most {found.cost.peak_mib:.0f} MiB")
         print(f"report: {report}")
 

@@ -60,7 +60,10 @@ class Gain:
         return f"{100 * number:.1f} %" if self.percent else f"{number:.3g}"
 
 
-_CAPTION = "Shares are in per cent, their gains in points; each gain is given with its 95 % interval."
+_CAPTION = (
+    "Shares are in per cent, their gains in points; each gain is given with its 95 % interval. "
+    "Memory is the peak of the whole process up to then."
+)
 
 
 def gain_table(gains: Sequence[Gain], caption: str = _CAPTION) -> Markup:

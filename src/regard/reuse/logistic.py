@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.checks import check_number
+from ..core.runtime import one_blas_thread
 from ..data.sampling import folds as cut_folds
 
 PENALTIES = tuple(10.0**power for power in range(1, -6, -1))
@@ -86,12 +87,13 @@ def fit_logistic(
     turned = standard @ axes
     classes, y = np.unique(labels, return_inverse=True)
     cv_accuracy, used = float("nan"), 0
-    if penalty is None:
-        held_out = _held_out(labels, groups, folds, seed)
-        penalty, used = WITHOUT_CHOICE, len(held_out)
-        if held_out:
-            penalty, cv_accuracy = _choose(turned, spectrum, y, held_out, len(classes), 100 * tolerance)
-    weights = _minimise(turned, spectrum, y, len(classes), penalty, None, tolerance)
+    with one_blas_thread(turned.size * len(classes)):
+        if penalty is None:
+            held_out = _held_out(labels, groups, folds, seed)
+            penalty, used = WITHOUT_CHOICE, len(held_out)
+            if held_out:
+                penalty, cv_accuracy = _choose(turned, spectrum, y, held_out, len(classes), 100 * tolerance)
+        weights = _minimise(turned, spectrum, y, len(classes), penalty, None, tolerance)
     coef = (axes @ weights[:-1]).astype(np.float64) / scale[:, None]
     intercept = weights[-1].astype(np.float64) - mean @ coef
     return Logistic(coef, intercept, classes, float(penalty), cv_accuracy, used)
@@ -106,7 +108,8 @@ def _held_out(labels: np.ndarray, groups: np.ndarray | None, folds: int, seed: i
     rows = np.flatnonzero(held >= 2)
     if not len(rows):
         return []
-    parts = cut_folds(labels[rows], int(min(folds, held[rows].min())), seed, units[rows])
+    # without groups the plain cut: the same balance, a hundred times as fast
+    parts = cut_folds(labels[rows], int(min(folds, held[rows].min())), seed, None if groups is None else groups[rows])
     return [rows[test] for _, test in parts]
 
 

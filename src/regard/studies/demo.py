@@ -32,7 +32,7 @@ from ..reuse.probe import probe
 from ..reuse.search.index import SearchIndex
 
 BACKBONE = "convnet4"
-PRETEXTS = ("rotation", "simclr")
+PRETEXTS = ("simclr",)
 BEST = "simclr"  # named in advance, not chosen by what the test set says
 SHOTS = (1, 2, 5, 10, 20, 50)
 METHODS = ("coral", "subspace")
@@ -123,7 +123,7 @@ class Demo:
     seed: int
 
 
-def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 3, steps: int = 300, watch: Watch | None = None) -> Demo:
+def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 3, steps: int = 200, watch: Watch | None = None) -> Demo:
     """Run all four parts; about two minutes on two processors with the defaults.
 
     Args:
@@ -193,7 +193,7 @@ def _make(folder: Path, name: str, images: ImageSet, seed: int, steps: int, show
 def _score(arm: Arm, seed: int) -> None:
     for turn, (known, unknown) in enumerate(zip(arm.train, arm.test)):
         truth = unknown.need_labels("digits")
-        found = probe(known, unknown, shots=SHOTS, seeds=2, seed=seed + 10 * turn)
+        found = probe(known, unknown, shots=SHOTS, seeds=1, seed=seed + turn)
         arm.linear.append(found.predictions["linear"] == truth)
         arm.knn.append(found.predictions["knn"] == truth)
         for shot in SHOTS:

@@ -33,10 +33,11 @@ _RANDOM_SEARCH = "random:tf_efficientnet_lite0"
 
 def gains(demo: Demo) -> list[Gain]:
     """The rows of the table: every step that was taken, with what it was worth."""
-    random, peak = demo.arms["random"], demo.cost.peak_mib
+    random = demo.arms["random"]
     rows = []
     for name in PRETEXTS:
         arm = demo.arms[name]
+        peak = arm.costs[-1].peak_mib
         for kind, words in (("knn", "k-NN"), ("linear", "linear probe")):
             what, gain = f"{_NAMES[name]}: {words}", arm.gain(random, kind)
             rows.append(Gain(what, random.accuracy(kind), arm.accuracy(kind), gain, 0, arm.seconds, peak))
@@ -44,7 +45,7 @@ def gains(demo: Demo) -> list[Gain]:
         what = f"{_NAMES[name]}: 5 labels a class"
         rows.append(Gain(what, over_seeds(random.few[5]), over_seeds(arm.few[5]), few, 50, arm.seconds, peak))
     base = demo.domains.right("source_only")
-    each = demo.domains.cost.seconds / (demo.seeds * len(METHODS))
+    each, peak = demo.domains.cost.seconds / (demo.seeds * len(METHODS)), demo.domains.cost.peak_mib
     for name in METHODS:
         right = demo.domains.right(name)
         gain = paired_difference(right, base)
@@ -53,14 +54,15 @@ def gains(demo: Demo) -> list[Gain]:
         )
     search = demo.search
     found = search.recall(_RANDOM_SEARCH), search.recall("imagenet"), search.gain("imagenet", _RANDOM_SEARCH)
-    rows.append(Gain("imagenet: nearest crop is of the same photo", *found, 0, search.cost["imagenet"].seconds, peak))
+    spent = search.cost["imagenet"]
+    rows.append(Gain("imagenet: nearest crop is of the same photo", *found, 0, spent.seconds, spent.peak_mib))
     return rows
 
 
 def write_demo_report(demo: Demo, path: Path) -> Path:
     """Write the report and return its path."""
     factor, beyond = labels_saved(demo)
-    saved = f"{'at least ' if beyond else ''}{factor.mean:.0f}×"
+    saved = f"{'at least ' if beyond else ''}{factor.mean:.2g}×"
     best, random = demo.arms[BEST], demo.arms["random"]
     summary = (
         f"From **{len(demo.digits[0])} handwritten digits without labels**, {best.seconds:.0f} seconds of SimCLR took "
@@ -101,15 +103,15 @@ def write_demo_report(demo: Demo, path: Path) -> Path:
 def _created(demo: Demo) -> Section:
     rows = [(_NAMES[name], arm.accuracy("knn")) for name, arm in demo.arms.items()]
     curves = [_curve(_NAMES[name], demo.logs[name], "accuracy") for name in PRETEXTS]
-    chance = {f"chance ({name})": _last(demo.logs[name], "chance") for name in PRETEXTS}
+    chance = {"chance": _last(demo.logs[BEST], "chance")}
     return Section(
         "Create: a representation from images alone",
-        "A small network looks at handwritten digits whose labels are put away. **Rotation** asks which way up a "
-        "digit is; **SimCLR** asks which two views are of one digit. Both are scored on their own puzzle with digits "
-        "that were held out, and then on what they were made for: telling digits apart with the network frozen. "
+        "A small network looks at handwritten digits whose labels are put away, and solves a puzzle that the images "
+        "themselves pose: **SimCLR** asks which two views are of one digit. It is scored on its own puzzle with digits "
+        "that were held out, and then on what it was made for: telling digits apart with the network frozen. "
         f"Bars are k-NN accuracy over {demo.seeds} seeds with a 95 % interval over test digits.",
         [
-            Picture(_puzzles(demo), "The very puzzles that the networks got."),
+            Picture(_puzzles(demo), "The very puzzle that the network gets: a digit, and two views of it."),
             Picture(bars_with_intervals(rows, "k-NN accuracy of each representation", emphasis=_NAMES[BEST])),
             Picture(
                 learning_curves(
@@ -136,7 +138,7 @@ def _labels(demo: Demo) -> Section:
         [
             Picture(
                 label_efficiency(curves, "accuracy against labels per class for each representation"),
-                f"Mean over {demo.seeds} seeds, two draws of labels each, with Student's 95 % interval.",
+                f"Mean over {demo.seeds} seeds, each with its own draw of labels; Student's 95 % interval.",
             )
         ],
     )
@@ -146,7 +148,10 @@ def _adapted(demo: Demo) -> Section:
     domains = demo.domains
     names = ("source_only", *METHODS, "oracle")
     rows = [(_NAMES[name], bootstrap(domains.right(name))) for name in names]
-    shifts = [(_NAMES.get(name, name), *domains.shift(name)) for name in ("before", *METHODS)]
+    shifts = [
+        (_NAMES.get(name, name), *(float(f"{value:.2g}") for value in domains.shift(name)))
+        for name in ("before", *METHODS)
+    ]
     return Section(
         "Adapt: rendered digits have labels, handwritten ones do not",
         "Digits drawn from fonts come with labels for free. A linear classifier learns from them and is asked about "
