@@ -2,11 +2,18 @@
 
     python docs/check.py            # status 1 and a line for each fault
     python docs/check.py --write    # put the program's help texts into the pages
+
+Also: a `regard` command in a `sh` block names verbs and options that exist. Blocks marked `python` are run by
+tests/docs/test_docs.py.
 """
 
 import re
+import shlex
 import sys
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -14,43 +21,93 @@ from regard.cli import _app, verbs
 from regard.core.discover import KINDS, names
 
 DOCS = Path(__file__).parent
-FENCE = re.compile(r"(<!-- help -->\n```text\n)(.*?)(```\n<!-- /help -->)", re.S)
+ROOT = DOCS.parent
+HELP = re.compile(r"(<!-- help -->\n```text\n)(.*?)(```\n<!-- /help -->)", re.S)
+SHELL = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.S | re.M)
+FENCES = re.compile(r"^```.*?^```", re.S | re.M)
 LINK = re.compile(r"\]\(([^)#\s]+?\.(?:md|png|svg|py|json))(?:#[^)]*)?\)")
+
+
+def pages() -> list[Path]:
+    """Every page that a reader sees, README first."""
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+
+
+@lru_cache
+def command(verb: str) -> Any:
+    """The command of a verb, as the program makes it."""
+    return typer.main.get_command(_app(verb)).commands[verb]
 
 
 def help_text(verb: str) -> str:
     """The help of a verb at 96 columns, as `regard VERB --help` prints it."""
-    command = typer.main.get_command(_app(verb))
-    child = command.commands[verb]
-    context = child.make_context(f"regard {verb}", [], resilient_parsing=True, max_content_width=96, terminal_width=96)
+    group, child = typer.main.get_command(_app(verb)), command(verb)
+    width: dict[str, Any] = {"resilient_parsing": True, "max_content_width": 96, "terminal_width": 96}
+    context = child.make_context(verb, [], group.make_context("regard", [], **width), **width)
     return "\n".join(line.rstrip() for line in child.get_help(context).splitlines()) + "\n"
 
 
-def faults(write: bool) -> list[str]:
-    """Everything that is not true, as text."""
-    found = []
-    for verb in verbs():
-        page = DOCS / "verbs" / f"{verb}.md"
-        if not page.exists():
-            found.append(f"docs/verbs/{verb}.md is missing")
-            continue
-        text = page.read_text()
-        match = FENCE.search(text)
-        if not match:
-            found.append(f"docs/verbs/{verb}.md has no <!-- help --> block")
-        elif match[2] != help_text(verb):
-            if write:
-                page.write_text(text[: match.start(2)] + help_text(verb) + text[match.end(2) :])
-            else:
-                found.append(f"docs/verbs/{verb}.md: its help is not the program's (python docs/check.py --write)")
-    methods = (DOCS / "methods.md").read_text()
-    for kind in KINDS:
-        found += [f"docs/methods.md does not tell of {kind} {name}" for name in names(kind) if f"`{name}`" not in methods]
-    for page in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]:
-        for target in LINK.findall(page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
-                found.append(f"{page.relative_to(DOCS.parent)}: the link {target} leads nowhere")
-    return found
+def faults(write: bool = False) -> list[str]:
+    """Everything that is not true, as text; with `write` help texts are put right."""
+    return [
+        *(fault for verb in verbs() for fault in _help(verb, write)),
+        *_strays(),
+        *_methods(),
+        *(fault for page in pages() for fault in (*_links(page), *_commands(page))),
+    ]
+
+
+def _help(verb: str, write: bool) -> Iterator[str]:
+    page = DOCS / "verbs" / f"{verb}.md"
+    if not page.exists():
+        yield f"docs/verbs/{verb}.md is missing"
+        return
+    text = page.read_text(encoding="utf-8")
+    match = HELP.search(text)
+    if not match:
+        yield f"docs/verbs/{verb}.md has no <!-- help --> block"
+    elif match[2] != help_text(verb):
+        if not write:
+            yield f"docs/verbs/{verb}.md: its help is not the program's (python docs/check.py --write)"
+            return
+        page.write_text(text[: match.start(2)] + help_text(verb) + text[match.end(2) :], encoding="utf-8")
+
+
+def _strays() -> Iterator[str]:
+    for page in (DOCS / "verbs").glob("*.md"):
+        if page.stem not in verbs():
+            yield f"docs/verbs/{page.name}: there is no such verb"
+
+
+def _methods() -> Iterator[str]:
+    told = set(re.findall(r"^### `([^`]+)`$", (DOCS / "methods.md").read_text(encoding="utf-8"), re.M))
+    known = {name: kind for kind in KINDS for name in names(kind)}
+    for name in sorted(known.keys() - told):
+        yield f"docs/methods.md has no section ### `{name}` for this {known[name]} method"
+    for name in sorted(told - known.keys()):
+        yield f"docs/methods.md tells of {name}, which is no method"
+
+
+def _links(page: Path) -> Iterator[str]:
+    for target in LINK.findall(FENCES.sub("", page.read_text(encoding="utf-8"))):
+        if "://" not in target and not (page.parent / target).exists():
+            yield f"{page.relative_to(ROOT)}: the link {target} leads nowhere"
+
+
+def _commands(page: Path) -> Iterator[str]:
+    for block in SHELL.findall(page.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if len(words) < 2 or words[0] != "regard" or words[1].startswith("-"):
+                continue
+            where = f"{page.relative_to(ROOT)}: `{line.strip()}`"
+            if words[1] not in verbs():
+                yield f"{where}: there is no verb {words[1]}"
+                continue
+            known = {name for option in command(words[1]).params for name in option.opts} | {"--help", "-h", "--debug"}
+            for word in words[2:]:
+                if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known:
+                    yield f"{where}: {words[1]} has no option {word}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""The order of the pages in the documentation: guide, verbs as the work flows, methods, figures, decisions.
+
+mkdocs calls `on_config`. Pages are found by themselves; those that no list names come last in their section.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from regard.cli import verbs
+
+DOCS = Path(__file__).parent
+GUIDE = ("data", "representations", "python", "precision-and-speed", "adding-a-method")
+
+
+def pages(folder: str, order: tuple[str, ...] | list[str] = ()) -> list[str]:
+    """The pages of a folder, those of `order` first."""
+    names = sorted(page.stem for page in (DOCS / folder).glob("*.md"))
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    return [f"{folder}/{name}.md" for name in names]
+
+
+def on_config(config: Any) -> Any:
+    """Give mkdocs the order of the pages."""
+    known = ("index", "methods", "reproduced")
+    others = sorted(page.name for page in DOCS.glob("*.md") if page.stem not in known)
+    config["nav"] = [
+        {"Home": "index.md"},
+        {"Guide": pages("guide", GUIDE)},
+        {"Verbs": pages("verbs", verbs())},
+        {"Reference": ["methods.md", "reproduced.md", *others]},
+        {"Decisions": pages("decisions")},
+    ]
+    return config
