@@ -1,0 +1,98 @@
+"""The documentation is true: `docs/check.py` finds no fault, its Python runs, and `--json` gives what the pages list.
+
+Every block marked `python` is run, in order, with one set of names for each page, in an empty folder. What is not meant
+to run is marked otherwise (`text`, `sh`, `toml`).
+"""
+
+import json
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+from regard import cli
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.S | re.M)
+PAGES = [
+    page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if BLOCK.search(page.read_text())
+]
+
+# small commands, in an order in which each finds what it needs; `create` is run anew for its own figures
+COMMANDS = {
+    "methods": "methods",
+    "create": "create builtin:faces --task rotation --steps 4 --out run",
+    "embed": "embed builtin:faces --with run --out faces.npz",
+    "probe": "probe builtin:faces --with run --shots 2 --draws 2",
+    "finetune": "finetune builtin:faces --with run --layers head --steps 4 --out tuned",
+    "index": "index faces.npz --out index",
+    "search": "search index faces/000 --id",
+    "shift": "shift faces.npz faces.npz --samples 60 --permutations 5",
+    "adapt": "adapt faces.npz faces.npz --method coral",
+}
+
+
+def check_module():
+    spec = spec_from_file_location("docs_check", ROOT / "docs" / "check.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_pages_have_no_fault() -> None:
+    assert check_module().faults() == []
+
+
+def test_a_fault_would_be_found(tmp_path, monkeypatch) -> None:
+    check = check_module()
+    page = tmp_path / "page.md"
+    page.write_text("[there](no.md)\n\n```sh\nregard embed x --owt y.npz\nregard embde x\n```\n")
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    assert list(check._links(page)) == ["page.md: the link no.md leads nowhere"]
+    found = list(check._commands(page))
+    assert "embed has no option --owt" in found[0] and "no verb embde" in found[1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_python_blocks_run(page: Path, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__docs__"}
+    text = page.read_text()
+    for block in BLOCK.finditer(text):
+        # blank lines before it, so that an error names the line of the page
+        code = "\n" * text[: block.start(1)].count("\n") + block[1]
+        exec(compile(code, str(page), "exec"), names)
+
+
+def test_json_gives_the_figures_that_the_pages_list(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for verb, line in COMMANDS.items():
+        assert cli.main([*line.split(), "--json", *(["--quiet"] if verb != "methods" else [])]) == 0, verb
+        metrics = json.loads(capsys.readouterr().out)["metrics"]
+        told = listed(verb)
+        unknown = [name for name in metrics if not any(re.fullmatch(pattern, name) for pattern in told)]
+        assert unknown == [], f"docs/verbs/{verb}.md does not list {unknown}"
+        fixed = {name for name in told if name.isidentifier() and not name.startswith("shuffled")}
+        # source and target are the figures of a target without labels
+        assert fixed - metrics.keys() <= ({"source", "target"} if verb == "adapt" else set()), verb
+
+
+def listed(verb: str) -> list[str]:
+    """The figures of a page's table as patterns: METHOD, ARM and the like stand for names, Kshot for 5shot."""
+    text = (ROOT / "docs" / "verbs" / f"{verb}.md").read_text()
+    table = (
+        text.partition("`metrics` of `--json`")[2].partition("| name | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    )
+    names = [name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    patterns = []
+    for name in names:
+        pattern = re.sub(r"^METHOD", "[a-z_0-9]+", name).replace("Kshot", r"\d+shot")
+        patterns += [pattern, f"{pattern}_(low|high)"] if "Kshot" in name else [pattern]
+    assert patterns, f"docs/verbs/{verb}.md lists no figures"
+    return patterns
+
+
+def test_every_verb_is_covered() -> None:
+    # the demonstration takes minutes and has a test of its own
+    assert set(COMMANDS) | {"demo"} == set(cli.verbs())
