@@ -192,7 +192,8 @@ def shift(
 
 def _domain_error(Z: np.ndarray, side: np.ndarray, fit: np.ndarray, check: np.ndarray, C: float) -> float:
     scaler = StandardScaler().fit(Z[fit])
-    svm = LinearSVC(C=C, dual=False, class_weight="balanced", max_iter=10_000)
+    # a finer tolerance moves the distance by under 0.002 and takes twenty times as long where the domains coincide
+    svm = LinearSVC(C=C, dual=False, tol=1e-2, class_weight="balanced", max_iter=10_000)
     wrong = svm.fit(scaler.transform(Z[fit]), side[fit]).predict(scaler.transform(Z[check])) != side[check]
     return float(np.mean([wrong[side[check] == s].mean() for s in (0, 1)]))
 
