@@ -8,6 +8,10 @@ __version__ = "0.1.0"
 # Public name -> module. Loaded on first use, so that `import regard` does not import torch.
 _PUBLIC = {
     "Embeddings": "regard.representation.embeddings",
+    "TrainSettings": "regard.core.training",
+    "UNKNOWN": "regard.adapt.contract",
+    "compare": "regard.adapt.run",
+    "split": "regard.data.sampling",
     "Representation": "regard.representation.representation",
     "embed": "regard.representation.embed",
     "open_images": "regard.data.sources",

@@ -24,7 +24,7 @@ COMMANDS = {
     "methods": "methods",
     "create": "create builtin:faces --task rotation --steps 4 --out run",
     "embed": "embed builtin:faces --with run --out faces.npz",
-    "probe": "probe builtin:faces --with run --shots 2 --draws 2",
+    "probe": "probe builtin:faces --with run --shots 2 --seeds 2",
     "finetune": "finetune builtin:faces --with run --layers head --steps 4 --out tuned",
     "index": "index faces.npz --out index",
     "search": "search index faces/000 --id",

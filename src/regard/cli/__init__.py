@@ -94,8 +94,8 @@ def _run(arguments: list[str]) -> int:
 def _app(asked: str | None) -> typer.Typer:
     app = typer.Typer(
         help="Create visual representations, reuse them, adapt them, and measure what each step was worth.",
-        epilog="`regard VERB --help` says more. Everywhere: --json, --seed, --device, --out; --debug shows where an "
-        "error came from. Exit status: 0 done, 1 failed, 2 misused.",
+        epilog="`regard VERB --help` says more. Everywhere: --json; most take --seed, --device, --out; --debug shows "
+        "where an error came from. Exit status: 0 done, 1 failed, 2 misused.",
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # plain help: half the time, and no [word] in a docstring is taken for markup

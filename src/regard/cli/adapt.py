@@ -35,12 +35,13 @@ def adapt(
     predictions. --set goes to every method that is named.
     """
     from ..core.checks import bad
-    from ..representation.sources import load_vectors
+    from ..representation.sources import check_same_representation, load_vectors
 
     a, b = (
         load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
         for name, argument in ((source, "SOURCE"), (target, "TARGET"))
     )
+    check_same_representation("TARGET", b, a)
     chosen = settings(set_)
     if out is not None and out.suffix != ".csv":
         raise bad("--out", repr(out.name), "a file that ends in .csv")

@@ -21,6 +21,7 @@ def create(
     size: Annotated[int | None, typer.Option(help="Side of the input in pixels.", show_default="from the data")] = None,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     weight_decay: Annotated[float, typer.Option(min=0, help="Decoupled weight decay.")] = 1e-2,
+    clip: Annotated[float | None, typer.Option(help="Longest norm of the gradient.", show_default=False)] = None,
     holdout: Annotated[float, typer.Option(help="Share of the images kept for scoring the task itself.")] = 0.1,
     keep: Annotated[str, typer.Option(help="Which weights become the representation: last or best.")] = "last",
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Start anew where a run was stopped.")] = False,
@@ -39,7 +40,7 @@ def create(
     same weights. What is scored at the end is the task itself, on images that were held out, against chance.
     """
     from ..core.training import TrainSettings
-    from ..create.run import train
+    from ..create.run import first_process, train
 
     recipe = TrainSettings(
         epochs=epochs,
@@ -48,6 +49,7 @@ def create(
         batch=batch,
         lr=lr,
         weight_decay=weight_decay,
+        clip=clip,
         seed=seed,
         device=device,
         precision=precision,
@@ -76,4 +78,5 @@ def create(
         if len(aside) > 20:
             print(f"... and {len(aside) - 20} more; card.json names all")
 
-    emit({"out": out, "card": card, "set_aside": aside, "metrics": metrics}, json, human)
+    if first_process():
+        emit({"out": out, "card": card, "set_aside": aside, "metrics": metrics}, json, human)

@@ -17,7 +17,7 @@ def probe(
     with_: With = "imagenet",
     classifier: Annotated[str, typer.Option(help="linear, knn, or both as linear,knn.")] = "linear,knn",
     shots: Annotated[str, typer.Option(help="Also with so few labels a class, such as 1,5,10.")] = "",
-    draws: Annotated[int, typer.Option(min=1, help="Draws for each of --shots.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws for each of --shots.")] = 3,
     layers: Annotated[bool, typer.Option("--layers", help="Probe every layer of the network.")] = False,
     share: Annotated[float, typer.Option(help="Share of TRAIN that is the test set where TEST is not given.")] = 0.25,
     by: Annotated[
@@ -67,7 +67,7 @@ def probe(
         title = f"best layer by cross-validation: {found.best}; last: {found.last}"
         emit({**result, **found.as_dict()}, json, lambda: table(["layer", "linear", "knn"], rows, title))
         return
-    one = run(vectors("TRAIN"), vectors("TEST"), classifier=classifier.split(","), shots=counts, seeds=draws, seed=seed)
+    one = run(vectors("TRAIN"), vectors("TEST"), classifier=classifier.split(","), shots=counts, seeds=seeds, seed=seed)
 
     def human() -> None:
         rows = [(name, value.mean, value.low, value.high) for name, value in one.intervals.items()]

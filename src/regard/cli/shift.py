@@ -25,12 +25,13 @@ def shift(
     of random relabellings of the domains that give at least the observed MMD.
     """
     from ..adapt.shift import shift as measure
-    from ..representation.sources import load_vectors
+    from ..representation.sources import check_same_representation, load_vectors
 
     a, b = (
         load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
         for name, argument in ((source, "SOURCE"), (target, "TARGET"))
     )
+    check_same_representation("TARGET", b, a)
     found = measure(a.vectors, b.vectors, a.labels, b.labels, seed=seed, permutations=permutations, max_samples=samples)
     metrics = {
         "mmd2": found.rbf,

@@ -51,6 +51,8 @@ def train(
     events = train_events(images, task, out=out, **options)
     for _ in watch(events) if watch else events:
         pass
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()  # the first process writes the folder, and the others load what it wrote
     return Representation.load(Path(out))
 
 

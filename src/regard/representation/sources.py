@@ -10,6 +10,19 @@ from .embeddings import SUFFIXES, Embeddings
 from .representation import Representation
 
 
+def check_same_representation(argument: str, vectors: Embeddings, others: Embeddings) -> None:
+    """Refuse to compare vectors that different representations made, as far as their cards tell.
+
+    Raises:
+        InputError: other fingerprints or layers, or another length.
+    """
+    made, theirs = ((one.card.get("fingerprint"), one.card.get("layer")) for one in (vectors, others))
+    known = made[0] is not None and theirs[0] is not None
+    if (known and made != theirs) or vectors.dim != others.dim:
+        names = [f"{one.card.get('representation', '?')} ({one.dim} dimensions)" for one in (vectors, others)]
+        raise bad(argument, f"vectors of {names[0]}", f"{names[1]}, as the other side", "Embed both alike.")
+
+
 def is_vectors(source: Any) -> bool:
     """Whether a source is an embeddings file: an .npz, or a Parquet file with a column `vectors`."""
     if not isinstance(source, str | Path) or Path(source).suffix not in SUFFIXES:
