@@ -125,9 +125,9 @@ def test_progress_reaches_the_end(class_folder):
 
 
 def test_a_network_that_openvino_gets_wrong_runs_in_torch(class_folder, monkeypatch):
-    from regard.representation import openvino_runner
+    from regard.representation import openvino_graph
 
-    monkeypatch.setattr(openvino_runner, "FLOOR", {"bf16": 1.1, "fp32": 1.1})
+    monkeypatch.setattr(openvino_graph, "FLOOR", {"bf16": 1.1, "fp32": 1.1})
     made = embed(class_folder, SMALL)
     assert made.card["runner"] == "torch fp32" and "departs from torch" in made.card["runner_note"]
     with pytest.raises(InputError, match="--precision"):

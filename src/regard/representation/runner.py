@@ -68,8 +68,9 @@ def make_runner(
 ) -> Runner:
     """Choose who runs the network.
 
-    On a CPU: OpenVINO, for `auto` in bf16 where the processor has it, otherwise in fp32; each is checked against
-    torch on a picture first, and torch in fp32 stands in where OpenVINO cannot run a network. On CUDA: torch, bf16.
+    On a CPU: OpenVINO, for `auto` in bf16 where the processor has it (with as much of the network's start in fp32 as
+    it needs to agree with torch on check pictures), otherwise in fp32; torch in fp32 stands in where OpenVINO cannot
+    run a network. On CUDA: torch, bf16.
 
     Args:
         encoder: the network.
@@ -90,7 +91,8 @@ def make_runner(
     place, network = pick_device(device), Pixels(encoder, layer).eval()
     if place != "cpu":
         return TorchRunner(network, place, pick_precision(precision, place))
-    from .openvino_runner import OpenVINORunner, has_bf16
+    from .openvino_graph import has_bf16
+    from .openvino_runner import OpenVINORunner
 
     wanted = ["bf16", "fp32"] if precision == "auto" and has_bf16() else ["fp32" if precision == "auto" else precision]
     encoder.to("cpu")

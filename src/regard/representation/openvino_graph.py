@@ -1,0 +1,176 @@
+"""Networks as OpenVINO graphs: traced once, kept in the cache folder, in fp32, bf16, or bf16 after a start in fp32.
+
+The first layers of a network carry most of the harm that bf16 does (EfficientNet-Lite0 on low-contrast photographs:
+cosine 0.98 with all in bf16, 0.998 with the first fifth of its layers in fp32, at three quarters of the speed). So
+bf16 starts where a graph agrees with torch on a set of check pictures, hard ones among them.
+"""
+
+import warnings
+import xml.etree.ElementTree as ET
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core.checks import RunError
+from ..core.storage import cache_folder, hash_bytes, read_json, write_json
+
+# smallest cosine to torch in fp32, over the check pictures, of a graph that is used
+FLOOR = {"bf16": 0.997, "fp32": 0.9999}
+# shares of the network's products that stay in fp32 when bf16 is asked for, tried in turn
+STARTS = (0.0, 0.1, 0.2, 0.3, 0.5)
+_PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
+
+
+@lru_cache(maxsize=1)
+def core() -> Any:
+    """The one OpenVINO core of this process."""
+    import openvino as ov
+
+    return ov.Core()
+
+
+@lru_cache(maxsize=1)
+def has_bf16() -> bool:
+    """Whether this processor computes in bf16 (AVX-512 BF16 or AMX)."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def compiled(network: nn.Module, size: int, batch: int, precision: str, key: str) -> tuple[Any, float]:
+    """Compile a network for batches (batch, 3, size, size) of uint8, and check it.
+
+    Returns the compiled graph, and the share of its products that stay in fp32.
+
+    Raises:
+        RunError: OpenVINO cannot convert the network, or it departs from torch.
+    """
+    stored = _folder() / f"{key}.xml"
+    pictures = check_pictures(size)
+    try:
+        if not (stored.is_file() and stored.with_suffix(".bin").is_file()):
+            _trace(network, size, stored)
+        weights = stored.with_suffix(".bin").read_bytes()
+        graph = ET.parse(stored).getroot()
+    except Exception as error:  # torch.jit and OpenVINO raise errors of many types
+        raise RunError(f"OpenVINO cannot convert {network.encoder.name}: {error}") from error
+    with torch.inference_mode():
+        exact = network(torch.from_numpy(pictures)).numpy()
+    # which start agrees depends on the processor, too
+    machine = hash_bytes(str(core().get_property("CPU", "FULL_DEVICE_NAME")).encode())[:8]
+    remembered = stored.with_name(f"{key}-{batch}-{machine}.json")
+    starts: tuple[float, ...] = STARTS if precision == "bf16" else (1.0,)
+    if precision == "bf16" and remembered.is_file():
+        starts = tuple(start for start in STARTS if start >= float(read_json(remembered)["fp32_share"]))
+    agreement = 0.0
+    for start in starts:
+        made = _compile(graph, weights, start, size, batch)
+        agreement = float(cosines(_outputs(made, pictures, batch), exact).min())
+        if agreement >= FLOOR[precision]:
+            if precision == "bf16":
+                write_json(remembered, {"fp32_share": start, "cosine": agreement})
+            return made, start
+    raise RunError(f"OpenVINO in {precision} departs from torch (cosine {agreement:.5f} on the check pictures)")
+
+
+def check_pictures(size: int) -> np.ndarray:
+    """Eight pictures (8, 3, size, size) uint8 that differ in what is hard for low precision.
+
+    Smooth waves in colour, a texture, a page of strokes, stars on black, a ramp, and three of faint contrast.
+    """
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:size, 0:size] / size
+    grain = rng.normal(0, 1, (size, size))
+    soft = sum(np.roll(grain, (i, j), (0, 1)) for i in range(3) for j in range(3)) / 3
+    waves = np.stack([np.sin(6 * x + 3 * y), np.cos(5 * y), np.sin(9 * x * y)])
+    grey = [
+        128 + 55 * soft,
+        255 * (np.sin(40 * y) + 0.5 * grain < 0.9),
+        255.0 * (grain > 3),
+        255 * x,
+        128 + 6 * soft,
+        90 + 10 * x + 2 * grain,
+        200 - 25 * np.hypot(x - 0.5, y - 0.5) + 3 * soft,
+    ]
+    pictures = [waves * 90 + 128, *(np.repeat(picture[None], 3, 0) for picture in grey)]
+    return np.clip(np.stack(pictures), 0, 255).astype(np.uint8)
+
+
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine of each row of a to the same row of b, (n,); 1 where both are zero."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    same = np.all(a == b, axis=1)
+    return np.where(norms > 0, (a * b).sum(1) / np.maximum(norms, 1e-30), same)
+
+
+def filled(pixels: np.ndarray, batch: int) -> np.ndarray:
+    """Fill a short batch up with blanks, so that every call has the same size."""
+    if len(pixels) == batch:
+        return np.ascontiguousarray(pixels)
+    whole = np.zeros((batch, *pixels.shape[1:]), np.uint8)
+    whole[: len(pixels)] = pixels
+    return whole
+
+
+def _outputs(made: Any, pictures: np.ndarray, batch: int) -> np.ndarray:
+    parts = [pictures[at : at + batch] for at in range(0, len(pictures), batch)]
+    return np.concatenate([made([filled(part, batch)])[0][: len(part)].copy() for part in parts])
+
+
+def _compile(graph: ET.Element, weights: bytes, start: float, size: int, batch: int) -> Any:
+    marked = _with_exact_start(graph, start) if 0 < start < 1 else graph
+    try:
+        model = core().read_model(ET.tostring(marked, encoding="unicode").encode(), weights)
+        model.reshape([batch, 3, size, size])
+        hint = "f32" if start == 1 else "bf16"
+        return core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "THROUGHPUT"})
+    except RuntimeError as error:
+        raise RunError(f"OpenVINO cannot compile the network: {error}") from error
+
+
+def _with_exact_start(graph: ET.Element, share: float) -> ET.Element:
+    """Mark the layers before the product at `share` of all products as `precise`, which the CPU plugin obeys."""
+    root = ET.fromstring(ET.tostring(graph))  # a copy
+    layers = list(root.iterfind("layers/layer"))
+    products = [at for at, layer in enumerate(layers) if layer.get("type") in _PRODUCTS]
+    end = products[round(share * len(products))] if products else len(layers)
+    for layer in layers[:end]:
+        if layer.get("type") in ("Const", "Parameter", "Result"):
+            continue
+        info = layer.find("rt_info")
+        if info is None:
+            info = ET.Element("rt_info")
+            layer.insert(0 if layer.find("data") is None else 1, info)
+        ET.SubElement(info, "attribute", {"name": "precise", "version": "0"})
+    return root
+
+
+def _folder() -> Path:
+    import openvino as ov
+
+    return cache_folder() / "openvino" / ov.__version__.split("-")[0]
+
+
+def _trace(network: nn.Module, size: int, path: Path) -> None:
+    import openvino as ov
+
+    # the frontend is called directly: openvino.convert_model would report its use over the network
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # tracing warns of every Python branch on a shape
+        traced = torch.jit.trace(network, example, check_trace=False)
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # must outlive the conversion
+        model = frontend.convert(frontend.load(decoder))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        ov.save_model(model, Path(folder) / "graph.xml", compress_to_fp16=False)
+        # the weights first: a graph without weights is not looked at
+        (Path(folder) / "graph.bin").replace(path.with_suffix(".bin"))
+        (Path(folder) / "graph.xml").replace(path)
