@@ -1,5 +1,6 @@
 """What all tests share: a cache folder of their own, and a few images."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +40,18 @@ def class_folder(tmp_path: Path) -> Path:
             noisy = np.clip(stripes[..., None] + rng.normal(0, 15, (40, 40, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(noisy).save(folder / f"{index:02}.png")
     return tmp_path / "images"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave browser tests out where there is no Chromium, and say so at the top of the run."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    away = [item for item in items if item.get_closest_marker("browser")]
+    items[:] = [item for item in items if not item.get_closest_marker("browser")]
+    config.hook.pytest_deselected(items=away)
+
+
+def pytest_report_header() -> str:
+    """Say whether the browser tests run."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return f"browser tests: {found or 'left out, there is no Chromium'}"

@@ -18,7 +18,7 @@ class Gain:
         baseline: the figure without the step.
         value: the figure with it.
         difference: value - baseline over the same units (seeds or images), with its interval.
-        labels: how many labels the step used.
+        labels: how many labels the figure rests on.
         seconds: what the step took.
         mib: peak memory of the step in MiB.
         percent: the figures are shares; write them in per cent, and differences in points.

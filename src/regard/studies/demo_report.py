@@ -35,12 +35,13 @@ def gains(demo: Demo) -> list[Gain]:
     """The rows of the table: every step that was taken, with what it was worth."""
     random = demo.arms["random"]
     rows = []
+    known, rendered = len(demo.digits[0]), len(demo.domains.source)
     for name in PRETEXTS:
         arm = demo.arms[name]
         peak = arm.costs[-1].peak_mib
         for kind, words in (("knn", "k-NN"), ("linear", "linear probe")):
             what, gain = f"{_NAMES[name]}: {words}", arm.gain(random, kind)
-            rows.append(Gain(what, random.accuracy(kind), arm.accuracy(kind), gain, 0, arm.seconds, peak))
+            rows.append(Gain(what, random.accuracy(kind), arm.accuracy(kind), gain, known, arm.seconds, peak))
         few = paired_difference(arm.few[5], random.few[5])
         what = f"{_NAMES[name]}: 5 labels a class"
         rows.append(Gain(what, over_seeds(random.few[5]), over_seeds(arm.few[5]), few, 50, arm.seconds, peak))
@@ -50,7 +51,9 @@ def gains(demo: Demo) -> list[Gain]:
         right = demo.domains.right(name)
         gain = paired_difference(right, base)
         rows.append(
-            Gain(f"{_NAMES[name]}: rendered → handwritten", bootstrap(base), bootstrap(right), gain, 0, each, peak)
+            Gain(
+                f"{_NAMES[name]}: rendered → handwritten", bootstrap(base), bootstrap(right), gain, rendered, each, peak
+            )
         )
     search = demo.search
     found = search.recall(_RANDOM_SEARCH), search.recall("imagenet"), search.gain("imagenet", _RANDOM_SEARCH)
