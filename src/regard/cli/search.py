@@ -51,7 +51,7 @@ def search(
         for place, hit in enumerate(found)
     ]
     if out is not None:
-        _page(out, index, {} if by_id else dict(zip(asked.ids, asked.items)), hits)
+        _page(out, index, len(there), {} if by_id else dict(zip(asked.ids, asked.items)), hits)
 
     def human() -> None:
         table(["query", "place", "score", "label", "image"], rows)
@@ -68,13 +68,17 @@ def search(
     emit({"results": answers, "notes": hits.notes, "metrics": metrics}, json, human)
 
 
-def _page(out: Path, index: str, images: dict[str, object], hits: object) -> None:
+def _page(out: Path, index: str, count: int, images: dict[str, object], hits: object) -> None:
     from ..report.html import Picture, Section, write_report
     from ..report.thumbs import Hit, Query, neighbours
 
     shown = [
-        Query(images.get(name, Path(name)), None, [Hit(Path(hit.path), hit.score, hit.label) for hit in found])
+        Query(
+            images.get(name, Path(name)),
+            None,
+            [Hit(Path(hit.path), hit.score, hit.label or Path(hit.path).name) for hit in found],
+        )
         for name, found in zip(hits.queries, hits)  # type: ignore[attr-defined, call-overload]
     ]
     section = Section("What was found", "", [Picture(neighbours(shown), "The query, and what is most similar to it.")])
-    write_report(out, f"Search in {index}", [section], f"{len(shown)} queries.")
+    write_report(out, f"Search in {index}", [section], f"Queries: {len(shown)}. Images searched: {count}.")

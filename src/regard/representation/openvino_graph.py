@@ -5,6 +5,7 @@ cosine 0.98 with all in bf16, 0.998 with the first fifth of its layers in fp32, 
 bf16 starts where a graph agrees with torch on a set of check pictures, hard ones among them.
 """
 
+import sys
 import warnings
 import xml.etree.ElementTree as ET
 from functools import lru_cache
@@ -27,11 +28,19 @@ _PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
 
 
 @lru_cache(maxsize=1)
+def library() -> Any:
+    """OpenVINO, imported so that it reports nothing: by itself it tells a server of every import and conversion."""
+    # without this package OpenVINO takes its own stand-in, which does nothing
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+@lru_cache(maxsize=1)
 def core() -> Any:
     """The one OpenVINO core of this process."""
-    import openvino as ov
-
-    return ov.Core()
+    return library().Core()
 
 
 @lru_cache(maxsize=1)
@@ -149,15 +158,12 @@ def _with_exact_start(graph: ET.Element, share: float) -> ET.Element:
 
 
 def _folder() -> Path:
-    import openvino as ov
-
-    return cache_folder() / "openvino" / ov.__version__.split("-")[0]
+    return cache_folder() / "openvino" / library().__version__.split("-")[0]
 
 
 def _trace(network: nn.Module, size: int, path: Path) -> None:
-    import openvino as ov
-
-    # the frontend is called directly: openvino.convert_model would report its use over the network
+    library()
+    # the frontend itself: openvino.convert_model wraps it in a tool's reporting and checks
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -170,7 +176,7 @@ def _trace(network: nn.Module, size: int, path: Path) -> None:
         model = frontend.convert(frontend.load(decoder))
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
-        ov.save_model(model, Path(folder) / "graph.xml", compress_to_fp16=False)
+        library().save_model(model, Path(folder) / "graph.xml", compress_to_fp16=False)
         # the weights first: a graph without weights is not looked at
         (Path(folder) / "graph.bin").replace(path.with_suffix(".bin"))
         (Path(folder) / "graph.xml").replace(path)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from .openvino_graph import compiled, filled
+from .openvino_graph import compiled, filled, library
 
 
 class OpenVINORunner:
@@ -24,9 +24,7 @@ class OpenVINORunner:
 
     def run(self, batches: Iterator[tuple[Any, np.ndarray]]) -> Iterator[tuple[Any, np.ndarray]]:
         """Pairs (tag, pixels (n, 3, H, W) uint8, n <= batch) to pairs (tag, vectors (n, D)), in the same order."""
-        import openvino as ov
-
-        queue = ov.AsyncInferQueue(self._compiled, 0)
+        queue = library().AsyncInferQueue(self._compiled, 0)
         done: dict[int, np.ndarray] = {}
         queue.set_callback(lambda request, place: done.__setitem__(place, request.get_output_tensor().data.copy()))
         waiting: dict[int, tuple[Any, int, np.ndarray]] = {}
