@@ -28,3 +28,10 @@ def test_last():
     assert last([Event("a", 1), Event("b", 2), Event("a", 3)], "a").step == 3
     with pytest.raises(LookupError):
         last([], "a")
+
+
+def test_a_line_cut_short_does_not_take_the_next_one_with_it(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"kind": "train", "st')
+    list(logged([Event("start", 0, 3)], path))
+    assert [event.kind for event in read_log(path)] == ["start"]

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-import torch
 
 from regard.core.checks import InputError
-from regard.core.images import as_batch, as_rgb
+from regard.core.images import as_rgb
 
 
 def test_every_kind_of_pixels_becomes_rgb():
@@ -27,10 +26,3 @@ def test_alpha_is_laid_on_white():
 def test_what_is_no_picture_is_refused(pixels):
     with pytest.raises(InputError, match="image"):
         as_rgb(pixels)
-
-
-def test_batch_refuses_undivided_bytes_and_nan():
-    assert as_batch(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)).max() == 1
-    for wrong in (torch.full((1, 3, 2, 2), 255.0), torch.full((1, 3, 2, 2), torch.nan), torch.zeros(3, 2, 2)):
-        with pytest.raises(InputError, match="Divide"):
-            as_batch(wrong)

@@ -34,7 +34,7 @@ def test_a_run_folder_says_how_it_was_made(tmp_path: Path) -> None:
 
     made = train(few().without_labels(), "rotation", out=tmp_path / "run", settings=SHORT, watch=watch)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "best.safetensors", "card.json", "config.json", "events.jsonl", "metrics.json", "model.safetensors",
+        "card.json", "config.json", "events.jsonl", "metrics.json", "model.safetensors",
         "preview.png", "run.json",
     }  # fmt: skip
     card = made.card
@@ -85,7 +85,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, task: str) -> N
     assert not (tmp_path / "stopped/card.json").exists()
     events = list(train_events(few(), task, out=tmp_path / "stopped", settings=settings))
     assert events[0].step == 3 and "going on from step 3" in events[0].text
-    for name in ("model.safetensors", "best.safetensors", "config.json"):
+    for name in ("model.safetensors", "config.json"):
         assert hash_file(tmp_path / "whole" / name) == hash_file(tmp_path / "stopped" / name)
 
 

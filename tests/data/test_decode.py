@@ -108,3 +108,30 @@ def test_large_jpegs_are_decoded_at_reduced_scale_with_headroom():
     small = torch.nn.functional.interpolate(decode(content)[None], (100, 123), mode="bicubic", antialias=True)
     again = torch.nn.functional.interpolate(reduced[None], (100, 123), mode="bicubic", antialias=True)
     assert (small.float() - again.float()).abs().mean() < 3
+
+
+@pytest.mark.parametrize("top", [200, 300, 65535])
+def test_sixteen_bit_pictures_have_one_scale_whatever_they_hold(top):
+    wide = np.linspace(0, top, 64).astype(np.uint16).reshape(8, 8)
+    found = hwc(decode(as_bytes(Image.fromarray(wide), "PNG")))[..., 0]
+    np.testing.assert_array_equal(found, (wide / 257).round())
+
+
+def test_floating_point_pictures_are_scaled_or_refused():
+    level = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    np.testing.assert_array_equal(hwc(decode(as_bytes(Image.fromarray(level), "TIFF")))[..., 0], (level * 255).round())
+    with pytest.raises(DecodeError, match="expected 0 to 1"):
+        decode(as_bytes(Image.fromarray(level * 900), "TIFF"))
+
+
+def test_kinds_that_take_more_memory_have_a_lower_limit(monkeypatch):
+    monkeypatch.setattr("regard.data.decode.MAX_PIXELS", 4000)
+    assert decode(as_bytes(Image.new("RGB", (60, 60)), "PNG")).shape == (3, 60, 60)
+    with pytest.raises(DecodeError, match="RGBA"):
+        decode(as_bytes(Image.new("RGBA", (60, 60)), "PNG"))
+
+
+def test_half_transparent_pixels_mix_with_white():
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[..., 3] = 51
+    np.testing.assert_array_equal(hwc(decode(as_bytes(Image.fromarray(pixels), "PNG"))), np.full((2, 2, 3), 204))

@@ -129,7 +129,7 @@ def test_a_network_that_openvino_gets_wrong_runs_in_torch(class_folder, monkeypa
 
     monkeypatch.setattr(openvino_graph, "FLOOR", {"bf16": 1.1, "fp32": 1.1})
     made = embed(class_folder, SMALL)
-    assert made.card["runner"] == "torch fp32" and "departs from torch" in made.card["runner_note"]
+    assert made.card["runner"] == "torch fp32 on cpu" and "departs from torch" in made.card["runner_note"]
     with pytest.raises(InputError, match="--precision"):
         embed(class_folder, SMALL, precision="bf16")
     expected = plainly(class_folder, Representation.load(SMALL))
@@ -143,6 +143,43 @@ def test_torch_runner_in_bf16_stays_close(class_folder):
     exact = next(runners.TorchRunner(network, "cpu", "fp32").run(iter([(0, pixels)])))[1]
     low = next(runners.TorchRunner(network, "cpu", "bf16").run(iter([(0, pixels)])))[1]
     assert cosines(exact, low).min() > 0.99 and not np.array_equal(exact, low)
+
+
+def test_a_cache_damaged_in_the_middle_or_out_of_reach_is_done_without(class_folder, own_cache):
+    first = embed(class_folder, SMALL)
+    (path,) = (own_cache / "vectors").glob("*.sqlite")
+    content = bytearray(path.read_bytes())
+    content[4096 : len(content)] = b"\xff" * (len(content) - 4096)  # the header stays whole
+    path.write_bytes(content)
+    np.testing.assert_array_equal(embed(class_folder, SMALL).vectors, first.vectors)
+    for left in (own_cache / "vectors").iterdir():
+        left.unlink()
+    (own_cache / "vectors").rmdir()
+    (own_cache / "vectors").write_text("a file where the folder should be")
+    np.testing.assert_array_equal(embed(class_folder, SMALL).vectors, first.vectors)
+
+
+def test_an_encoder_that_learnt_on_does_not_meet_its_old_vectors(class_folder):
+    rep = Representation.load(SMALL)
+    before = embed(class_folder, rep)
+    with torch.no_grad():
+        next(rep.encoder.parameters()).add_(0.1)
+    after = embed(class_folder, rep)
+    assert after.card["from_cache"] == 0 and after.card["fingerprint"] != before.card["fingerprint"]
+    assert not np.array_equal(before.vectors, after.vectors)
+
+
+def test_columns_that_a_file_of_vectors_needs_are_refused_before_the_work(class_folder, tmp_path):
+    rows = [f"{path},x" for path in sorted(class_folder.rglob("*.png"))]
+    for name in ("vectors", "file", "card"):
+        (tmp_path / "t.csv").write_text("\n".join([f"path,{name}", *rows]))
+        with pytest.raises(InputError, match=f"a column '{name}'"):
+            embed_to_file(tmp_path / "t.csv", SMALL, tmp_path / "x.npz")
+
+
+def test_an_empty_shard_is_named(class_folder):
+    with pytest.raises(InputError, match="--shard 30/40"):
+        embed(class_folder, SMALL, shard=(30, 40))
 
 
 @pytest.mark.slow

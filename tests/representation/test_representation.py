@@ -119,3 +119,11 @@ def test_squash_keeps_the_whole_picture():
     assert Preprocess(20, 20, mode="crop").apply(pixels).max() == 0
     with pytest.raises(InputError, match="resize"):
         Preprocess(224, 200)
+
+
+def test_a_very_long_picture_is_cut_before_it_is_enlarged():
+    ramp = torch.linspace(0, 255, 4000).to(torch.uint8).expand(3, 2, 4000).contiguous()
+    seen = Preprocess(32, 40).apply(ramp)
+    assert seen.shape == (3, 32, 32)
+    assert abs(float(seen.float().mean()) - 127) < 2  # the middle of the ramp
+    assert Preprocess(224, 256).apply(ramp.transpose(1, 2).contiguous()).shape == (3, 224, 224)

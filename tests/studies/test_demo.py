@@ -13,7 +13,7 @@ def made_up(random: list[list[float]], pretrained: list[float]) -> Demo:
     by_shot = {shot: list(values) for shot, values in zip(SHOTS, zip(*random))}
     arms = {"random": Arm("random", few=by_shot), "simclr": Arm("simclr", few={5: pretrained})}
     seeds = len(pretrained)
-    return Demo(arms, None, None, None, {}, None, seeds, 0)  # type: ignore[arg-type]
+    return Demo(arms, None, None, None, {}, None, seeds, 0, 200)  # type: ignore[arg-type]
 
 
 def test_labels_saved_reads_the_curve_from_left_to_right():

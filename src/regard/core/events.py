@@ -29,7 +29,9 @@ class Event:
 def logged(events: Iterable[Event], path: Path) -> Iterator[Event]:
     """Pass events on, and append each to a JSON-lines file as it comes."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
     with open(path, "a", encoding="utf-8") as log:
+        log.write("\n" if torn else "")  # a kill in the middle of a line must not take the next one with it
         for event in events:
             log.write(event.as_json() + "\n")
             log.flush()

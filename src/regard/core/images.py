@@ -1,7 +1,5 @@
 """Conventions for pixels: RGB, float32 in [0, 1], (N, 3, H, W) inside; uint8 (H, W, 3) at the edge."""
 
-from typing import Any
-
 import numpy as np
 
 from .checks import bad
@@ -9,7 +7,7 @@ from .checks import bad
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .avif .heic .heif .jp2".split()
 )
-MAX_PIXELS = 200_000_000  # a 200-megapixel picture takes 600 MB as RGB: above that it is a bomb or a map
+MAX_PIXELS = 178_000_000  # such a picture takes 534 MB as RGB: above that it is a bomb or a map
 
 
 def as_rgb(array: np.ndarray, argument: str = "image") -> np.ndarray:
@@ -21,7 +19,7 @@ def as_rgb(array: np.ndarray, argument: str = "image") -> np.ndarray:
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
     elif pixels.dtype == np.uint16:
-        pixels = (pixels / 257).round().astype(np.uint8)
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     elif np.issubdtype(pixels.dtype, np.floating):
         if not np.isfinite(pixels).all() or pixels.min(initial=0) < 0 or pixels.max(initial=0) > 1:
             raise bad(argument, "floats outside [0, 1]", "uint8, or floats in [0, 1]", "Divide 8-bit values by 255.")
@@ -37,25 +35,3 @@ def as_rgb(array: np.ndarray, argument: str = "image") -> np.ndarray:
         alpha = pixels[..., -1:].astype(np.float32) / 255
         pixels = (pixels[..., :-1] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else np.ascontiguousarray(pixels)
-
-
-def as_batch(images: Any) -> Any:
-    """Return a float32 tensor (N, 3, H, W) in [0, 1] after a check of shape, type, range and NaN.
-
-    Raises InputError that names shape and range, for example for uint8 values turned to floats undivided.
-    """
-    import torch
-
-    batch = torch.as_tensor(images)
-    if batch.dtype == torch.uint8:
-        batch = batch.float() / 255
-    low, high = (float(batch.min()), float(batch.max())) if batch.numel() else (0.0, 0.0)
-    right = batch.ndim == 4 and batch.shape[1] == 3 and batch.numel() > 0
-    if not right or not (low >= 0 and high <= 1):
-        raise bad(
-            "images",
-            f"shape {tuple(batch.shape)} with values from {low:g} to {high:g}",
-            "shape (N, 3, H, W) with values in [0, 1]",
-            "Divide 8-bit values by 255, or pass paths.",
-        )
-    return batch.float()

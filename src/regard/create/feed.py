@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.checks import InputError
 from ..core.runtime import threads
 from ..core.storage import hash_bytes, hash_json
-from ..data.decode import DecodeError, decode, read
+from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from ..representation.preprocess import Preprocess
 from .objective import Batch
@@ -62,7 +62,7 @@ def look(images: ImageSet, sample: int = 512) -> Look:
     def one(row: int) -> tuple[str, str, tuple[int, bool, bool] | None]:
         try:
             content = read(images.items[row])
-            name = hash_bytes(content if isinstance(content, bytes) else _array_bytes(content))
+            name = content_hash(content)
             if row not in chosen:
                 return name, "", None
             pixels = decode(content)
@@ -179,7 +179,3 @@ class Feed:
             except DecodeError as error:
                 self.failed[str(item if isinstance(item, Path) else self.images.ids[row])] = str(error)
         raise InputError(f"images: none of {self.images.name} can be read")
-
-
-def _array_bytes(pixels: np.ndarray) -> bytes:
-    return f"{pixels.dtype}|{pixels.shape}|".encode() + np.ascontiguousarray(pixels).tobytes()

@@ -232,7 +232,8 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
     write_json(folder / "metrics.json", metrics)
     encoder.cpu().eval().to(memory_format=torch.contiguous_format)
     Representation(encoder, preprocess, card).save(folder)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for name in (CHECKPOINT, BEST):
+        (folder / name).unlink(missing_ok=True)
     yield Event("done", finished.step, finished.step, metrics, _closing(folder, aside, len(plan.found.images)))
 
 

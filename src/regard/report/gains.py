@@ -20,7 +20,7 @@ class Gain:
         difference: value - baseline over the same units (seeds or images), with its interval.
         labels: how many labels the figure rests on.
         seconds: what the step took.
-        mib: peak memory of the step in MiB.
+        mib: peak memory of the process up to the end of the step, in MiB.
         percent: the figures are shares; write them in per cent, and differences in points.
         larger_is_better: False for errors and distances.
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.checks import bad, check_number
+from ..core.checks import InputError, bad, check_number
 from ..core.events import Event
 from ..core.runtime import measured
 from ..core.storage import hash_json, plain, replacing
 from ..data.sources import open_images
-from .embeddings import Embeddings
+from .embeddings import Embeddings, check_columns
 from .pipeline import DECODER, Piece, Pipeline
 from .representation import Representation
 from .runner import make_runner
@@ -87,12 +87,14 @@ def embed_to_file(
     if target.suffix == ".npz":
         made = embed(images, representation, watch=watch, **more)
         made.save(target)
-        return dict(made.card)
+        seconds = float(made.card["cost"]["seconds"])
+        return dict(made.card) | {"seconds": seconds, "images_per_second": len(made) / max(seconds, 1e-9)}
     settings: dict[str, Any] = dict(layer=None, precision="auto", device="auto", batch=8, cache=True, shard=(0, 1))
     pipeline = _pipeline(images, representation, **settings | more)
     with measured() as cost, replacing(target) as beside:
         card = _write_parquet(pipeline, _watched(pipeline, watch), beside)
-    return card | {"cost": cost.as_dict()}
+    rate = card["images"] / max(cost.seconds, 1e-9)
+    return card | {"cost": cost.as_dict(), "seconds": cost.seconds, "images_per_second": rate}
 
 
 def _pipeline(
@@ -109,6 +111,9 @@ def _pipeline(
     check_number("--shard", shard[1], 1, whole=True)
     check_number("--shard", shard[0], 0, shard[1] - 1, whole=True)
     found = open_images(images)
+    check_columns(found.columns)
+    if len(found) <= shard[0]:
+        raise InputError(f"--shard {shard[0]}/{shard[1]}: empty, as there are only {len(found)} images.")
     if shard[1] > 1:
         found = found.subset(slice(shard[0], None, shard[1]))
     rep = representation if isinstance(representation, Representation) else Representation.load(representation)
@@ -159,7 +164,8 @@ def _card(pipeline: Pipeline, embedded: int) -> dict[str, Any]:
 
 
 def _columns(images: Any) -> dict[str, np.ndarray]:
-    paths = {"path": np.array([str(item) if isinstance(item, Path) else "" for item in images.items])}
+    # absolute: the file of vectors, or an index made of it, may be read from another folder
+    paths = {"path": np.array([str(item.absolute()) if isinstance(item, Path) else "" for item in images.items])}
     return paths | dict(images.columns)
 
 

@@ -13,6 +13,7 @@ from ..core.storage import plain, replacing
 
 SUFFIXES = (".npz", ".parquet")
 _NAMED = ("vectors", "ids", "labels")
+RESERVED = (*_NAMED, "card", "file", "allow_pickle")  # what a file of embeddings or numpy's writer means by itself
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Embeddings:
         object.__setattr__(self, "ids", np.asarray(self.ids).astype(np.str_))
         if len(self.ids) != len(vectors) or any(len(column) != len(vectors) for column in self.columns.values()):
             raise bad("ids and columns", "other lengths", f"one value for each of the {len(vectors)} vectors")
+        check_columns(self.columns)
         if len(np.unique(self.ids)) != len(self.ids):
             raise bad("ids", "ids given twice", "a different id for each vector")
         if self.labels is not None:
@@ -88,7 +90,8 @@ class Embeddings:
                 if self.labels is not None:
                     arrays["labels"] = self.labels
                 with open(beside, "wb") as file:
-                    np.savez(file, allow_pickle=False, card=np.array(json.dumps(plain(self.card))), **arrays)
+                    plain_arrays: Any = {key: _without_objects(value) for key, value in arrays.items()}
+                    np.savez(file, card=np.array(json.dumps(plain(self.card))), **plain_arrays)
         return path
 
     def as_table(self) -> Any:
@@ -123,6 +126,18 @@ class Embeddings:
             )
         columns = {key: value for key, value in arrays.items() if key not in _NAMED}
         return Embeddings(arrays["vectors"], arrays["ids"], arrays.get("labels"), card, columns)
+
+
+def check_columns(names: Any) -> None:
+    """Refuse columns whose names a file of embeddings needs for itself."""
+    taken = [name for name in names if name in RESERVED]
+    if taken:
+        raise bad("columns", f"a column {taken[0]!r}", "another name", f"Taken are {', '.join(RESERVED)}.")
+
+
+def _without_objects(values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    return array.astype(np.str_) if array.dtype == object else array
 
 
 def _check_suffix(argument: str, path: Path) -> None:

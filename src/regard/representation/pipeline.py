@@ -14,8 +14,8 @@ import numpy as np
 
 from ..core.checks import InputError
 from ..core.runtime import threads
-from ..core.storage import hash_bytes, hash_json
-from ..data.decode import DecodeError, decode, read
+from ..core.storage import hash_json
+from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from .representation import Representation
 from .runner import Runner
@@ -112,8 +112,7 @@ class Pipeline:
         """One image: ("vector", the kept vector), ("pixels", (hash, array)) or ("fault", the cause)."""
         try:
             content = read(item)
-            raw = content if isinstance(content, bytes) else content.tobytes() + str(content.shape).encode()
-            key = hash_bytes(raw)
+            key = content_hash(content)
             kept = store.get(key) if store else None
             if kept is not None:
                 return "vector", kept

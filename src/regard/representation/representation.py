@@ -6,7 +6,6 @@ A saved folder holds `config.json` and `model.safetensors` in timm's own form, s
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +32,12 @@ class Representation:
     card: dict[str, Any] = field(default_factory=dict)
     loaded_from: str = ""  # the name or folder that `load` was given, to load the same again
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """Hash of the network's name, its weights and the preprocessing: equal vectors need equal fingerprints."""
+        """Hash of the network's name, its weights and the preprocessing: equal vectors need equal fingerprints.
+
+        Read from the weights as they are now, so that an encoder that learns on never meets its old vectors.
+        """
         weights = hash_tensors(self.encoder.state_dict())
         steps = {"encoder": self.encoder.name, "weights": weights, "preprocess": self.preprocess.as_dict()}
         return hash_json(steps | {key: self.encoder.config[key] for key in ("mean", "std")})

@@ -45,7 +45,7 @@ class TorchRunner:
     def __init__(self, network: Pixels, device: str, precision: str, note: str = "") -> None:
         self.network = network.to(device, memory_format=torch.channels_last).eval()
         self.device, self.low = device, precision == "bf16"
-        self.name, self.note = f"torch {precision}", note
+        self.name, self.note = f"torch {precision} on {device.partition(':')[0]}", note
 
     def run(self, batches: Iterator[tuple[Any, np.ndarray]]) -> Iterator[tuple[Any, np.ndarray]]:
         """See `Runner`."""
@@ -94,6 +94,8 @@ def make_runner(
     from .openvino_graph import has_bf16
     from .openvino_runner import OpenVINORunner
 
+    if precision == "bf16" and not has_bf16():
+        raise bad("--precision", "bf16", "a precision that this processor has", "Use auto or fp32.")
     wanted = ["bf16", "fp32"] if precision == "auto" and has_bf16() else ["fp32" if precision == "auto" else precision]
     encoder.to("cpu")
     notes: list[str] = []

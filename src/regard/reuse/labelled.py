@@ -7,9 +7,9 @@ import numpy as np
 
 from ..core.checks import bad
 from ..core.runtime import threads
-from ..core.storage import hash_bytes, hash_json
+from ..core.storage import hash_json
 from ..create.objective import Known
-from ..data.decode import DecodeError, decode, read
+from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from ..data.sampling import split
 from ..data.sources import open_images
@@ -73,9 +73,7 @@ def _readable(images: ImageSet, notes: list[str]) -> tuple[ImageSet, np.ndarray]
             decode(content, 64)
         except DecodeError as error:
             return "", str(error)
-        return hash_bytes(
-            content if isinstance(content, bytes) else str(content.shape).encode() + content.tobytes()
-        ), ""
+        return content_hash(content), ""
 
     with ThreadPoolExecutor(threads()) as pool:
         found = list(pool.map(one, range(len(images))))

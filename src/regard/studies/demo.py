@@ -81,6 +81,10 @@ class Domains:
         truth = self.target.need_labels("target")
         return np.mean([found.row(name).predictions == truth for found in self.comparisons], axis=0)
 
+    def seconds(self, name: str) -> float:
+        """Mean seconds to fit a method and to predict."""
+        return float(np.mean([found.row(name).seconds for found in self.comparisons]))
+
     def shift(self, name: str) -> tuple[float, float]:
         """Mean MMD² and A-distance: `before`, or what a method leaves."""
         found = [one.before if name == "before" else one.row(name).shift for one in self.comparisons]
@@ -121,6 +125,7 @@ class Demo:
     cost: Cost
     seeds: int
     seed: int
+    steps: int
 
 
 def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 3, steps: int = 200, watch: Watch | None = None) -> Demo:
@@ -143,7 +148,7 @@ def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 3, steps: int = 200
         domains = _adapt(arms[BEST], digits[1], seed, seeds)
         search = _search(folder, seed)
     logs = {name: read_log(arms[name].folders[0] / "events.jsonl") for name in (*PRETEXTS, "labels")}
-    return Demo(arms, domains, search, digits, logs, cost, seeds, seed)
+    return Demo(arms, domains, search, digits, logs, cost, seeds, seed, steps)
 
 
 def labels_saved(demo: Demo, shot: int = 5) -> tuple[Interval, bool]:
@@ -246,7 +251,8 @@ def as_metrics(demo: Demo) -> dict[str, Any]:
             flat |= {f"{name}_{kind}": found.mean, f"{name}_{kind}_low": found.low, f"{name}_{kind}_high": found.high}
         flat |= {f"{name}_linear_{shot}shot": float(np.mean(arm.few[shot])) for shot in SHOTS}
         flat[f"{name}_seconds"] = arm.seconds
-    flat["labels_saved_factor"] = labels_saved(demo)[0].mean
+    factor, beyond = labels_saved(demo)
+    flat |= {"labels_saved_factor": factor.mean, "labels_saved_is_lower_bound": int(beyond)}
     base = demo.domains.right("source_only")
     for name in ("source_only", *METHODS, "oracle"):
         flat[f"target_{name}"] = float(demo.domains.right(name).mean())

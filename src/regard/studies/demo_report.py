@@ -46,13 +46,19 @@ def gains(demo: Demo) -> list[Gain]:
         what = f"{_NAMES[name]}: 5 labels a class"
         rows.append(Gain(what, over_seeds(random.few[5]), over_seeds(arm.few[5]), few, 50, arm.seconds, peak))
     base = demo.domains.right("source_only")
-    each, peak = demo.domains.cost.seconds / (demo.seeds * len(METHODS)), demo.domains.cost.peak_mib
+    peak = demo.domains.cost.peak_mib
     for name in METHODS:
         right = demo.domains.right(name)
         gain = paired_difference(right, base)
         rows.append(
             Gain(
-                f"{_NAMES[name]}: rendered → handwritten", bootstrap(base), bootstrap(right), gain, rendered, each, peak
+                f"{_NAMES[name]}: rendered → handwritten",
+                bootstrap(base),
+                bootstrap(right),
+                gain,
+                rendered,
+                demo.domains.seconds(name),
+                peak,
             )
         )
     search = demo.search
@@ -91,7 +97,7 @@ def write_demo_report(demo: Demo, path: Path) -> Path:
         ),
     ]
     facts = {
-        "command": f"regard demo --seed {demo.seed} --seeds {demo.seeds}",
+        "command": f"regard demo --seed {demo.seed} --seeds {demo.seeds} --steps {demo.steps}",
         "time": f"{demo.cost.seconds:.0f} s",
         "peak memory": f"{demo.cost.peak_mib:.0f} MiB",
         "regard": __version__,
