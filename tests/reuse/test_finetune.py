@@ -225,3 +225,10 @@ def test_bad_input_is_named(digits, start, tmp_path):
     settings = TrainSettings(steps=2, batch=32, precision="fp32", device="cpu")
     notes = finetune(train, copies, start, settings=settings, out=tmp_path / "copies").notes
     assert any(note.startswith("leak? 5 test image(s) are equal") for note in notes)
+
+
+def test_several_processes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="torchrun"):
+        finetune("builtin:digits", None, "random:convnet4", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -148,8 +148,8 @@ def bad_inputs():
         (Embeddings(good.vectors, good.ids), test, {}, "train: expected labels"),
         (good, Embeddings(test.vectors, test.ids), {}, "test: expected labels"),
         (good, strange, {}, "not in train: yak"),
-        (good, vectors(30, d=5, seed=2), {}, "test: expected 8 dimensions"),
-        (mine, other, {}, "expected mine, as train, got vectors of other"),
+        (good, vectors(30, d=5, seed=2), {}, "8 dimensions"),
+        (mine, other, {}, "as the other side, got vectors of other"),
         (rare, test, {}, "1 sample\\(s\\) of class 'cat'"),
         (good, test, {"shots": (21,)}, "expected at least 21 of each class"),
         (good, test, {"shots": (0,)}, "--shots: expected"),
@@ -169,3 +169,14 @@ def test_bad_input_is_named(case):
 def test_nan_never_comes_in():
     with pytest.raises(InputError, match="vectors: expected finite numbers"):
         Embeddings(np.array([[1.0, np.nan]]), ["a"])
+
+
+def test_layers_of_one_network_are_not_mixed():
+    rng = np.random.default_rng(0)
+    labels = np.tile(["a", "b"], 10)
+    one, two = (
+        Embeddings(rng.normal(size=(20, 4)), np.arange(20) + 20 * layer, labels, {"fingerprint": "f", "layer": layer})
+        for layer in (1, 2)
+    )
+    with pytest.raises(InputError, match="as the other side"):
+        probe(one, two)

@@ -1,5 +1,6 @@
 """Search by image: the right answers, a record that keeps them, and clear refusals."""
 
+import os
 import subprocess
 import sys
 
@@ -316,3 +317,47 @@ def test_by_image(tmp_path):
     assert index.count() == 5
     with pytest.raises(InputError, match="got vectors of random:convnet4:1"):
         index.search_images(pictures, representation="random:convnet4:1", cache=False)
+
+
+def test_a_replacement_that_fails_or_is_killed_leaves_the_old_index(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    old, new = (Embeddings(rng.normal(size=(n, 4)), np.arange(n)) for n in (5, 9))
+    SearchIndex.create(tmp_path / "index", old)
+    real = os.replace
+
+    def failing(source, target):
+        if str(source).endswith(".tmp") and str(target).endswith("index"):
+            raise OSError("no space")
+        return real(source, target)
+
+    monkeypatch.setattr("regard.reuse.search.index.os.replace", failing)
+    with pytest.raises(OSError, match="no space"):
+        SearchIndex.create(tmp_path / "index", new, overwrite=True)
+    monkeypatch.undo()
+    assert len(SearchIndex.open(tmp_path / "index")) == 5
+    # as a kill between the two renames leaves it
+    (tmp_path / "index").rename(tmp_path / ".index.123.old")
+    assert len(SearchIndex.open(tmp_path / "index")) == 5
+    SearchIndex.create(tmp_path / "index", new, overwrite=True)
+    assert len(SearchIndex.open(tmp_path / "index")) == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+def test_many_queries_are_taken_in_pieces(monkeypatch):
+    from regard.reuse.search import exact
+
+    rng = np.random.default_rng(0)
+    collection, queries = rng.normal(size=(60, 5)), rng.normal(size=(23, 5))
+    whole = exact.top_by_cosine(collection, queries, 4)
+    monkeypatch.setattr(exact, "_QUERIES", 7)
+    parts = exact.top_by_cosine(collection, queries, 4)
+    np.testing.assert_array_equal(whole[0], parts[0])
+    np.testing.assert_allclose(whole[1], parts[1])
+
+
+def test_paths_of_ids(tmp_path):
+    made = Embeddings(np.eye(3), np.array(["a", "b", "c"]))
+    index = SearchIndex.create(tmp_path / "index", made, paths=["/x/a.png", "/x/b.png", ""])
+    assert index.paths(["b", "c"]) == ["/x/b.png", ""]
+    with pytest.raises(InputError, match="not in the index"):
+        index.paths(["d"])

@@ -223,8 +223,9 @@ def _oracle(classifier: Any, X: np.ndarray, y: np.ndarray, folds: int, seed: int
 
 
 def _checked(source: Vectors, target: Vectors) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    made = [getattr(one, "card", {}).get("fingerprint") for one in (source, target)]
-    if None not in made and made[0] != made[1]:
+    cards = [getattr(one, "card", {}) for one in (source, target)]
+    made = [card.get("fingerprint") for card in cards]
+    if None not in made and (made[0] != made[1] or cards[0].get("layer") != cards[1].get("layer")):
         raise bad(
             "target", f"vectors of another representation ({made[1]})", f"the source's ({made[0]})", "Embed again."
         )

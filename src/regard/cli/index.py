@@ -16,7 +16,12 @@ def index(
         str | None,
         typer.Option("--with", metavar="REP", help="The representation.", show_default="imagenet, or the index's own"),
     ] = None,
-    add: Annotated[bool, typer.Option("--add", help="Add to the index that is there; same ids are replaced.")] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add to the index that is there; same files are replaced.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="With --add: same ids are replaced, even by other files.")
+    ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take these images out of the index.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the index that is there.")] = False,
     precision: Precision = "auto",
@@ -36,6 +41,8 @@ def index(
 
     if add + remove + overwrite > 1:
         raise InputError("--add, --remove, --overwrite: expected one of the three, got several.")
+    if replace and not add:
+        raise InputError("--replace: expected --add beside it, got none. A whole index is replaced with --overwrite.")
     new = replaced = removed = 0
     with measured() as cost:
         if remove:
@@ -52,7 +59,7 @@ def index(
             vectors = load_vectors(images, chosen, argument="IMAGES", precision=precision, device=device, watch=watch)
             if known is not None:
                 there = known
-                new, replaced = there.add(vectors)
+                new, replaced = there.add(vectors, replace=replace)
             else:
                 there, new = SearchIndex.create(out, vectors, overwrite=overwrite), len(vectors)
         if add or remove:

@@ -1,7 +1,7 @@
 """`regard search`: find images by image."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,7 +51,8 @@ def search(
         for place, hit in enumerate(found)
     ]
     if out is not None:
-        _page(out, index, len(there), {} if by_id else dict(zip(asked.ids, asked.items)), hits)
+        queries = zip(query, map(Path, there.paths(query))) if by_id else zip(asked.ids, asked.items)
+        _page(out, index, len(there), dict(queries), hits)
 
     def human() -> None:
         table(["query", "place", "score", "label", "image"], rows)
@@ -68,17 +69,16 @@ def search(
     emit({"results": answers, "notes": hits.notes, "metrics": metrics}, json, human)
 
 
-def _page(out: Path, index: str, count: int, images: dict[str, object], hits: object) -> None:
+def _page(out: Path, index: str, count: int, images: dict[str, Any], hits: Any) -> None:
     from ..report.html import Picture, Section, write_report
     from ..report.thumbs import Hit, Query, neighbours
 
     shown = [
-        Query(
-            images.get(name, Path(name)),
-            None,
-            [Hit(Path(hit.path), hit.score, hit.label or Path(hit.path).name) for hit in found],
-        )
-        for name, found in zip(hits.queries, hits)  # type: ignore[attr-defined, call-overload]
+        Query(images[name], None, [Hit(Path(hit.path), hit.score, hit.label or Path(hit.path).name) for hit in found])
+        for name, found in zip(hits.queries, hits)
+        if found
     ]
-    section = Section("What was found", "", [Picture(neighbours(shown), "The query, and what is most similar to it.")])
-    write_report(out, f"Search in {index}", [section], f"Queries: {len(shown)}. Images searched: {count}.")
+    pictures = [Picture(neighbours(shown), "The query, and what is most similar to it.")] if shown else []
+    empty = f"{len(hits) - len(shown)} of them found nothing." if len(shown) < len(hits) else ""
+    summary = f"Queries: {len(hits)}. Images in the collection: {count}. {empty}"
+    write_report(out, f"Search in {index}", [Section("What was found", "", pictures)], summary)

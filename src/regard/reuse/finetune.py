@@ -8,6 +8,7 @@ the classes, `metrics.json`, `predictions.json` and `events.jsonl`.
 """
 
 import copy
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -114,9 +115,13 @@ def finetune_events(
 
     Raises:
         InputError: no labels, one class, a test class that training lacks, images in both sets, unknown names, or
-            `out` holds something else.
+            `out` holds something else, or several processes of torchrun.
         RunError: the run went wrong (NaN).
     """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1:
+        # each of them would write the same files
+        raise bad("processes", processes, "1: fine-tuning runs in one process", "Start it without torchrun.")
     check_number("--backbone-lr-factor", backbone_lr_factor, 0, 1, open_low=True)
     asked, given = settings or TrainSettings(), method_settings("labels", method)
     start = representation if isinstance(representation, Representation) else Representation.load(representation)

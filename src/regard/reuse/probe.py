@@ -17,6 +17,7 @@ from ..data.sampling import few_shot
 from ..metrics.classify import accuracy, balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, over_seeds
 from ..representation.embeddings import Embeddings
+from ..representation.sources import check_same_representation
 from .knn import K, knn_predict, unit
 from .logistic import Logistic, fit_logistic
 
@@ -177,17 +178,7 @@ def _identities(data: Embeddings) -> np.ndarray | None:
 
 def _check(train: Embeddings, test: Embeddings, linear: bool, shots: Sequence[int]) -> list[str]:
     labels, truth = train.need_labels("train"), test.need_labels("test", 1)
-    if train.dim != test.dim:
-        raise bad(
-            "test",
-            f"vectors of {test.dim} dimensions",
-            f"{train.dim} dimensions, as the training vectors have",
-            "Embed both with the same representation.",
-        )
-    made = [data.card.get("fingerprint") for data in (train, test)]
-    if all(made) and made[0] != made[1]:
-        names = [str(data.card.get("representation", "?")) for data in (train, test)]
-        raise bad("test", f"vectors of {names[1]}", f"{names[0]}, as train", "Embed both with the same representation.")
+    check_same_representation("test", test, train)
     classes, counts = np.unique(labels, return_counts=True)
     strange = np.setdiff1d(truth, classes)
     if len(strange):

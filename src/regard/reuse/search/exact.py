@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by cosine: matrix products over pieces of the collection, so that no (q, n) matrix is made.
+"""Exact nearest neighbours by cosine: matrix products over pieces of the collection and of the queries.
 
 Slower than an approximate index and never wrong: what such an index is measured against.
 """
@@ -6,6 +6,7 @@ Slower than an approximate index and never wrong: what such an index is measured
 import numpy as np
 
 _PIECE = 8192  # vectors compared at once
+_QUERIES = 1024  # queries that they are compared with at once
 
 
 def top_by_cosine(
@@ -26,6 +27,14 @@ def top_by_cosine(
     >>> rows.tolist(), scores.tolist()
     ([[1, 0]], [[0.8, 0.6]])
     """
+    found = [
+        _top(unit_ND, query_QD[start : start + _QUERIES], top, rows)
+        for start in range(0, max(len(query_QD), 1), _QUERIES)
+    ]
+    return np.concatenate([places for places, _ in found]), np.concatenate([scores for _, scores in found])
+
+
+def _top(unit_ND: np.ndarray, query_QD: np.ndarray, top: int, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     count = len(unit_ND) if rows is None else len(rows)
     best_rows = np.zeros((len(query_QD), 0), np.int64)
     best = np.zeros((len(query_QD), 0), np.float32)

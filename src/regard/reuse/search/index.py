@@ -20,9 +20,9 @@ from ..knn import unit
 from .exact import top_by_cosine
 from .record import Hit, Hits, check_origin, columns, mismatch, origin
 from .store import Rows, Store
+from .swap import CARD, settle, take_place
 
 FORMAT = 1
-CARD = "card.json"
 
 
 class SearchIndex:
@@ -44,6 +44,8 @@ class SearchIndex:
     ) -> "SearchIndex":
         """Make a collection of these embeddings in a new folder; it appears whole or not at all.
 
+        Where it takes the place of another one and fails, the other one stays.
+
         Args:
             folder: a new or empty folder, or with `overwrite` one that holds an index.
             embeddings: vectors with ids, and labels where known.
@@ -53,6 +55,7 @@ class SearchIndex:
         Raises:
             InputError: the folder holds something.
         """
+        settle(Path(folder).resolve())
         target = new_folder("--out", folder).resolve()
         if (target / CARD).exists() and not (overwrite and "regard_index" in read_json(target / CARD)):
             raise bad(
@@ -61,26 +64,25 @@ class SearchIndex:
                 "a new or empty folder",
                 "Add to an index with add, or overwrite it.",
             )
-        beside, aside = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
+        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         card = {"regard_index": FORMAT, "dim": embeddings.dim, "metric": "cosine", **origin(embeddings)}
         try:
             beside.mkdir()
             write_json(beside / CARD, card)
             Store.create(beside, embeddings.dim).upsert(*columns(embeddings, paths))
-            os.replace(target, aside)
-            os.replace(beside, target)
+            take_place(beside, target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-            shutil.rmtree(aside, ignore_errors=True)
         return SearchIndex.open(target)
 
     @staticmethod
     def open(folder: str | Path) -> "SearchIndex":
-        """Open the collection in a folder.
+        """Open the collection in a folder; one that was being replaced when the process died is put back first.
 
         Raises:
             InputError: no such folder, not an index, damaged, or of a newer format.
         """
+        settle(Path(folder).resolve())
         path = check_path("index", folder, folder=True)
         card = read_json(path / CARD) if (path / CARD).exists() else None
         if not isinstance(card, dict) or "regard_index" not in card:
@@ -96,25 +98,43 @@ class SearchIndex:
         """How many images the collection holds now."""
         return len(self)
 
-    def add(self, embeddings: Embeddings, paths: Sequence[str | Path] | None = None) -> tuple[int, int]:
-        """Add images; those whose id is there already are replaced. Returns how many were new and how many replaced.
+    def add(
+        self, embeddings: Embeddings, paths: Sequence[str | Path] | None = None, *, replace: bool = False
+    ) -> tuple[int, int]:
+        """Add images; one whose id is there already takes its place. Returns how many were new and how many replaced.
+
+        Args:
+            embeddings: vectors of the same representation, with ids.
+            paths: where each image is; by default the column `path` of the embeddings.
+            replace: also where an id is there with another path, which is probably another image.
 
         Raises:
-            InputError: vectors of another representation or length.
+            InputError: vectors of another representation or length; or, changing nothing, an id that is there with
+                another path.
         """
         check_origin("embeddings", self.card, embeddings)
-        return self._store.upsert(*columns(embeddings, paths))
+        rows = columns(embeddings, paths)
+        if not replace:
+            self._refuse_others(rows[0], rows[2])
+        return self._store.upsert(*rows)
 
     def update(self, embeddings: Embeddings, paths: Sequence[str | Path] | None = None) -> int:
         """Replace images that are there; raises, changing nothing, where an id is not."""
         self._known(embeddings.ids)
-        return self.add(embeddings, paths)[1]
+        return self.add(embeddings, paths, replace=True)[1]
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take images out; raises, changing nothing, where an id is not there. Returns how many were taken out."""
         names = list(dict.fromkeys([ids] if isinstance(ids, str) else map(str, ids)))
         self._known(names)
         return self._store.delete(names)
+
+    def paths(self, ids: Sequence[str]) -> list[str]:
+        """Where images of the collection are, "" where that is not known; raises where an id is not there."""
+        names = [ids] if isinstance(ids, str) else [str(name) for name in ids]
+        self._known(names)
+        rows = self._load()
+        return [rows.paths[self._place[name]] or "" for name in names]
 
     def maintain(self) -> tuple[int, int]:
         """Tidy the table up after many changes; returns its size in bytes before and after."""
@@ -222,6 +242,21 @@ class SearchIndex:
         if not np.linalg.norm(vectors, axis=1).all():
             raise bad("query", "a vector of zeros", "vectors with a direction", "Is the image blank?")
         return vectors.astype(np.float32)
+
+    def _refuse_others(self, ids: Sequence[str], paths: Sequence[str]) -> None:
+        """Refuse an id whose image is elsewhere than the one of that id; only whole paths say where an image is."""
+        if not any(map(os.path.isabs, paths)):
+            return
+        rows = self._load()
+        for name, path in zip(ids, paths):
+            there = (rows.paths[self._place[name]] or "") if name in self._place else ""
+            if os.path.isabs(path) and os.path.isabs(there) and os.path.normpath(path) != os.path.normpath(there):
+                raise bad(
+                    "ids",
+                    f"{name!r} of {path}, which the index has of {there}",
+                    "ids that are new, or of the same file",
+                    "Give --replace, or embed from the common parent folder so that ids differ.",
+                )
 
     def _known(self, ids: Iterable[Any]) -> None:
         self._load()
