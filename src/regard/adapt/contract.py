@@ -5,7 +5,7 @@ settings untouched), `_align` and `_map`, and the line `Method = ThatClass`. Che
 probabilities and the score are here. The decision is told in docs/decisions/0005-adapter-contract.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ..core.checks import InputError, bad, check_matrix
 from .classifier import fit_classifier, probabilities
-from .domains import Domains, pooled, value_order
+from .domains import Domains, by_name, pooled, value_order
 from .labels import UNKNOWN, read_labels
 
 __all__ = ["UNKNOWN", "Domains", "ShallowAdapter"]
@@ -32,6 +32,9 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     Attributes:
         uses_target_labels: whether known target labels change the model; where not, they are refused.
+        needs_target_labels: whether at least one known target label must be given.
+        admits_regression: whether `_align` never reads labels as classes, so that `AdaptedRegressor` may use it.
+        grid: setting -> the values that tuning tries, best known default first.
         same_map_if_same: whether equal domains are mapped equally, so that nothing is adapted.
         min_target: how many target samples the method needs.
         classes_: the labels, sorted; from the source and from the known target labels.
@@ -42,6 +45,9 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     """
 
     uses_target_labels: ClassVar[bool] = True
+    needs_target_labels: ClassVar[bool] = False
+    admits_regression: ClassVar[bool] = False
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
     same_map_if_same: ClassVar[bool] = True
     min_target: ClassVar[int] = 1
 
@@ -85,7 +91,8 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             at = np.cumsum(known) - 1  # where a known row's label stands in `labels`
             source, rows = np.flatnonzero(~is_target), np.flatnonzero(is_target)
             if not is_target.any():  # warned in pooled: the source stands in for the target
-                rows, labels_t = source, (np.zeros(len(X), bool), labels[:0])
+                seen = np.full(len(X), self.needs_target_labels)
+                rows, labels_t = source, (seen, labels if self.needs_target_labels else labels[:0])
             else:
                 labels_t = known[rows], labels[at[rows[known[rows]]]]
             labels_s = known[source], labels[at[source[known[source]]]]
@@ -149,9 +156,9 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         weights = self._align(data)
         of_source = np.array(data.sources)[data.origin]
         Z = np.concatenate(
-            [_by_name(self._map, data.Xs, of_source), self._map(data.Xt[data.known], "target")]
+            [by_name(self._map, data.Xs, of_source), self._map(data.Xt[data.known], "target")]
             if len(data.known)
-            else [_by_name(self._map, data.Xs, of_source)]
+            else [by_name(self._map, data.Xs, of_source)]
         )
         every = None if weights is None else np.concatenate([weights, np.ones(len(data.known))])
         classifier = self.get_params(deep=False)["classifier"]
@@ -181,6 +188,13 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             raise bad("ys", f"{int((~known_s).sum())} UNKNOWN labels", "a label for every source sample")
         if len(yt) and not self.uses_target_labels:
             raise bad("yt", f"{len(yt)} known labels", "none, as this method has no use for them", "Leave yt out.")
+        if not len(yt) and self.needs_target_labels:
+            raise bad(
+                "yt",
+                "no known label",
+                "the labels of some target samples",
+                f"{type(self).__name__} learns from them; `regard methods adapt` lists methods that need none.",
+            )
         if len(yt) and (ys.dtype.kind in "US") != (yt.dtype.kind in "US"):
             raise bad("yt", f"labels such as {yt[0]!r}", f"labels of the same type as the source's, such as {ys[0]!r}")
         if len(yt) and not np.isin(yt, ys).any():
@@ -216,19 +230,7 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         names = np.where(names == self.target_, "target", names)
         if len(self.sources_) == 1:
             names = np.where(names == "source", self.sources_[0], names)
-        return _by_name(function, X, np.broadcast_to(names, len(X)))
-
-
-def _by_name(function: Callable[[np.ndarray, str], np.ndarray], X: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Apply a function of (rows, domain) to the rows of each domain; the results keep the order of the rows."""
-    different = np.unique(names)
-    if len(different) == 1:
-        return function(X, str(different[0]))
-    parts = {str(name): function(X[names == name], str(name)) for name in different}
-    out = np.empty((len(X), next(iter(parts.values())).shape[1]))
-    for name, part in parts.items():
-        out[names == name] = part
-    return out
+        return by_name(function, X, np.broadcast_to(names, len(X)))
 
 
 def _some(labels: np.ndarray) -> str:

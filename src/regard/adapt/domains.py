@@ -1,6 +1,7 @@
 """Which samples are source and which are target, and in what order a method sees them."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -64,3 +65,27 @@ def value_order(X: np.ndarray, *keys: np.ndarray) -> np.ndarray:
     """An order of the rows that depends on their values alone: ties, draws and rounding are then everyone's same."""
     digests = np.array([blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(X)], "V16")
     return np.lexsort((*keys, digests.view(">u8")[1::2], digests.view(">u8")[::2]))
+
+
+def by_name(
+    function: Callable[[np.ndarray, str], np.ndarray], X: np.ndarray, names: np.ndarray, chunk: int = 4096
+) -> np.ndarray:
+    """Apply a row-wise function of (rows, domain) to the rows of each domain, `chunk` rows at a time.
+
+    The results (n, k) keep the order of the rows. Chunks bound the memory of kernels and distances to all training
+    samples, however many rows come.
+    """
+    out: np.ndarray | None = None
+    for name in np.unique(names):
+        rows = np.flatnonzero(names == name)
+        for start in range(0, len(rows), chunk):
+            part = rows[start : start + chunk]
+            # all rows of one domain: a view, not a copy
+            found = function(X if len(part) == len(X) else X[part], str(name))
+            if len(part) == len(X):
+                return found
+            if out is None:
+                out = np.empty((len(X), found.shape[1]))
+            out[part] = found
+    assert out is not None  # X has at least one row: checked at the public edge
+    return out

@@ -46,6 +46,9 @@ class Coral(ShallowAdapter):
     True
     """
 
+    admits_regression = True
+    grid = {"reg": (1.0, 0.001, 0.01, 0.1, 10.0)}
+
     def __init__(self, reg: float = 1.0, center: bool = True, classifier: Any = "svm") -> None:
         self.reg = reg
         self.center = center

@@ -61,6 +61,8 @@ class Subspace(ShallowAdapter):
     """
 
     min_target = 2
+    admits_regression = True
+    grid = {"n_components": ("auto", 10, 20, 40, 80)}
 
     def __init__(self, n_components: int | str = "auto", classifier: Any = "1nn") -> None:
         self.n_components = n_components
