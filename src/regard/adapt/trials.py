@@ -1,0 +1,129 @@
+"""The trials behind a comparison: what a seed draws, what an estimator did with it, and the row that follows."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from ..core.checks import bad
+from ..core.runtime import numpy_rng
+from ..metrics.intervals import bootstrap, over_seeds, paired_difference
+from .classifier import fit_classifier, probabilities
+from .comparison import Row
+from .contract import UNKNOWN
+from .select import Choice
+from .shift import Shift, shift
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one seed draws: source rows to learn from, and target rows whose label the methods know."""
+
+    seed: int
+    source: np.ndarray
+    known: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """Both domains with all labels, and the draws; `varied` where each draw has samples of its own."""
+
+    Xs: np.ndarray
+    ys: np.ndarray
+    Xt: np.ndarray
+    yt: np.ndarray
+    draws: tuple[Draw, ...]
+    shift_samples: int
+    varied: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one estimator did.
+
+    Attributes:
+        right: (draws, nt) 1 where it was right, NaN where the label was known.
+        predictions: (nt,) of the first draw.
+        seconds: to fit and predict, mean over draws.
+        left: the shift between the mapped domains in the first draw.
+        choice: of `auto`, in the first draw.
+    """
+
+    right: np.ndarray
+    predictions: np.ndarray
+    seconds: float
+    left: Shift | None
+    choice: Choice | None = None
+
+
+def draw(ys: np.ndarray, yt: np.ndarray, share: float, shots: int, seed: int) -> Draw:
+    """Draw a share of each source class, and `shots` target samples of each class (one at least stays to score)."""
+    rng = numpy_rng(seed, "draw")
+    rows, known = np.arange(len(ys)), np.empty(0, int)
+    if share < 1:
+        parts = [np.flatnonzero(ys == label) for label in np.unique(ys)]
+        rows = np.concatenate([rng.permutation(part)[: max(1, round(share * len(part)))] for part in parts])
+    if shots:
+        parts = [np.flatnonzero(yt == label) for label in np.unique(yt)]
+        known = np.concatenate([rng.permutation(part)[: min(shots, len(part) - 1)] for part in parts])
+        if not np.isin(yt[known], ys).any():
+            raise bad("shots", shots, "classes with at least 2 target samples, of which one is scored")
+    return Draw(seed, np.sort(rows), np.sort(known))
+
+
+def run(estimator: Any, task: Task, told: bool) -> Run:
+    """Fit an estimator on each draw (on the first alone, where nothing differs) and predict the target.
+
+    `told`: whether it may see the labels that the draw makes known.
+    """
+    drawing = "random_state" in estimator.get_params(deep=False)
+    told = told and type(estimator).uses_target_labels
+    right, first, seconds = [], None, 0.0
+    for one in task.draws if drawing or task.varied else task.draws[:1]:
+        if drawing:
+            estimator.set_params(random_state=one.seed)
+        labels = np.full(len(task.yt), UNKNOWN, dtype=object)
+        if told:
+            labels[one.known] = task.yt[one.known]
+        Xs, start = task.Xs[one.source], time.perf_counter()
+        found = estimator.fit(Xs, task.ys[one.source], task.Xt, labels).predict(task.Xt)
+        seconds += time.perf_counter() - start
+        right.append(np.where(np.isin(np.arange(len(found)), one.known), np.nan, found == task.yt))
+        if first is None:
+            mapped = estimator.transform(Xs, "source"), estimator.transform(task.Xt)
+            left = shift(*mapped, seed=one.seed, permutations=0, max_samples=task.shift_samples)
+            first = found, left, getattr(estimator, "choice_", None)
+    assert first is not None
+    return Run(np.array(right), first[0], seconds / len(right), *first[1:])
+
+
+def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
+    """The row of a run, set against the baseline on the same draws and samples."""
+    seed, many = task.draws[0].seed, task.varied and len(found.right) > 1
+    if many:
+        each, other = np.nanmean(found.right, axis=1), np.nanmean(base.right, axis=1)
+    else:
+        scored = ~np.isnan(found.right).any(axis=0) & ~np.isnan(base.right).any(axis=0)
+        each, other = found.right.mean(axis=0)[scored], base.right.mean(axis=0)[scored]
+    accuracy = over_seeds(each) if many else bootstrap(each, seed=seed)
+    gain = None if is_base else paired_difference(each, other, seed=seed)
+    return Row(name, accuracy, gain, found.seconds, None if is_base else found.left, found.predictions)
+
+
+def oracle(classifier: Any, task: Task) -> Run | None:
+    """The classifier in cross-validation on the target with its labels; None where a class has a single sample."""
+    X, start = task.Xt, time.perf_counter()
+    classes, codes, counts = np.unique(task.yt, return_inverse=True, return_counts=True)
+    folds = int(min(5, counts.min()))
+    if folds < 2 or len(classes) < 2:
+        return None
+    split = StratifiedKFold(folds, shuffle=True, random_state=task.draws[0].seed)
+    found = np.empty(len(codes), int)
+    for fit, check in split.split(X, codes):
+        found[check] = probabilities(fit_classifier(classifier, X[fit], codes[fit]), X[check]).argmax(axis=1)
+    right = np.tile((found == codes).astype(float), (len(task.draws), 1))
+    for row, one in zip(right, task.draws):
+        row[one.known] = np.nan
+    return Run(right, classes[found], time.perf_counter() - start, None)
