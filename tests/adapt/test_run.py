@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from regard.adapt import run
+from regard.adapt.contract import UNKNOWN
 from regard.adapt.run import SourceOnly, adapter, compare
 from regard.core.checks import InputError
 
@@ -163,3 +164,69 @@ def test_bad_names():
         compare(source, target, ["coral"], seeds=())
     with pytest.raises(InputError, match="name: .*source_only"):
         compare(source, target, ["coral"], classifier=DecisionTreeClassifier(random_state=0)).row("tca")
+
+
+def test_draws_give_intervals_over_draws():
+    source, target = pair()
+    found = compare(source, target, ["coral"], seeds=range(4), share=0.5, classifier="1nn")
+    assert found.over == "draws" and found.row("coral").accuracy.n == 4 and found.row("coral").gain.n == 4
+    each = []
+    for one in (run.draw(source.labels, target.labels, 0.5, 0, seed) for seed in range(4)):
+        assert sorted(np.unique(source.labels[one.source], return_counts=True)[1]) == [30, 30]
+        model = adapter("coral", classifier="1nn").fit(
+            source.vectors[one.source], source.labels[one.source], target.vectors
+        )
+        each.append(model.score(target.vectors, target.labels))
+    assert found.row("coral").accuracy.mean == pytest.approx(np.mean(each)) and np.std(each) > 0
+    assert compare(source, target, ["coral"], seeds=range(4), classifier="1nn").over == "target samples"
+
+
+def test_shots_are_told_to_methods_and_not_scored():
+    source, target = pair()
+    found = compare(source, target, ["coral"], shots=3, seeds=(0, 1, 2))
+    assert [row.name for row in found.rows] == ["source_only", "source_and_labels", "coral", "oracle"]
+    assert found.row("source_and_labels").gain is None and found.row("source_only").gain is None
+    assert found.row("source_and_labels").accuracy.mean > found.row("source_only").accuracy.mean
+    one = run.draw(source.labels, target.labels, 1.0, 3, 0)
+    assert len(one.known) == 6 and len(np.unique(target.labels[one.known])) == 2
+    # a method that remembers what it was told gets nothing for it
+    single = compare(source, target, ["coral"], shots=3)
+    assert single.row("coral").accuracy.n == 114
+
+
+def test_labelled_target_vectors_are_given_and_not_scored():
+    source, target = pair()
+    some = Vectors(target.vectors[:10], target.labels[:10])
+    rest = Vectors(target.vectors[10:], target.labels[10:])
+    found = compare(source, rest, ["coral"], labelled=some, classifier="1nn")
+    assert found.row("coral").accuracy.n == 110 and len(found.row("coral").predictions) == 110
+    known = np.array([*some.labels, *[UNKNOWN] * 110], dtype=object)
+    plain = adapter("coral", classifier="1nn").fit(source.vectors, source.labels, target.vectors, known)
+    np.testing.assert_array_equal(found.row("coral").predictions, plain.predict(rest.vectors))
+    with pytest.raises(InputError, match="labelled: .*2 features"):
+        compare(source, rest, ["coral"], labelled=Vectors(some.vectors[:, :1], some.labels))
+
+
+def test_estimators_of_ones_own_and_what_fails_is_left_out():
+    source, target = pair()
+    found = compare(source, target, {"mine": adapter("coral", reg=0.5)}, classifier="1nn")
+    assert [row.name for row in found.rows] == ["source_only", "mine", "oracle"]
+    one = Vectors(target.vectors[:1], target.labels[:1])  # too few for subspace alignment
+    everything = compare(source, one, classifier="1nn")
+    assert any(note.startswith("subspace left out: Xt: ") for note in everything.notes)
+    with pytest.raises(InputError, match="Xt: "):
+        compare(source, one, ["subspace"])
+    assert any("learn from target labels" in note for note in everything.notes)
+
+
+def test_progress_is_told():
+    source, target = pair()
+    seen = []
+
+    def watch(events):
+        for event in events:
+            seen.append((event.step, event.steps, event.text))
+            yield event
+
+    compare(source, target, ["coral"], watch=watch)
+    assert seen == [(0, 2, "source_only"), (1, 2, "coral"), (2, 2, "")]

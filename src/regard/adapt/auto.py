@@ -37,8 +37,9 @@ class Auto(ShallowAdapter):
     Cost: for every candidate `folds` fits, twice that with circular validation, and one fit of the chosen.
 
     Args:
-        methods: names of the methods to choose from; None for the default ones. No adaptation is always among them.
+        methods: names of the methods to choose from; None for the default ones.
         by: the score that decides: circular, iwv, dev, entropy or snd.
+        baseline: no adaptation is a candidate, and stays unless a method is better beyond chance.
         tune: try each method with every combination of its `grid`, too.
         classifier: on top of every method that has one.
         folds: parts of the source of which each is held out once.
@@ -61,6 +62,7 @@ class Auto(ShallowAdapter):
         methods: Iterable[str] | None = None,
         by: str = "circular",
         tune: bool = False,
+        baseline: bool = True,
         classifier: Any = "linear",
         folds: int = 3,
         random_state: int = 0,
@@ -68,6 +70,7 @@ class Auto(ShallowAdapter):
         self.methods = methods
         self.by = by
         self.tune = tune
+        self.baseline = baseline
         self.classifier = classifier
         self.folds = folds
         self.random_state = random_state
@@ -79,7 +82,7 @@ class Auto(ShallowAdapter):
             tried,
             data,
             by=self.by,
-            baseline="source_only",
+            baseline="source_only" if self.baseline else None,
             scorers=(self.by,),
             folds=self.folds,
             seed=self.random_state,
@@ -95,7 +98,7 @@ class Auto(ShallowAdapter):
             check_choice("methods", name, names("adapt"))
         usable = [name for name in given if labelled or not load("adapt", name).needs_target_labels]
         tried = candidates(usable, _make, tune=self.tune, **settings)
-        return {"source_only": SourceOnly(self.classifier), **tried}
+        return {"source_only": SourceOnly(self.classifier), **tried} if self.baseline else tried
 
     def _map(self, X: np.ndarray, domain: str) -> np.ndarray:
         return self.chosen_.transform(X, domain=domain)

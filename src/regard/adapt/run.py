@@ -54,13 +54,15 @@ def adapter(name: str, **settings: Any) -> Any:
 def compare(
     source: Vectors,
     target: Vectors,
-    methods: Iterable[str] | None = None,
+    methods: Iterable[str] | Mapping[str, Any] | None = None,
     *,
     classifier: Any = "linear",
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seeds: Sequence[int] = (0,),
     share: float = 1.0,
     shots: int = 0,
+    labelled: Vectors | None = None,
+    auto: bool = False,
     shift_samples: int = 500,
     watch: Watch | None = None,
 ) -> Comparison:
@@ -79,13 +81,16 @@ def compare(
     Args:
         source: vectors (ns, d) with labels.
         target: vectors (nt, d) with labels to score with.
-        methods: names, `auto` among them if wanted; None for all that can be run (what fails is left out and noted).
+        methods: names, of which `auto` may be one, or name -> unfitted adapter; None for all that can be run (what
+            fails is left out and noted).
         classifier: on top of every row: "1nn", "linear", "svm" or a scikit-learn classifier; "own" leaves each method
             its own, and takes "linear" for the rows without a method.
         settings: method -> its settings.
         seeds: for draws and for methods that draw; the first one also seeds the intervals, the folds and the shift.
         share: of each class of the source that a seed draws, in (0, 1].
         shots: labelled target samples of each class; 0 for none.
+        labelled: target vectors with labels that the methods know; they are not scored.
+        auto: add the row of `auto`, which chooses a method without target labels.
         shift_samples: how many samples of each domain the shift is measured on.
         watch: wraps the stream of events, to show progress.
 
@@ -105,14 +110,23 @@ def compare(
             f"{(~reachable).mean():.1%} of the target samples cannot be right: the source has no class "
             + ", ".join(map(str, np.unique(yt[~reachable])[:5]))
         )
-    estimators = _estimators(methods, classifier, settings, shots, notes)
-    task = Task(Xs, ys, Xt, yt, tuple(draw(ys, yt, share, shots, seed) for seed in seeds), shift_samples)
+    given = 0
+    if labelled is not None:
+        Xk = check_matrix("labelled", labelled.vectors, columns=Xt.shape[1])
+        yk, given = known_labels("labelled", labelled.labels, len(Xk)), len(Xk)
+        Xt, yt = np.concatenate([Xk, Xt]), np.concatenate([yk, yt])
+    few = shots > 0 or given > 0
+    estimators = _estimators(methods, classifier, settings, few, notes)
+    if auto and "auto" not in estimators:
+        estimators["auto"] = Auto(classifier=_below(classifier))
+    draws = tuple(draw(ys, yt, share, shots, seed, given) for seed in seeds)
+    task = Task(Xs, ys, Xt, yt, draws, shift_samples, given)
     task = replace(task, varied=len(seeds) > 1 and (share < 1 or shots > 0))
     runs: dict[str, Run] = {}
     events = _run_all(estimators, task, methods is None, runs, notes)
     for _ in events if watch is None else watch(events):
         pass
-    base = "source_and_labels" if shots else "source_only"
+    base = "source_and_labels" if few else "source_only"
     rows = [as_row(name, run, runs[base], name in ("source_only", base), task) for name, run in runs.items()]
     found = oracle(_below(classifier), task)
     if found is None:
@@ -141,24 +155,31 @@ def _run_all(
 
 
 def _estimators(
-    methods: Iterable[str] | None, classifier: Any, settings: Mapping[str, Any], shots: int, notes: list[str]
+    methods: Iterable[str] | Mapping[str, Any] | None,
+    classifier: Any,
+    settings: Mapping[str, Any],
+    few: bool,
+    notes: list[str],
 ) -> dict[str, Any]:
     """The estimators by name, baselines first."""
     if methods is None:
-        chosen = [name for name in names("adapt") if shots or not load("adapt", name).needs_target_labels]
+        chosen = [name for name in names("adapt") if few or not load("adapt", name).needs_target_labels]
         left_out = sorted(set(names("adapt")) - set(chosen))
         if left_out:
             notes.append(f"left out, because they learn from target labels (shots=0): {', '.join(left_out)}")
     else:
         chosen = list(methods)
-    for name in chosen:
+    for name in () if isinstance(methods, Mapping) else chosen:
         check_choice("methods", name, ("auto", *names("adapt")))
     for name in settings:
         check_choice("settings", name, chosen)
     found: dict[str, Any] = {"source_only": SourceOnly(_below(classifier))}
-    if shots:
+    if few:
         found["source_and_labels"] = SourceOnly(_below(classifier))
     for name in chosen:
+        if isinstance(methods, Mapping):
+            found[name] = methods[name]
+            continue
         own = "classifier" not in adapter(name).get_params(deep=False) or _below(classifier) is not classifier
         found[name] = adapter(name, **{**({} if own else {"classifier": classifier}), **settings.get(name, {})})
     return found

@@ -28,7 +28,10 @@ class Draw:
 
 @dataclass(frozen=True)
 class Task:
-    """Both domains with all labels, and the draws; `varied` where each draw has samples of its own."""
+    """Both domains with all labels, and the draws.
+
+    `given`: the first rows of the target, whose labels every draw knows. `varied`: each draw has samples of its own.
+    """
 
     Xs: np.ndarray
     ys: np.ndarray
@@ -36,6 +39,7 @@ class Task:
     yt: np.ndarray
     draws: tuple[Draw, ...]
     shift_samples: int
+    given: int = 0
     varied: bool = False
 
 
@@ -58,16 +62,19 @@ class Run:
     choice: Choice | None = None
 
 
-def draw(ys: np.ndarray, yt: np.ndarray, share: float, shots: int, seed: int) -> Draw:
-    """Draw a share of each source class, and `shots` target samples of each class (one at least stays to score)."""
+def draw(ys: np.ndarray, yt: np.ndarray, share: float, shots: int, seed: int, given: int = 0) -> Draw:
+    """Draw a share of each source class, and `shots` target samples of each class (one at least stays to score).
+
+    The first `given` target samples are known in any case, and not drawn.
+    """
     rng = numpy_rng(seed, "draw")
-    rows, known = np.arange(len(ys)), np.empty(0, int)
+    rows, known = np.arange(len(ys)), np.arange(given)
     if share < 1:
         parts = [np.flatnonzero(ys == label) for label in np.unique(ys)]
         rows = np.concatenate([rng.permutation(part)[: max(1, round(share * len(part)))] for part in parts])
     if shots:
-        parts = [np.flatnonzero(yt == label) for label in np.unique(yt)]
-        known = np.concatenate([rng.permutation(part)[: min(shots, len(part) - 1)] for part in parts])
+        parts = [given + np.flatnonzero(yt[given:] == label) for label in np.unique(yt[given:])]
+        known = np.concatenate([known, *(rng.permutation(part)[: min(shots, len(part) - 1)] for part in parts)])
         if not np.isin(yt[known], ys).any():
             raise bad("shots", shots, "classes with at least 2 target samples, of which one is scored")
     return Draw(seed, np.sort(rows), np.sort(known))
@@ -94,7 +101,7 @@ def run(estimator: Any, task: Task, told: bool) -> Run:
         if first is None:
             mapped = estimator.transform(Xs, "source"), estimator.transform(task.Xt)
             left = shift(*mapped, seed=one.seed, permutations=0, max_samples=task.shift_samples)
-            first = found, left, getattr(estimator, "choice_", None)
+            first = found[task.given :], left, getattr(estimator, "choice_", None)
     assert first is not None
     return Run(np.array(right), first[0], seconds / len(right), *first[1:])
 
@@ -114,8 +121,8 @@ def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
 
 def oracle(classifier: Any, task: Task) -> Run | None:
     """The classifier in cross-validation on the target with its labels; None where a class has a single sample."""
-    X, start = task.Xt, time.perf_counter()
-    classes, codes, counts = np.unique(task.yt, return_inverse=True, return_counts=True)
+    X, start = task.Xt[task.given :], time.perf_counter()
+    classes, codes, counts = np.unique(task.yt[task.given :], return_inverse=True, return_counts=True)
     folds = int(min(5, counts.min()))
     if folds < 2 or len(classes) < 2:
         return None
@@ -123,7 +130,7 @@ def oracle(classifier: Any, task: Task) -> Run | None:
     found = np.empty(len(codes), int)
     for fit, check in split.split(X, codes):
         found[check] = probabilities(fit_classifier(classifier, X[fit], codes[fit]), X[check]).argmax(axis=1)
-    right = np.tile((found == codes).astype(float), (len(task.draws), 1))
+    right = np.tile(np.concatenate([np.full(task.given, np.nan), found == codes]), (len(task.draws), 1))
     for row, one in zip(right, task.draws):
         row[one.known] = np.nan
     return Run(right, classes[found], time.perf_counter() - start, None)

@@ -27,7 +27,19 @@ import typer
 from .. import __version__
 
 # The order in which the work flows, for the help page; a verb that is not named here comes after these.
-_FLOW = ("demo", "create", "embed", "probe", "finetune", "index", "search", "shift", "adapt", "methods")
+_FLOW = (
+    "demo",
+    "create",
+    "embed",
+    "probe",
+    "finetune",
+    "index",
+    "search",
+    "shift",
+    "adapt",
+    "compare-adapt",
+    "methods",
+)
 
 
 def verbs() -> list[str]:

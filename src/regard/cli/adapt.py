@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 def adapt(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Labelled images, or an embeddings file.")],
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Images, or an embeddings file.")],
-    method: Annotated[list[str], typer.Option("--method", help="A method; may be given many times.")],
+    method: Annotated[list[str], typer.Option("--method", help="A method, or auto; may be given many times.")],
     with_: With = "imagenet",
     classifier: Annotated[str, typer.Option(help="On top: 1nn, linear or svm.")] = "linear",
     set_: Set = None,
+    labelled: Annotated[
+        str | None,
+        typer.Option("--labelled", help="Target images with labels, which the methods may use.", show_default=False),
+    ] = None,
+    tune: Annotated[bool, typer.Option("--tune", help="Choose settings too, without target labels.")] = False,
+    by: Annotated[str, typer.Option("--by", help="What chooses: circular, iwv, dev, entropy or snd.")] = "circular",
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the target's predictions to this .csv.", show_default=False)
     ] = None,
@@ -32,29 +38,34 @@ def adapt(
 
     Where the target has labels they serve for the score alone: the table sets each method against the source alone,
     with an interval, and against an oracle that learned from the target's labels. Where it has none, --out takes the
-    predictions. --set goes to every method that is named.
+    predictions. --method auto chooses a method, --tune the settings, both without target labels. --set goes to every
+    method that is named.
     """
+    from ..adapt.run import compare
     from ..core.checks import bad
     from ..representation.sources import check_same_representation, load_vectors
 
-    a, b = (
+    given = [(source, "SOURCE"), (target, "TARGET"), *([(labelled, "--labelled")] if labelled else [])]
+    a, b, *more = (
         load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
-        for name, argument in ((source, "SOURCE"), (target, "TARGET"))
+        for name, argument in given
     )
-    check_same_representation("TARGET", b, a)
-    chosen = settings(set_)
+    for argument, vectors in (("TARGET", b), *(("--labelled", one) for one in more)):
+        check_same_representation(argument, vectors, a)
     if out is not None and out.suffix != ".csv":
         raise bad("--out", repr(out.name), "a file that ends in .csv")
+    models = {name: _model(name, classifier, settings(set_), tune, by, seed) for name in method}
     if b.labels is None:
         if out is None:
             raise bad("--out", "nothing", "a .csv file for the predictions", "TARGET has no labels to score with.")
         if len(method) > 1:
             raise bad("--method", ", ".join(method), "one method", "TARGET has no labels to compare several with.")
-        _predict_only(a, b, method[0], classifier, chosen, out, json)
+        _predict_only(a, b, more, models[method[0]], method[0], out, json)
         return
-    from ..adapt.run import compare
-
-    found = compare(a, b, method, classifier=classifier, settings={name: chosen for name in method}, seeds=[seed])
+    known = more[0] if more else None
+    found = compare(
+        a, b, models, classifier=classifier, seeds=[seed], labelled=known, watch=watcher("adapt", quiet=quiet)
+    )
     first = found.row(method[0])
     metrics = found.metrics() | {
         "adapted": first.accuracy.mean,
@@ -69,15 +80,40 @@ def adapt(
     emit({**result, "metrics": metrics}, json, lambda: print(found.table()))
 
 
-def _predict_only(
-    a: "Embeddings", b: "Embeddings", method: str, classifier: str, chosen: dict[str, Any], out: Path, json: bool
-) -> None:
+def _model(name: str, classifier: str, chosen: dict[str, Any], tune: bool, by: str, seed: int) -> Any:
+    """The estimator of a name; with `tune` one that chooses the method's settings, too."""
+    from ..adapt.auto import Auto
     from ..adapt.run import adapter
 
-    fitted = adapter(method, classifier=classifier, **chosen).fit(a.vectors, a.need_labels("SOURCE"), b.vectors)
-    _write(out, b.ids, fitted.predict(b.vectors))
-    metrics = {"source": len(a), "target": len(b)}
-    emit({"out": out, "method": method, "metrics": metrics}, json, lambda: print(f"{len(b)} predictions to {out}"))
+    if name == "auto":
+        return adapter(name, **{"classifier": classifier, "by": by, "tune": tune, "random_state": seed, **chosen})
+    known = adapter(name, **chosen).get_params(deep=False)
+    if tune:
+        return Auto([name], by=by, tune=True, baseline=False, classifier=classifier, random_state=seed)
+    return adapter(name, **({"classifier": classifier} if "classifier" in known else {}), **chosen)
+
+
+def _predict_only(
+    a: "Embeddings", b: "Embeddings", more: list["Embeddings"], model: Any, method: str, out: Path, json: bool
+) -> None:
+    import numpy as np
+
+    from ..adapt.contract import UNKNOWN
+
+    labels = np.array([label for one in more for label in one.need_labels("--labelled")], dtype=object)
+    known = np.concatenate([labels, np.full(len(b), UNKNOWN, dtype=object)])
+    Xt = np.concatenate([*(one.vectors for one in more), b.vectors])
+    model.fit(a.vectors, a.need_labels("SOURCE"), Xt, known)
+    _write(out, b.ids, model.predict(b.vectors))
+    choice = getattr(model, "choice_", None)
+
+    def human() -> None:
+        if choice is not None:
+            print(f"took {choice.name} by {choice.by}, without target labels:\n{choice.table()}")
+        print(f"{len(b)} predictions to {out}")
+
+    result = {"out": out, "method": method if choice is None else choice.name}
+    emit({**result, "metrics": {"source": len(a), "target": len(b)}}, json, human)
 
 
 def _write(out: Path, ids: Iterable[object], predictions: Iterable[object]) -> None:

@@ -1,0 +1,84 @@
+"""`regard compare-adapt`: every adaptation method on one pair of domains."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ._progress import watcher
+from ._shared import Device, Json, Quiet, Seed, With, emit
+
+
+def compare_adapt(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Labelled images, or an embeddings file.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Labelled images, or an embeddings file.")],
+    methods: Annotated[list[str], typer.Option("--methods", help="all, or names; may be given many times.")] = ["all"],  # noqa: B006
+    with_: With = "imagenet",
+    classifier: Annotated[str, typer.Option(help="On top: 1nn, linear, svm, or own (each method's own).")] = "linear",
+    seeds: Annotated[int, typer.Option(min=1, help="So many draws of the source, and of the labels of --shots.")] = 5,
+    share: Annotated[float, typer.Option(help="The share of each source class that a draw takes.")] = 0.8,
+    shots: Annotated[int, typer.Option(min=0, help="Target labels of each class that the methods know.")] = 0,
+    auto: Annotated[bool, typer.Option("--auto/--no-auto", help="Let auto choose, too.")] = True,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page with pictures to this .html.", show_default=False)
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare adaptation methods on one pair of domains.
+
+    TARGET's labels serve for the score, for the oracle and, with --shots, for the few that the methods may see.
+    Intervals are over the draws; "no gain" is said where that of the difference includes 0.
+    """
+    from ..adapt.run import compare
+    from ..core.checks import bad
+    from ..representation.sources import check_same_representation, load_vectors
+
+    if report is not None and report.suffix != ".html":
+        raise bad("--report", repr(report.name), "a file that ends in .html")
+    named = [name for text in methods for name in text.split(",") if name]
+    if "all" in named and len(named) > 1:
+        raise bad("--methods", ", ".join(named), "all, or names")
+    a, b = (
+        load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
+        for name, argument in ((source, "SOURCE"), (target, "TARGET"))
+    )
+    check_same_representation("TARGET", b, a)
+    found = compare(
+        a,
+        b,
+        None if named == ["all"] else [*dict.fromkeys(named)],
+        classifier=classifier,
+        seeds=range(seed, seed + seeds),
+        share=share if seeds > 1 else 1.0,
+        shots=shots,
+        auto=auto,
+        watch=watcher("adapt", quiet=quiet),
+    )
+    result: dict[str, Any] = {
+        "source": source,
+        "target": target,
+        "verdicts": {row.name: row.gain.verdict for row in found.rows if row.gain is not None},
+        "intervals": {row.name: row.accuracy.as_dict() for row in found.rows},
+        "notes": found.notes,
+        "metrics": found.metrics(),
+    }
+    if found.choice is not None:
+        result["auto"] = found.choice.name
+    if report is not None:
+        from ..studies.adaptation_report import write_adaptation_report
+
+        command = (
+            f"regard compare-adapt {source} {target} --with {with_} --seeds {seeds} --share {share} --shots {shots}"
+        )
+        write_adaptation_report(found, a, b, report, command=command, seed=seed, classifier=classifier)
+        result["report"] = report
+
+    def human() -> None:
+        print(found.table())
+        if report is not None:
+            print(f"report: {report}")
+
+    emit(result, json, human)
