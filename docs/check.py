@@ -113,7 +113,11 @@ def _commands(page: Path) -> Iterator[str]:
             if words[1] not in verbs():
                 yield f"{where}: there is no verb {words[1]}"
                 continue
-            known = {name for option in command(words[1]).params for name in option.opts} | {"--help", "-h", "--debug"}
+            known = {name for option in command(words[1]).params for name in (*option.opts, *option.secondary_opts)} | {
+                "--help",
+                "-h",
+                "--debug",
+            }
             for word in words[2:]:
                 if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known:
                     yield f"{where}: {words[1]} has no option {word}"

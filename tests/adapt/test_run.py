@@ -18,6 +18,7 @@ class Vectors:
     vectors: np.ndarray
     labels: np.ndarray | None
     card: dict = field(default_factory=dict)
+    columns: dict = field(default_factory=dict)
 
 
 def pair(n=120, stretch=(1.0, 6.0), move=8.0, seed=0):
@@ -230,3 +231,24 @@ def test_progress_is_told():
 
     compare(source, target, ["coral"], watch=watch)
     assert seen == [(0, 2, "source_only"), (1, 2, "coral"), (2, 2, "")]
+
+
+def test_a_column_domain_names_several_sources():
+    source, target = pair()
+    two = Vectors(source.vectors, source.labels, columns={"domain": np.array(["lab", "field"])[np.arange(120) // 60]})
+
+    class Telling(SourceOnly):
+        seen = []
+
+        def _align(self, data):
+            self.seen.append(data.sources)
+
+    compare(two, target, {"telling": Telling("1nn")})
+    assert Telling.seen == [("field", "lab")]
+    few = compare(two, target, ["easyadapt"], shots=3)
+    assert few.row("easyadapt").accuracy.mean > few.row("source_only").accuracy.mean
+    wrong = Vectors(
+        source.vectors, source.labels, columns={"domain": np.array(["lab", "target"])[np.arange(120) // 60]}
+    )
+    with pytest.raises(InputError, match="other names in the column"):
+        compare(wrong, target, ["coral"])

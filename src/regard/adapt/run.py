@@ -79,7 +79,7 @@ def compare(
     seed, and a sample counts with the share of seeds that had it right.
 
     Args:
-        source: vectors (ns, d) with labels.
+        source: vectors (ns, d) with labels; a column `domain` among its `columns` names several sources.
         target: vectors (nt, d) with labels to score with.
         methods: names, of which `auto` may be one, or name -> unfitted adapter; None for all that can be run (what
             fails is left out and noted).
@@ -120,7 +120,7 @@ def compare(
     if auto and "auto" not in estimators:
         estimators["auto"] = Auto(classifier=_below(classifier))
     draws = tuple(draw(ys, yt, share, shots, seed, given) for seed in seeds)
-    task = Task(Xs, ys, Xt, yt, draws, shift_samples, given)
+    task = Task(Xs, ys, Xt, yt, draws, shift_samples, given, origin=_sources(source))
     task = replace(task, varied=len(seeds) > 1 and (share < 1 or shots > 0))
     runs: dict[str, Run] = {}
     events = _run_all(estimators, task, methods is None, runs, notes)
@@ -215,6 +215,16 @@ def _checked(source: Vectors, target: Vectors) -> tuple[np.ndarray, np.ndarray, 
             "Name the classes of both domains alike.",
         )
     return Xs, ys, Xt, yt
+
+
+def _sources(source: Vectors) -> np.ndarray | None:
+    """The name of each source sample's domain, where the column `domain` tells several apart."""
+    domains = getattr(source, "columns", {}).get("domain")
+    if domains is None or len(np.unique(domains)) < 2:
+        return None
+    if np.isin(["source", "target"], domains).any():
+        raise bad("source", "a domain named 'source' or 'target'", "other names in the column `domain`", "Rename it.")
+    return np.asarray(domains).astype(str)
 
 
 def _some(labels: np.ndarray) -> str:

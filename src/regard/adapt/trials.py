@@ -31,6 +31,7 @@ class Task:
     """Both domains with all labels, and the draws.
 
     `given`: the first rows of the target, whose labels every draw knows. `varied`: each draw has samples of its own.
+    `origin`: (ns,) the name of each source sample's domain, where there are several.
     """
 
     Xs: np.ndarray
@@ -41,6 +42,7 @@ class Task:
     shift_samples: int
     given: int = 0
     varied: bool = False
+    origin: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,25 @@ def run(estimator: Any, task: Task, told: bool) -> Run:
         labels = np.full(len(task.yt), UNKNOWN, dtype=object)
         if told:
             labels[one.known] = task.yt[one.known]
-        Xs, start = task.Xs[one.source], time.perf_counter()
-        found = estimator.fit(Xs, task.ys[one.source], task.Xt, labels).predict(task.Xt)
+        start = time.perf_counter()
+        found = _fit(estimator, task, one.source, labels).predict(task.Xt)
         seconds += time.perf_counter() - start
         right.append(np.where(np.isin(np.arange(len(found)), one.known), np.nan, found == task.yt))
         if first is None:
-            mapped = estimator.transform(Xs, "source"), estimator.transform(task.Xt)
+            names = "source" if task.origin is None else task.origin[one.source]
+            mapped = estimator.transform(task.Xs[one.source], domain=names), estimator.transform(task.Xt)
             left = shift(*mapped, seed=one.seed, permutations=0, max_samples=task.shift_samples)
             first = found[task.given :], left, getattr(estimator, "choice_", None)
     assert first is not None
     return Run(np.array(right), first[0], seconds / len(right), *first[1:])
+
+
+def _fit(estimator: Any, task: Task, rows: np.ndarray, labels: np.ndarray) -> Any:
+    if task.origin is None:
+        return estimator.fit(task.Xs[rows], task.ys[rows], task.Xt, labels)
+    y = np.array([*task.ys[rows], *labels], dtype=object)
+    names = np.array([*task.origin[rows], *["target"] * len(task.Xt)])
+    return estimator.fit(np.concatenate([task.Xs[rows], task.Xt]), y, domains=names)
 
 
 def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
