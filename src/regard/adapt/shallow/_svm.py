@@ -147,7 +147,8 @@ def dual(K: np.ndarray, y: np.ndarray, gain: np.ndarray, C: float, tolerance: fl
     """
     n = len(y)
     alpha, gradient, value, path = np.zeros(n), -gain.astype(float), 0.0, [0.0]
-    curve = np.maximum(K.diagonal(), 1e-14 * max(float(K.diagonal().max(initial=0)), 1e-300))
+    # rows of length 0 have no curvature: their coordinate runs to the bound
+    curve = np.maximum(K.diagonal(), 1e-14 * (float(K.diagonal().max()) or 1.0))
     every = max(1, n // 10)
     relative = 0.0
     for _ in range(rounds):

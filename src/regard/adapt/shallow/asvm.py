@@ -8,8 +8,6 @@ The source's machines are support vector machines with a bias; the paper takes a
 learnt one against the rest. Source samples are used for nothing but f_src.
 """
 
-from typing import Any
-
 import numpy as np
 
 from ...core.checks import check_choice, check_number
@@ -69,16 +67,16 @@ class ASVM(ShallowAdapter):
     >>> y = np.repeat(["a", "b"], 50)
     >>> X = rng.normal(size=(100, 2)) + (y == "b")[:, None] * [4, 0]
     >>> Xt, few = X + [3, 0], np.where(np.arange(100) % 10 == 0, y, None)
-    >>> ASVM(C=10).fit(X, y, Xt, few).score(Xt, y) > 0.85
+    >>> ASVM().fit(X, y, Xt, few).score(Xt, y) > 0.85
     True
     """
 
     needs_target_labels = True
-    grid = {"C": (1.0, 0.1, 10.0, 100.0)}
+    grid = {"C": (10.0, 1.0, 0.1, 100.0)}
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float = 10.0,
         source_C: float = 1.0,
         kernel: str = "rbf",
         gamma: float | str = "scale",

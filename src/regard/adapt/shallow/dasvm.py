@@ -168,7 +168,7 @@ class DASVM(ShallowAdapter):
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat(["a", "b"], 60)
     >>> X = rng.normal(size=(120, 2)) + (y == "b")[:, None] * [5, 0]
-    >>> turn = np.array([[0.7, 0.7], [-0.7, 0.7]])
+    >>> turn = np.array([[0.9, 0.4], [-0.4, 0.9]])
     >>> model = DASVM().fit(X, y, X @ turn)
     >>> model.score(X @ turn, y) > 0.95, model.circular_accuracy_ > 0.95
     (True, True)
