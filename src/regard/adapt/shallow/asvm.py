@@ -81,7 +81,7 @@ class ASVM(ShallowAdapter):
         kernel: str = "rbf",
         gamma: float | str = "scale",
         source_weights: str = "uniform",
-        max_samples: int = 5000,
+        max_samples: int = 2000,
         random_state: int = 0,
     ) -> None:
         self.C = C
