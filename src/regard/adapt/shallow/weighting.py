@@ -112,7 +112,8 @@ class Weighting(ShallowAdapter):
                 raise bad("ratio", "'label' in a regression", f"one of {', '.join(METHODS)}", "It weighs classes.")
             w, self.target_shares_ = class_weights(data.Xs, data.ys, data.Xt, self.shares)
         else:
-            settings: dict[str, Any] = {"logistic": {"C": self.C}, "kmm": {"max_samples": self.max_samples}}.get(self.ratio, {})
+            own: dict[str, dict[str, Any]] = {"logistic": {"C": self.C}, "kmm": {"max_samples": self.max_samples}}
+            settings = own.get(self.ratio, {})
             w = density_ratio(
                 data.Xs, data.Xt, self.ratio, bandwidth=self.bandwidth, seed=self.random_state, **settings
             )

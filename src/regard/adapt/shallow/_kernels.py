@@ -1,0 +1,72 @@
+"""Kernels as features: rows Z with Z Z' = K, exactly for the linear kernel and by Nystroem's method for large sets.
+
+Nystroem: Williams & Seeger 2001 (NIPS). With m landmarks L, k(x, X) is replaced by k(x, L) K_LL^-1 k(L, X): products
+of the features k(x, L) K_LL^-1/2. What is O(n^2) for a kernel is O(n m) for them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import eigh
+
+from ...core.checks import check_choice, check_number
+from ...core.runtime import numpy_rng
+
+KERNELS = ("linear", "rbf")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """k(x, y) = x'y, or exp(-gamma |x - y|^2), of rows that are scaled to length 1 first where `unit` says so."""
+
+    name: str
+    gamma: float = 1.0
+    unit: bool = False
+
+    def rows(self, X: np.ndarray) -> np.ndarray:
+        """Rows (n, d) as the kernel sees them; a row of length 0 stays."""
+        return unit_rows(X) if self.unit else X
+
+    def __call__(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """The kernel (n, m) of rows that `rows` gave."""
+        product = X @ Y.T
+        if self.name == "linear":
+            return product
+        product *= 2 * self.gamma
+        product -= self.gamma * np.einsum("nd,nd->n", X, X)[:, None]
+        product -= self.gamma * np.einsum("nd,nd->n", Y, Y)
+        return np.exp(np.minimum(product, 0, out=product), out=product)
+
+
+def make_kernel(name: Any, gamma: float | None, unit: bool, X: np.ndarray, seed: int) -> Kernel:
+    """A kernel by name; without `gamma` that of the Gaussian is 1 / the median squared distance of pairs of X (n, d).
+
+    The median is over the pairs of at most 1,000 rows.
+    """
+    check_choice("kernel", name, KERNELS)
+    if gamma is not None:
+        return Kernel(name, float(check_number("gamma", gamma, 0, open_low=True)), unit)
+    if name == "linear":
+        return Kernel(name, unit=unit)
+    from scipy.spatial.distance import pdist
+
+    rows = unit_rows(X) if unit else X
+    rng = numpy_rng(seed, "kernel")
+    if len(rows) > 1000:
+        rows = rows[np.sort(rng.choice(len(rows), 1000, replace=False))]
+    pairs = pdist(rows, "sqeuclidean")
+    return Kernel(name, 1 / (float(np.median(pairs)) or float(pairs.mean()) or 1.0), unit)
+
+
+def unit_rows(X: np.ndarray) -> np.ndarray:
+    """Rows (n, d) scaled to length 1; a row of length 0 stays."""
+    length = np.linalg.norm(X, axis=1, keepdims=True)
+    return X / np.where(length > 0, length, 1)
+
+
+def nystroem(kernel: Kernel, landmarks: np.ndarray) -> np.ndarray:
+    """N (m, r) with which k(x, landmarks) N are the features whose products stand for the kernel."""
+    values, vectors = eigh(kernel(landmarks, landmarks))
+    kept = values > 1e-10 * values[-1]
+    return vectors[:, kept] / np.sqrt(values[kept])
