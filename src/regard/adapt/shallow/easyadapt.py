@@ -55,7 +55,7 @@ def co_regularised(
         classes: how many.
         weight: of one unlabelled sample against a labelled one; divided by the number of sources.
         C: weight of the losses against the length of W.
-        tolerance: largest entry of the gradient at the end, per unit of C.
+        tolerance: largest entry of the gradient at the end, as a share of that at W = 0.
 
     Returns:
         W (1 + domains, d, classes) and the objective over the iterations.
@@ -63,10 +63,18 @@ def co_regularised(
     d, domains = unlabelled_UD.shape[1], len(labelled)
     truth = [np.eye(classes)[codes] for _, codes in labelled]
     each = weight / (domains - 1)
+    # many unlabelled samples make the problem steep in the differences W_j - W_target alone, so these are the
+    # unknowns, in units of 1 / sqrt(the curvature that a feature of unit size gives them)
+    unit = 1 / np.sqrt(1 + C * each * len(unlabelled_UD) / classes)
+
+    def weights(flat: np.ndarray) -> np.ndarray:
+        W = flat.reshape(1 + domains, d, classes).copy()
+        W[1:-1] = W[-1] + unit * W[1:-1]
+        return W
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        W = flat.reshape(1 + domains, d, classes)
-        value, slope = 0.5 * float(flat @ flat), W.copy()
+        W = weights(flat)
+        value, slope = 0.5 * float((W * W).sum()), W.copy()
         for j, ((X, _), T) in enumerate(zip(labelled, truth)):
             logits = X @ (W[0] + W[1 + j])
             total = logsumexp(logits, axis=1, keepdims=True)
@@ -74,17 +82,20 @@ def co_regularised(
             step = C * (X.T @ (np.exp(logits - total) - T))
             slope[0] += step
             slope[1 + j] += step
-        for j in range(domains - 1 if len(unlabelled_UD) else 0):
+        for j in range(domains - 1 if len(unlabelled_UD) and weight else 0):
             logits = unlabelled_UD @ (W[1 + j] - W[-1])
             total = logsumexp(logits, axis=1, keepdims=True)
             value += C * each * float(total.sum() - logits.mean(axis=1).sum() - len(logits) * np.log(classes))
             step = C * each * (unlabelled_UD.T @ (np.exp(logits - total) - 1 / classes))
             slope[1 + j] += step
             slope[-1] -= step
+        slope[-1] += slope[1:-1].sum(axis=0)
+        slope[1:-1] *= unit
         return value, slope.ravel()
 
     start = np.zeros((1 + domains) * d * classes)
-    path = [loss(start)[0]]
+    value, slope = loss(start)
+    path = [value]
     rows = sum(len(X) for X, _ in labelled) + (domains - 1) * len(unlabelled_UD)
     with one_blas_thread(float(rows) * d * classes):
         found = minimize(
@@ -93,9 +104,9 @@ def co_regularised(
             jac=True,
             method="L-BFGS-B",
             callback=lambda intermediate_result: path.append(float(intermediate_result.fun)),
-            options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-12, "gtol": tolerance * max(C, 1)},
+            options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-13, "gtol": tolerance * float(np.abs(slope).max())},
         )
-    return found.x.reshape(1 + domains, d, classes), path
+    return weights(found.x), path
 
 
 class EasyAdapt(ShallowAdapter):
