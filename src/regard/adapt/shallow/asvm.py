@@ -1,4 +1,4 @@
-"""A-SVM: learn what the source's machine lacks on the target (Yang, Yan & Hauptmann, ACM Multimedia 2007, eq. 4-7).
+"""A-SVM: learn what the source's machine lacks on the target (Yang, Yan & Hauptmann, ACM Multimedia 2007).
 
 The decision is f(x) = f_src(x) + w'phi(x), and w is as short as the labelled target samples allow: minimise
 1/2 |w|^2 + C sum xi_i under y_i (f_src(x_i) + w'phi(x_i)) >= 1 - xi_i. A sample that the source's machine classifies
@@ -30,7 +30,7 @@ from ._svm import (
 
 
 def asvm(K: np.ndarray, y: np.ndarray, of_source: np.ndarray, C: float) -> Dual:
-    """Solve max sum (1 - y_i f_i) a_i - 1/2 sum a_i a_j y_i y_j K_ij, 0 <= a <= C (paper's eq. 7).
+    """Solve max sum (1 - y_i f_i) a_i - 1/2 sum a_i a_j y_i y_j K_ij, 0 <= a <= C.
 
     K is the Gram matrix (n, n) of the target samples, y their signs (n,), of_source the source's margins f (n,).
     """

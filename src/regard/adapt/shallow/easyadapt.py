@@ -1,4 +1,4 @@
-"""EasyAdapt: a common copy of the features and one of each domain's own (Daume, ACL 2007, eq. 1-2; EA++ 2010).
+"""EasyAdapt: a common copy of the features and one of each domain's own (Daume, ACL 2007; EA++ 2010).
 
 A source sample becomes (x, x, 0), a target sample (x, 0, x), and one classifier learns from both: weights of the
 common block serve both domains, the others correct them for one. With K sources there are 1 + K + 1 blocks.

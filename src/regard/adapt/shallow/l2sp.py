@@ -1,4 +1,4 @@
-"""L2-SP: fine-tune a source model, held to where it started (Li, Grandvalet & Davoine, ICML 2018, eq. 2).
+"""L2-SP: fine-tune a source model, held to where it started (Li, Grandvalet & Davoine, ICML 2018).
 
 A softmax regression is trained on the source and goes on learning on the labelled target samples with the penalty
 alpha/2 |W - W_source|^2 in place of weight decay. Here the features stay fixed and W is the classifier alone, so the
