@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ..core.checks import bad, check_matrix, check_number
 
@@ -59,6 +63,34 @@ def rebalanced(P_NK: Any, source_shares: Any, shares: Any) -> np.ndarray:
     P, s, q = check_matrix("P_NK", P_NK), _shares("source_shares", source_shares), np.asarray(shares, float)
     moved = P * (q / s)
     return moved / np.maximum(moved.sum(axis=1, keepdims=True), 1e-300)
+
+
+def class_weights(
+    Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, estimate: str = "bbse", folds: int = 3
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (ns,) target share / source share of each sample's class, and the target's shares (K,).
+
+    The shares come from a logistic regression: its predictions on held-out folds of the source against those on the
+    target, by black-box shift estimation ("bbse") or by EM on its probabilities ("em").
+
+    Raises:
+        InputError: a class with a single source sample, which cannot be held out.
+    """
+    classes, codes, counts = np.unique(ys, return_inverse=True, return_counts=True)
+    if counts.min() < 2:
+        raise bad("Xs", "a class with 1 sample", "at least 2 samples of each class to estimate the target's shares")
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    held = np.zeros((len(codes), len(classes)))
+    for fit, check in StratifiedKFold(min(folds, int(counts.min()))).split(Xs, codes):
+        held[check] = model.fit(Xs[fit], codes[fit]).predict_proba(Xs[check])
+    P, source = model.fit(Xs, codes).predict_proba(Xt), counts / counts.sum()
+    if estimate == "em":
+        shares = target_shares(P, source)
+    else:
+        truth, K = np.eye(len(classes))[codes], len(classes)
+        confusion = np.eye(K)[held.argmax(axis=1)].T @ truth / counts
+        shares = bbse(confusion, np.bincount(P.argmax(axis=1), minlength=K) / len(P))
+    return (shares / source)[codes], shares
 
 
 def _shares(argument: str, shares: Any) -> np.ndarray:

@@ -19,7 +19,7 @@ from ._pencil import leading
 
 
 def of_classes(ys: np.ndarray, predicted: np.ndarray) -> list[np.ndarray]:
-    """e (ns + nt,) of each class with samples on both sides: 1/nsc for its source rows, -1/ntc for its target rows."""
+    """For each class with samples on both sides e (ns + nt,): 1/nsc for its source rows, -1/ntc for its target rows."""
     found = []
     for c in np.intersect1d(ys, predicted):
         s, t = ys == c, predicted == c
