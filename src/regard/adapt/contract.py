@@ -205,8 +205,8 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
                 "Are they the same?",
             )
         self.classes_ = np.unique(np.concatenate([ys, yt]) if len(yt) else ys)
-        if len(self.classes_) < 2:
-            raise bad("ys", f"1 class ({self.classes_[0]})", "at least 2 classes")
+        if (ys == ys[0]).all():
+            raise bad("ys", f"1 class ({ys[0]})", "at least 2 classes")
         if len(Xt) < self.min_target:
             raise bad("Xt", f"{len(Xt)} target sample", f"at least {self.min_target}")
         codes_s, codes_t = np.searchsorted(self.classes_, ys), np.full(len(Xt), -1)

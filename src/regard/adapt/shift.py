@@ -1,4 +1,4 @@
-"""How far two domains lie apart: maximum mean discrepancy and the proxy A-distance.
+"""How far two domains lie apart: maximum mean discrepancy, proxy A-distance and the distances of `measures`.
 
 Gretton et al. 2012 (JMLR 13, eq. 3 and 5, section 8 for the bandwidth); Long et al. 2015 (ICML, several kernels);
 Ben-David et al. 2006 (NIPS) and Glorot et al. 2011 (ICML) for the A-distance.
@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 from ..core.checks import check_number
 from ..core.runtime import numpy_rng
 from .labels import known_labels
+from .measures import coral_distance, energy_p_value, linear_time_mmd2, sliced_wasserstein, wasserstein
 from .mmd import centred, drawn, drawn_rows, mmd2, mmd2_of_members, scales_of, two_sets
 
 __all__ = ["ADistance", "Shift", "mmd2", "proxy_a_distance", "shift"]
@@ -53,6 +54,14 @@ class Shift:
         a_distance_high: its 97.5th percentile.
         label_shift: total variation distance of the class shares in [0, 1]; NaN where labels are not known.
         per_class: class -> biased RBF MMD^2 between its source and its target samples, one bandwidth for all.
+        linear_time: linear-time MMD^2 of the Gaussian kernel on all samples; NaN with fewer than 4 in a domain.
+        linear_time_error: its standard error.
+        coral: CORAL distance of the covariances.
+        energy: energy distance, at least 0.
+        energy_p: its permutation p-value; NaN without permutations.
+        wasserstein: W2, exact, on at most 1000 samples of each domain.
+        sliced: sliced Wasserstein distance.
+        per_class_energy: class -> energy distance between its source and its target samples.
         used: how many source and target samples the measures saw.
         given: how many there were.
         notes: what was left out, and why.
@@ -69,7 +78,15 @@ class Shift:
     label_shift: float
     used: tuple[int, int]
     given: tuple[int, int]
+    linear_time: float = np.nan
+    linear_time_error: float = np.nan
+    coral: float = np.nan
+    energy: float = np.nan
+    energy_p: float = np.nan
+    wasserstein: float = np.nan
+    sliced: float = np.nan
     per_class: Mapping[str, float] = field(default_factory=dict)
+    per_class_energy: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -119,6 +136,7 @@ def shift(
     permutations: int = 200,
     max_samples: int | None = 2000,
     chunk: int = 1024,
+    more: bool = True,
 ) -> Shift:
     """Measure the shift between source samples (ns, d) and target samples (nt, d).
 
@@ -134,6 +152,7 @@ def shift(
         permutations: relabellings for the p-value, which is (1 + exceedances) / (1 + permutations); 0 leaves it out.
         max_samples: per domain; None takes all.
         chunk: rows of the kernel matrix that are held at a time.
+        more: measure CORAL, energy, Wasserstein and linear-time MMD, too.
 
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
     >>> near, far = shift(X[:30], X[30:]), shift(X[:30], X[30:] + 2)
@@ -145,6 +164,10 @@ def shift(
     labels = None if ys is None or yt is None else (known_labels("ys", ys, len(Xs)), known_labels("yt", yt, len(Xt)))
     rng, notes, given = numpy_rng(seed, "shift"), [], (len(Xs), len(Xt))
     rows_s, rows_t = drawn_rows(len(Xs), max_samples, rng), drawn_rows(len(Xt), max_samples, rng)
+    extra: dict[str, Any] = {}
+    if more and min(given) >= 4:  # on all samples: its time is linear
+        quick = linear_time_mmd2(Xs, Xt, seed=seed)
+        extra |= {"linear_time": quick.value, "linear_time_error": quick.error}
     Xs, Xt = Xs[rows_s], Xt[rows_t]
     if given != (len(Xs), len(Xt)):
         notes.append(f"measured on {len(Xs)} of {given[0]} source and {len(Xt)} of {given[1]} target samples")
@@ -166,12 +189,19 @@ def shift(
             notes.append("A-distance on at most 1000 samples of each domain")
     else:
         notes.append("fewer than 4 samples have no A-distance")
+    if more:
+        energy, energy_p = energy_p_value(Xs, Xt, permutations, seed)
+        extra |= {"coral": coral_distance(Xs, Xt), "energy": energy, "energy_p": energy_p}
+        extra |= {"wasserstein": wasserstein(Xs, Xt, seed=seed), "sliced": sliced_wasserstein(Xs, Xt, seed=seed)}
     per_class: dict[str, float] = {}
+    per_class_energy: dict[str, float] = {}
     if labels is not None:
         ys, yt = labels[0][rows_s], labels[1][rows_t]
         for label in np.intersect1d(ys, yt):
             of_class = np.concatenate([Z[:ns][ys == label], Z[ns:][yt == label]])
             member = (np.arange(len(of_class)) < (ys == label).sum()).astype(float)[:, None]
+            if more:
+                per_class_energy[str(label)] = energy_p_value(Xs[ys == label], Xt[yt == label], 0, seed)[0]
             per_class[str(label)] = float(mmd2_of_members(of_class, member, rbf, False, chunk)[0])
     return Shift(
         linear=float(mmd2_of_members(Z, members[:, :1], (), False, chunk)[0]),
@@ -186,7 +216,9 @@ def shift(
         used=(ns, len(Xt)),
         given=given,
         per_class=per_class,
+        per_class_energy=per_class_energy,
         notes=tuple(notes),
+        **extra,
     )
 
 

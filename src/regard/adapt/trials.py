@@ -103,7 +103,7 @@ def run(estimator: Any, task: Task, told: bool) -> Run:
         if first is None:
             names = "source" if task.origin is None else task.origin[one.source]
             mapped = estimator.transform(task.Xs[one.source], domain=names), estimator.transform(task.Xt)
-            left = shift(*mapped, seed=one.seed, permutations=0, max_samples=task.shift_samples)
+            left = shift(*mapped, seed=one.seed, permutations=0, max_samples=task.shift_samples, more=False)
             first = found[task.given :], left, getattr(estimator, "choice_", None)
     assert first is not None
     return Run(np.array(right), first[0], seconds / len(right), *first[1:])

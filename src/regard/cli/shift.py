@@ -19,7 +19,7 @@ def shift(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the shift between two domains: MMD and the proxy A-distance.
+    """Measure the shift between two domains by several distances.
 
     0 says that the domains cannot be told apart; an A-distance of 2 that they always can. The p-value is the share
     of random relabellings of the domains that give at least the observed MMD.
@@ -38,7 +38,14 @@ def shift(
         "mmd2_unbiased": found.rbf_unbiased,
         "mmd2_linear": found.linear,
         "mmd2_multi": found.multi,
+        "mmd2_linear_time": found.linear_time,
+        "mmd2_linear_time_error": found.linear_time_error,
         "p_value": found.p_value,
+        "energy": found.energy,
+        "energy_p": found.energy_p,
+        "coral": found.coral,
+        "wasserstein": found.wasserstein,
+        "sliced_wasserstein": found.sliced,
         "a_distance": found.a_distance,
         "a_distance_low": found.a_distance_low,
         "a_distance_high": found.a_distance_high,
@@ -46,8 +53,30 @@ def shift(
     }
 
     def human() -> None:
-        table(["measure", "value"], list(metrics.items()), f"{source} ({len(a)}) against {target} ({len(b)})")
+        rows = [(name, value, _MEANS[name]) for name, value in metrics.items() if name in _MEANS]
+        table(["measure", "value", "what it says"], rows, f"{source} ({len(a)}) against {target} ({len(b)})")
+        if found.per_class:
+            worst = sorted(found.per_class.items(), key=lambda item: -item[1])[:10]
+            moved = [(name, value, found.per_class_energy[name]) for name, value in worst]
+            table(["class", "MMD²", "energy"], moved, "classes that moved the most")
         for note in found.notes:
             print(f"note: {note}")
 
     emit({**found.as_dict(), "source": source, "target": target, "metrics": metrics}, json, human)
+
+
+_MEANS = {
+    "a_distance": "0: a linear classifier cannot tell the domains apart; 2: always",
+    "mmd2": "any difference, Gaussian kernel; 0 for equal samples",
+    "p_value": "share of random relabellings with at least that MMD²; small: there is a shift",
+    "mmd2_unbiased": "the same without the bias of few samples; about 0 without a shift",
+    "mmd2_linear": "squared distance of the means",
+    "mmd2_multi": "five bandwidths at once",
+    "mmd2_linear_time": "unbiased, on all samples",
+    "energy": "any difference, without a bandwidth",
+    "energy_p": "as p_value, for the energy distance",
+    "coral": "difference of the covariances",
+    "wasserstein": "how far mass must travel; large with few samples in many dimensions",
+    "sliced_wasserstein": "the same along random directions",
+    "label_shift": "how far the class shares differ, 0 to 1",
+}
