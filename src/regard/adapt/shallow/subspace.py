@@ -41,11 +41,12 @@ def stable_dimension(
 
 
 class Subspace(ShallowAdapter):
-    """Subspace alignment; each domain is centred on its own mean. Time O(n d min(n, d)) for each domain.
+    """Subspace alignment; each domain is centred on its own mean (`center`). Time O(n d min(n, d)) for each domain.
 
     Args:
         n_components: K, from 1 to the smaller rank of the two domains; or "auto", the largest K that the paper's
             bound calls stable (see `stable_dimension`).
+        center: take each domain's own mean off first. False projects samples as they come, as the authors' code does.
         classifier: "1nn" (as in the paper), "linear", "svm" or a scikit-learn classifier.
 
     Attributes:
@@ -64,8 +65,9 @@ class Subspace(ShallowAdapter):
     admits_regression = True
     grid = {"n_components": ("auto", 10, 20, 40, 80)}
 
-    def __init__(self, n_components: int | str = "auto", classifier: Any = "1nn") -> None:
+    def __init__(self, n_components: int | str = "auto", center: bool = True, classifier: Any = "1nn") -> None:
         self.n_components = n_components
+        self.center = center
         self.classifier = classifier
 
     def _align(self, data: Domains) -> None:
@@ -81,7 +83,7 @@ class Subspace(ShallowAdapter):
             raise bad("n_components", repr(self.n_components), f"'auto', or a whole number from 1 to {most}")
         else:
             self.n_components_ = int(check_number("n_components", self.n_components, 1, most, whole=True))
-        self.source_mean_, self.target_mean_ = source.mean, target.mean
+        self.source_mean_, self.target_mean_ = bool(self.center) * source.mean, bool(self.center) * target.mean
         self.source_axes_ = source.axes[:, : self.n_components_]
         self.target_axes_ = target.axes[:, : self.n_components_]
         self.alignment_ = alignment(self.source_axes_, self.target_axes_)
