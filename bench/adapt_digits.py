@@ -1,4 +1,4 @@
-"""Adaptation between MNIST and USPS (2,000 and 1,800 digits of 16 x 16), rows scaled to length 1, against known figures.
+"""Adaptation between MNIST and USPS (2,000 and 1,800 digits of 16 x 16), rows of length 1, against known figures.
 
     python bench/adapt_digits.py --data FOLDER [--out FILE]
 

@@ -3,7 +3,7 @@
 Minimise tr(A'K M K A) + lambda (||A_s||_2,1 + ||A_t||_F^2) under A'K H K A = I: the rows of A that belong to source
 samples are pulled to 0 as wholes, so that samples unlike the target have no part. It alternates between the pencil of
 TCA with a diagonal penalty and that diagonal, G_ii = 1 / (2 ||a_i||) for source rows and 1 for target rows; each turn
-lowers the objective.
+lowers the objective. All pencils but the last are solved as far as one pass from the one before takes them.
 """
 
 from typing import Any
@@ -85,16 +85,18 @@ class TJM(ShallowAdapter):
         self.space_ = space(data, self.kernel, self.gamma, self.normalize, False, self.max_samples, self.random_state)
         k, ns = check_components(self.n_components, self.space_.size), len(data.Xs)
         V = discrepancy(self.space_, [marginal(ns, len(data.Xt))])
-        product, G, start = self.space_.scatter(), np.ones(self.space_.size), None
+        product, G = self.space_.scatter(), np.ones(self.space_.size)
+        start: np.ndarray | None = None
         self.objective_: list[float] = []
-        for _ in range(self.rounds):
-            phi, A, self.residual_ = leading(product, self.lam * G, V, k, start)
+        for turn in range(self.rounds):
+            # before the last turn a step that lowers the objective is enough
+            phi, A, self.residual_ = leading(product, self.lam * G, V, k, start, exact=turn == self.rounds - 1)
             need_components(len(phi))
             self.objective_.append(objective(A, V, ns, self.lam))
             self.row_norms_ = np.linalg.norm(A[:ns], axis=1)
             # a row of exactly 0 would never come back, and 1/0 is no number
             G[:ns] = 1 / (2 * np.maximum(self.row_norms_, 1e-8 * max(float(self.row_norms_.max()), 1e-300)))
-            start = A.sum(axis=1)
+            start = A
         self.components_ = A
         self.weights_ = self.space_.weights(scaled(A, self.scaling))
 
