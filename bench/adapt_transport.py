@@ -2,7 +2,7 @@
 
     python bench/adapt_transport.py --data FOLDER [--trials 5] [--out FILE]
 
-Two moons: 150 + 150 source and target samples, the target turned by 10 ... 90 degrees about their centre, and 1,000 more
+Two moons: 150 + 150 source and target samples, the target turned by 10 ... 90 degrees about the centre, 1,000 more
 target samples to score on; a Gaussian SVM on the moved source. Ten draws. Settings are fixed for all angles: reg 0.02
 and eta 0.2 of the largest cost, the Gaussian's gamma 1. Bar: group lasso errs on at most 2 % up to 40 degrees.
 
