@@ -4,10 +4,9 @@ In each round a classifier learns from all labelled samples under their weights.
 wrong gain weight, as in AdaBoost; source samples that it gets wrong lose weight by a fixed factor, since they look
 unlike the target. The classifiers of the second half of the rounds vote.
 
-For two classes this is the paper's algorithm 1. With more, an error is any wrong class, the bound on the error becomes
-that of guessing, (K - 1) / K, and beta_t is divided by K - 1, as SAMME does for AdaBoost (Zhu et al. 2009); a vote
-counts -log beta_t for the class predicted. An error of 0 is taken as 1e-4 of the weight; a round that is no better
-than guessing ends the boosting.
+For two classes this is the paper's algorithm 1. With more, an error is any wrong class (the 0/1 loss) and a classifier
+votes for the class that it predicts. An error of 0 is taken as 1e-4; where a round errs on half of the target's weight
+or more, which the paper rules out, it is taken as 0.49, so that source samples that mislead go on losing weight.
 """
 
 from typing import Any
@@ -51,7 +50,7 @@ class TrAdaBoost(ShallowAdapter):
     def _learn(self, data: Domains) -> np.ndarray:
         rounds = int(check_number("rounds", self.rounds, 1, whole=True))
         X, y = np.concatenate([data.Xs, data.Xt[data.known]]), np.concatenate([data.ys, data.yt])
-        ns, classes = len(data.Xs), len(self.classes_)
+        ns = len(data.Xs)
         present = np.unique(y)  # the classes as a model numbers them
         w = np.ones(len(y))
         beta = 1 / (1 + np.sqrt(2 * np.log(ns) / rounds))
@@ -62,17 +61,13 @@ class TrAdaBoost(ShallowAdapter):
             wrong = present[probabilities(model, X).argmax(axis=1)] != y
             error = float(w[ns:] @ wrong[ns:] / w[ns:].sum())
             self.errors_.append(error)
-            if error >= 1 - 1 / classes:
-                break
-            error = max(error, 1e-4)
-            beta_t = error / ((1 - error) * (classes - 1))
+            error = float(np.clip(error, 1e-4, 0.49))
+            beta_t = error / (1 - error)
             found.append((model, -np.log(beta_t)))
             w[:ns] *= np.where(wrong[:ns], beta, 1.0)
             w[ns:] *= np.where(wrong[ns:], 1 / beta_t, 1.0)
             w /= w.mean()  # only ratios matter; sums would run out of range
-        if not found:  # not even the first is better than guessing: it is all there is
-            found = [(model, 1.0)]
-        half = found[(len(found)) // 2 :]
+        half = found[rounds // 2 :]
         self.models_, self.votes_ = [model for model, _ in half], np.array([vote for _, vote in half])
         self._present = present
         return w[:ns] / max(float(w[:ns].mean()), 1e-300)
