@@ -149,10 +149,8 @@ def lp_l1(
     sizes = np.diff(np.r_[begins, len(codes)])
     M, a, back = M[order], a[order], np.argsort(order)
     G, path, added = np.empty(0), list[float](), np.zeros((len(begins), len(b)))
-    # epsilon is meant for masses of a class in a column, which are of the size of b
-    epsilon = epsilon * float(b.mean())
     for _ in range(rounds + 1):
-        new = sinkhorn(M + eta * np.repeat(added, sizes, axis=0), a, b, reg, rounds=1000)
+        new = sinkhorn(M + eta * np.repeat(added, sizes, axis=0), a, b, reg, rounds=1000, tolerance=1e-8)
         mass = np.add.reduceat(new, begins, axis=0)
         value = float(np.vdot(new, M)) + reg * _entropy(new) + eta * float(np.sqrt(mass + epsilon).sum())
         if path and value >= path[-1] - 1e-9 * abs(path[-1]):
