@@ -7,6 +7,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
 from regard.adapt.contract import UNKNOWN
+from regard.adapt.shallow._common import drawn_target
 from regard.adapt.shallow._svm import gram
 from regard.adapt.shallow.dasvm import DASVM, Costs, dasvm
 from regard.core.checks import InputError
@@ -133,7 +134,7 @@ def test_large_sets_are_thinned_and_known_labels_kept():
     few[30:] = UNKNOWN
     model = DASVM(max_samples=60).fit(Xs, ys, Xt, few)
     assert len(model.machine_.vectors) <= 120 and model.score(Xt, yt) > 0.9
-    rows = model._of_target(np.where(np.arange(400) < 30, yt, -1), np.random.default_rng(0))
+    rows = drawn_target(np.where(np.arange(400) < 30, yt, -1), 60, np.random.default_rng(0))
     assert len(rows) == 60 and set(range(30)) <= set(rows.tolist())
 
 

@@ -1,4 +1,4 @@
-"""What several methods need: the spectrum of a covariance matrix and its powers, never formed as a d x d matrix."""
+"""What several methods need: draws of large domains, and spectra of covariances, never formed as a d x d matrix."""
 
 from dataclasses import dataclass
 
@@ -52,3 +52,25 @@ def times_power(X: np.ndarray, of: Spectrum, reg: float, power: float) -> np.nda
     """
     base = reg**power
     return base * X + ((X @ of.axes) * ((of.variances + reg) ** power - base)) @ of.axes.T
+
+
+def drawn_by_class(codes: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """At most about `size` of the rows, each class thinned alike and none lost; all rows, in order, where few."""
+    if len(codes) <= size:
+        return np.arange(len(codes))
+    share = size / len(codes)
+    rows = [
+        rng.choice(members, max(1, int(share * len(members))), replace=False)
+        for members in (np.flatnonzero(codes == code) for code in np.unique(codes))
+    ]
+    return np.sort(np.concatenate(rows))
+
+
+def drawn_target(codes: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """At most about `size` target rows, in order: those with a label first, then a draw of the others (code -1)."""
+    known, rest = np.flatnonzero(codes >= 0), np.flatnonzero(codes < 0)
+    known = known[drawn_by_class(codes[known], size, rng)]
+    room = max(size - len(known), 0)
+    if len(rest) > room:
+        rest = rng.choice(rest, room, replace=False)
+    return np.sort(np.concatenate([known, rest]))

@@ -54,18 +54,6 @@ def margin_probabilities(margins: np.ndarray) -> np.ndarray:
     return softmax(margins, axis=1)
 
 
-def drawn_by_class(codes: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """At most about `size` of the rows, each class thinned alike and none lost; all rows, in order, where few."""
-    if len(codes) <= size:
-        return np.arange(len(codes))
-    share = size / len(codes)
-    rows = [
-        rng.choice(members, max(1, int(share * len(members))), replace=False)
-        for members in (np.flatnonzero(codes == code) for code in np.unique(codes))
-    ]
-    return np.sort(np.concatenate(rows))
-
-
 @dataclass(frozen=True)
 class Machine:
     """Margins k(x, vectors) coef + bias of one or several machines.

@@ -13,12 +13,12 @@ import numpy as np
 from ...core.checks import check_choice, check_number
 from ...core.runtime import numpy_rng, one_blas_thread
 from ..contract import Domains, ShallowAdapter
+from ._common import drawn_by_class
 from ._svm import (
     Dual,
     Machine,
     by_class,
     check_kernel,
-    drawn_by_class,
     dual,
     gram,
     machine,

@@ -22,10 +22,10 @@ import numpy as np
 from ...core.checks import check_number
 from ...core.runtime import numpy_rng, one_blas_thread
 from ..contract import Domains, ShallowAdapter
+from ._common import drawn_by_class, drawn_target
 from ._svm import (
     by_class,
     check_kernel,
-    drawn_by_class,
     gram,
     machine,
     margin_probabilities,
@@ -218,7 +218,7 @@ class DASVM(ShallowAdapter):
         from_s = drawn_by_class(data.ys, self.max_samples, rng)
         codes_t = np.full(len(data.Xt), -1)
         codes_t[data.known] = data.yt
-        from_t = self._of_target(codes_t, rng)
+        from_t = drawn_target(codes_t, self.max_samples, rng)
         X = np.concatenate([data.Xs[from_s], data.Xt[from_t]])
         codes, ns = np.concatenate([data.ys[from_s], codes_t[from_t]]), len(from_s)
         K = gram(X, X, self.kernel, self.gamma_)
@@ -236,15 +236,6 @@ class DASVM(ShallowAdapter):
         self.added_ = run.added
         self.source_left_ = int(run.members[:ns].sum())
         self.pseudo_labelled_ = int((run.members & (codes < 0)).sum())
-
-    def _of_target(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """At most about `max_samples` target rows, in order: those with a label, then a draw of the others."""
-        known, rest = np.flatnonzero(codes >= 0), np.flatnonzero(codes < 0)
-        known = known[drawn_by_class(codes[known], self.max_samples, rng)]
-        room = max(self.max_samples - len(known), 0)
-        if len(rest) > room:
-            rest = rng.choice(rest, room, replace=False)
-        return np.sort(np.concatenate([known, rest]))
 
     def _run(self, K: np.ndarray, codes: np.ndarray, ns: int, classes: int, costs: Costs) -> Run:
         nt = len(K) - ns

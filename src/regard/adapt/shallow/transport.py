@@ -18,6 +18,7 @@ from ...core.checks import bad, check_choice, check_number
 from ...core.runtime import numpy_rng
 from ..contract import Domains, ShallowAdapter
 from ..priors import class_weights
+from ._common import drawn_by_class
 from ._plans import exact, group_lasso, laplacian, lp_l1, sinkhorn
 
 KINDS = ("group_lasso", "none", "entropic", "lpl1", "laplace")
@@ -170,15 +171,6 @@ class Transport(ShallowAdapter):
         if domain == "target":
             return X
         return X + self.displacement_[pairwise_distances_argmin(X, self.source_rows_)]
-
-
-def drawn_by_class(codes: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """At most about `most` rows, rising, each class thinned alike and none lost."""
-    if len(codes) <= most:
-        return np.arange(len(codes))
-    parts = [np.flatnonzero(codes == c) for c in np.unique(codes)]
-    share = most / len(codes)
-    return np.sort(np.concatenate([rng.permutation(part)[: max(1, int(share * len(part)))] for part in parts]))
 
 
 Method = Transport
