@@ -90,7 +90,7 @@ def test_a_draw_is_near_the_whole():
     whole = adapter("transport").fit(Xs, ys, Xt)
     drawn = adapter("transport", max_samples=150).fit(Xs, ys, Xt)
     assert len(drawn.source_rows_) <= 150 and len(drawn.target_rows_) == 150
-    assert abs(whole.score(Xt, yt) - drawn.score(Xt, yt)) < 0.03
+    assert drawn.score(Xt, yt) > whole.score(Xt, yt) - 0.03
 
 
 def test_costs_do_not_depend_on_the_unit():
