@@ -3,9 +3,10 @@
     python bench/adapt_memory.py [--n 20000] [--out FILE]
 
 Generated as in adapt_speed. Each method runs in a process of its own at its defaults (TCA, TJM and JDA also with
-kernel="rbf"), those that learn from target labels with 100 of them; bars: peak memory of the whole process, its
-320 MB of data among it, at most 4 GiB. Then, at 1,500 + 1,500 samples and three seeds of the data, the same methods with `max_samples` far below n against the
-exact computation: accuracy at most 1 point lower in the mean (10 classes that overlap, so that it is not 100 %).
+kernel="rbf"), those that learn from target labels with 100 of them; bars: peak memory of the whole process, its 320 MB
+of data among it, at most 4 GiB. Then, at 1,500 + 1,500 samples and three seeds of the data, the same methods with
+`max_samples` far below n against the exact computation: accuracy at most 1 point lower in the mean (10 classes that
+overlap, so that it is not 100 %).
 """
 
 import argparse

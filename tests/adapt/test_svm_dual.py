@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize
 from sklearn.svm import SVC, LinearSVC
 
+from regard.adapt.shallow._common import drawn_by_class
 from regard.adapt.shallow._svm import (
     Machine,
     by_class,
     check_kernel,
-    drawn_by_class,
     dual,
     gram,
     machine,
