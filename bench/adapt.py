@@ -1,6 +1,6 @@
 """All benchmarks of adaptation, one after another, and one table of every bar.
 
-    python bench/adapt.py --data FOLDER [--only office digits transport styles speed memory] [--out FILE]
+    python bench/adapt.py --data FOLDER [--only office digits transport few styles speed memory] [--out FILE]
 
 About 35 minutes on two cores. Peers run in a virtual environment of their own, which the first run makes. Status 1
 where any figure falls short of its bar.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from _table import finish
 
-PARTS = ("office", "digits", "transport", "styles", "speed", "memory")
+PARTS = ("office", "digits", "transport", "few", "styles", "speed", "memory")
 
 
 def main() -> int:

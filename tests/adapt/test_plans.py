@@ -97,3 +97,13 @@ def test_laplacian_keeps_the_marginals_and_its_neighbours():
 
     assert rough(plan) < rough(exact(M, a, b))
     np.testing.assert_allclose(laplacian(M[:1], np.ones(1), b, Xs[:1], Xt, 1.0, 0.5, 8), b[None])
+
+
+def test_mass_so_small_that_its_square_underflows_has_no_slope():
+    codes, share = np.array([0, 0, 1, 1]), np.full(4, 0.25)
+    M = 25.0 * (codes[:, None] != codes)  # exp(-25 / 0.05) is about 1e-217
+    M[1, 0], M[3, 2] = 0.1, 0.2
+    plan, path = group_lasso(M, share, share, codes, 0.05, 0.1)  # warnings are errors
+    assert np.isfinite(plan).all() and np.isfinite(path).all()
+    assert 0 < plan[codes[:, None] != codes].max() < 1e-150
+    np.testing.assert_allclose(plan.sum(axis=0), share, atol=1e-6)

@@ -111,7 +111,9 @@ def group_lasso(
     norms = lengths(G)
     path = [smooth(G) + eta * float(norms.sum())]
     for _ in range(rounds):
-        slope = np.divide(G, np.repeat(norms, sizes, axis=0), out=np.zeros_like(G), where=G > 0)
+        # a block of mass 0 (or so little that its square is) has no slope of its own
+        wide = np.repeat(norms, sizes, axis=0)
+        slope = np.divide(G, wide, out=np.zeros_like(G), where=wide > 0)
         goal = sinkhorn(M + eta * slope, a, b, reg, rounds=500, tolerance=1e-8)
         step = 1.0
         while step > 1e-4:
