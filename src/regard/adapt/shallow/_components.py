@@ -112,9 +112,10 @@ def space(
     parts = np.arange(len(data.Xs)), np.arange(len(data.Xs), len(rows))
     chosen = np.concatenate([rng.permutation(part)[:many] for part in parts])
     basis = nystroem(kernel, rows[chosen])
-    features = np.concatenate(
-        [kernel(rows[start : start + 4096], rows[chosen]) @ basis for start in range(0, len(rows), 4096)]
-    )
+    features = np.empty((len(rows), basis.shape[1]))
+    for start in range(0, len(rows), 4096):
+        part = slice(start, start + 4096)
+        features[part] = kernel(rows[part], rows[chosen]) @ basis
     return Space(kernel, rows[chosen], features, None, basis, False)
 
 
