@@ -8,9 +8,14 @@ import torch
 
 from regard.backbones.encoder import make_encoder
 from regard.core.discover import load, names, summary
-from regard.core.runtime import torch_rng
+from regard.core.runtime import seeded_init, torch_rng
+from regard.core.storage import read_json
+from regard.core.training import TrainSettings
+from regard.create.feed import Feed
 from regard.create.objective import Batch, Known, Pupil, method_settings, setting_names
+from regard.create.run import train_events
 from regard.data.imageset import ImageSet
+from regard.representation.preprocess import Preprocess
 
 TASKS = names("task")
 SIDE, N = 32, 16
@@ -22,21 +27,41 @@ def images(n: int = N, start: int = 0) -> ImageSet:
     return ImageSet(items, np.array([f"{start}-{i}" for i in range(n)]), np.array(["even", "odd"] * (n // 2)))
 
 
+def example(task: str) -> tuple[str, int]:
+    """A small network that the task admits, and the side of its input."""
+    return getattr(load("task", task), "example_backbone", ("convnet4", SIDE))
+
+
 def fitted(task: str):
     method = load("task", task)()
     known = Known(images(), images(8, 1), False)
     return method.fitted_to(known) if hasattr(method, "fitted_to") else method
 
 
-def batch(held_out: bool = False) -> Batch:
-    pixels = torch.stack([torch.from_numpy(item).permute(2, 0, 1) for item in images().items])
-    return Batch(pixels.float() / 255, torch.arange(N), torch.arange(N) % 2, held_out)
+def batch(held_out: bool = False, side: int = SIDE) -> Batch:
+    pixels = torch.stack([torch.from_numpy(item).permute(2, 0, 1) for item in images().items]).float() / 255
+    if side != SIDE:
+        pixels = torch.nn.functional.interpolate(pixels, size=(side, side))
+    return Batch(pixels, torch.arange(N), torch.arange(N) % 2, held_out)
 
 
 def pupil(task: str) -> Pupil:
-    encoder = make_encoder("convnet4", size=SIDE)
+    """The game before its first step: what an epoch begins with has been done."""
+    name, side = example(task)
+    encoder = make_encoder(name, size=side)
     objective = fitted(task)
-    return Pupil(objective, encoder, objective.head(encoder))
+    with seeded_init(0):
+        game = Pupil(objective, encoder, objective.head(encoder))
+    game.follow(Feed(images(), Preprocess(side, side), classes=["even", "odd"]), 1, 0)
+    game.before_step(0)
+    return game
+
+
+def tensors(value) -> list[torch.Tensor]:
+    """All tensors in a tensor, a tuple of them, or None."""
+    if torch.is_tensor(value):
+        return [value]
+    return [part for one in value or () for part in tensors(one)]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -57,42 +82,78 @@ def test_chance_is_a_share(task: str) -> None:
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("held_out", [False, True])
 def test_the_puzzle_comes_from_the_generator_alone_and_leaves_the_batch(task: str, held_out: bool) -> None:
-    game, given = pupil(task), batch(held_out)
+    game, given = pupil(task), batch(held_out, example(task)[1])
     before, state = given.images.clone(), torch.random.get_rng_state()
     first, second = (game.puzzle(given, torch_rng(3, "views")) for _ in range(2))
-    assert torch.equal(first[0], second[0]) and first[0].min() >= 0 and first[0].max() <= 1
+    pairs = list(zip(tensors(first[0]) + tensors(first[1]), tensors(second[0]) + tensors(second[1])))
+    assert pairs and all(torch.equal(a, b) for a, b in pairs)
+    assert all(torch.isfinite(part).all() for part in tensors(first[0]))
     assert torch.equal(given.images, before) and torch.equal(state, torch.random.get_rng_state())
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_loss_is_a_number_whose_gradient_reaches_the_encoder_and_the_head(task: str) -> None:
-    game = pupil(task)
-    loss, log = game(game.players()[0].name, batch(), torch_rng(0, "views"))
-    assert loss.ndim == 0 and torch.isfinite(loss) and all(np.isfinite(float(value)) for value in log.values())
-    loss.backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in game.parameters())
-    assert any(p.grad.abs().sum() > 0 for p in game.encoder.parameters())
+def test_the_loss_of_each_player_is_a_number_whose_gradient_reaches_all_that_it_moves(task: str) -> None:
+    game, reached = pupil(task), False
+    for player in game.players():
+        game.zero_grad()
+        loss, log = game(player.name, batch(side=example(task)[1]), torch_rng(0, "views"))
+        assert loss.ndim == 0 and torch.isfinite(loss) and all(np.isfinite(float(value)) for value in log.values())
+        loss.backward()
+        moved = [p for p in player.parameters if p.requires_grad]
+        assert moved and all(p.grad is not None and torch.isfinite(p.grad).all() for p in moved)
+        own = {id(p) for p in moved}
+        reached |= any(id(p) in own and p.grad.abs().sum() > 0 for p in game.encoder.parameters())
+    assert reached, "no player teaches the encoder"
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_there_are_answers_for_each_held_out_image(task: str) -> None:
+def test_held_out_images_get_answers_that_are_right_or_wrong(task: str) -> None:
     game = pupil(task).eval()
+    given = batch(held_out=True, side=example(task)[1])
     with torch.no_grad():
-        right = game.answers(batch(held_out=True), torch_rng(0, "views"))
-    assert right.ndim == 2 and len(right) == N and set(right.unique().tolist()) <= {0.0, 1.0}
+        for shuffled in (False, True):
+            right = game.answers(given, torch_rng(0, "views"), shuffled)
+            assert right.ndim == 2 and 0 < len(right) <= N and set(right.unique().tolist()) <= {0.0, 1.0}
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_previews_are_pictures_with_captions(task: str) -> None:
-    shown = fitted(task).preview(batch().images[:3], torch_rng(0, "preview"))
-    assert len(shown) >= 3
-    for caption, pixels in shown:
+def test_previews_are_pictures_with_captions_before_and_after(task: str) -> None:
+    game, given = pupil(task).eval(), batch(side=example(task)[1]).images[:3]
+    with torch.no_grad():
+        shown = game.objective.preview(given, torch_rng(0, "preview"))
+        answered = game.objective.preview(given, torch_rng(0, "preview"), game.encoder, game.head)
+    assert len(shown) >= 3 and len(answered) >= 3
+    assert [caption for caption, _ in shown] != [caption for caption, _ in answered], "the answer is told"
+    for caption, pixels in (*shown, *answered):
         assert caption and pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_a_run_that_is_stopped_and_goes_on_ends_in_the_same_numbers(task: str, tmp_path) -> None:
+    backbone, side = example(task)
+    given = ImageSet(images(40).items, images(40).ids, images(40).labels)
+    settings = TrainSettings(steps=8, batch=8, checkpoint_steps=5, checkpoint_seconds=1e9, precision="fp32", threads=1)
+    ends = []
+    for name in ("whole", "stopped"):
+        options = {"backbone": backbone, "size": side, "settings": settings, "holdout": 0.2, "out": tmp_path / name}
+        events = train_events(given, task, **options)
+        for event in events:
+            if name == "stopped" and event.kind == "checkpoint" and event.step == 5:
+                break
+        events.close()
+        if name == "stopped":
+            assert not (tmp_path / name / "card.json").exists()
+        last = [event for event in train_events(given, task, **options) if event.kind == "done"][-1]
+        ends.append((last.values["accuracy"], (tmp_path / name / "model.safetensors").read_bytes()))
+        card = read_json(tmp_path / name / "card.json")
+        assert card["scores"]["effective_rank"] > 0 and 0 <= card["scores"]["shuffled_accuracy"] <= 1
+        assert (tmp_path / name / "answers.png").stat().st_size > 1000
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_shortcuts_keep_the_form_of_images(task: str) -> None:
-    objective, x = fitted(task), batch().images
+    objective, x = fitted(task), batch(side=example(task)[1]).images
     controls = objective.shortcuts() if hasattr(objective, "shortcuts") else {}
     for change in controls.values():
         changed = change(x, torch_rng(0, "shortcut"))

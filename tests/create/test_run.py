@@ -35,7 +35,7 @@ def test_a_run_folder_says_how_it_was_made(tmp_path: Path) -> None:
     made = train(few().without_labels(), "rotation", out=tmp_path / "run", settings=SHORT, watch=watch)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "card.json", "config.json", "events.jsonl", "metrics.json", "model.safetensors",
-        "preview.png", "run.json",
+        "answers.png", "preview.png", "run.json",
     }  # fmt: skip
     card = made.card
     assert card["task"] == {"name": "rotation", "recipe": "digit", "hidden": 128}
@@ -44,7 +44,8 @@ def test_a_run_folder_says_how_it_was_made(tmp_path: Path) -> None:
     assert card["cost"]["seconds"] > 0 and card["cost"]["peak_mib"] > 0
     scores = card["scores"]
     assert scores["chance"] == 0.25 and scores["n"] == 8 and 0 <= scores["p_value"] <= 1
-    assert "shuffled_pixels_accuracy" in scores
+    assert "shuffled_pixels_accuracy" in scores and 0 <= scores["shuffled_accuracy"] <= 1
+    assert scores["feature_spread"] > 0 and 1 <= scores["effective_rank"] <= 8
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert metrics["accuracy"] == scores["accuracy"] and metrics["steps"] == 4 and metrics["set_aside"] == 0
     log = read_log(tmp_path / "run/events.jsonl")

@@ -11,7 +11,7 @@ from regard.core.checks import InputError
 from regard.core.storage import plain
 from regard.metrics.intervals import over_seeds
 from regard.representation.embeddings import Embeddings
-from regard.reuse.knn import knn_predict
+from regard.metrics.knn import knn_predict
 from regard.reuse.probe import probe, probe_layers
 
 

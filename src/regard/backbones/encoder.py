@@ -40,7 +40,7 @@ class Encoder(nn.Module):
         self.name, self.network, self.config, self.input_size = name, network, config, input_size
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, -1, 1, 1), persistent=False)
-        with _evaluating(self), torch.no_grad():
+        with evaluating(self), torch.no_grad():
             blank = torch.zeros(1, 3, input_size, input_size)
             probe = self.maps(blank)
             self.num_features = int(self.pooled(blank).shape[1])
@@ -149,7 +149,7 @@ def _known(library: str) -> list[str]:
     return sorted({*of_timm, *([] if library == "timm" else torchvision_networks.names())})
 
 
-class _evaluating:
+class evaluating:
     """Put a module in evaluation mode for a block, and give it back as it was."""
 
     def __init__(self, module: nn.Module) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..backbones.encoder import evaluating
 from ..core.checks import bad, check_choice
 from ..core.discover import load
+from ..core.runtime import torch_rng
 from ..core.training import Player
 from ..data.imageset import ImageSet
 from ..data.views import Recipe, digit_recipe, photo_recipe
@@ -70,8 +72,14 @@ class Objective(Protocol):
     - `needs_labels = True`: the images' labels are used, so they are part of what makes a run itself.
     - `players(encoder, head) -> Sequence[Player]`: several players; `loss` then gets `player=name` too.
     - `before_step(encoder, head, step)`, `after_step(encoder, head, step)`: a teacher's average, a queue.
+    - `every_epoch(encoder, head, feed, epoch, generator)`: before the first step of each epoch, without gradients and
+      with the encoder in evaluation mode: the place for clusters. `feed.in_order(size)` gives all training images.
+    - `admits(encoder)`: raises InputError where a backbone cannot do the task.
+    - `shuffled(inputs, targets, generator) -> (inputs, targets)`: the puzzle with the answers dealt to other images, on
+      which accuracy must be at chance. Where a method has none, a tensor of targets is permuted.
     - `shortcuts() -> Mapping[str, Callable]`: functions (x_NCHW, generator) -> x_NCHW that destroy what the puzzle is
       about and leave a cue that could betray the answer: accuracy on such images must fall to chance.
+    - `example_backbone = (name, size)`: a small network that the task admits, for tests.
     """
 
     @property
@@ -95,8 +103,13 @@ class Objective(Protocol):
         """Which answers are right: (N, k) of 0 and 1, k answers for each image."""
         ...
 
-    def preview(self, images_NCHW: Tensor, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """The very puzzles that the network gets, as captions and uint8 pictures (H, W, 3)."""
+    def preview(
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+    ) -> list[tuple[str, np.ndarray]]:
+        """The very puzzles that the network gets, as captions and uint8 pictures (H, W, 3).
+
+        With an encoder and its head also how they answer: in the captions, or as pictures.
+        """
         ...
 
 
@@ -106,6 +119,11 @@ class Pupil(nn.Module):
     def __init__(self, objective: Any, encoder: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.objective, self.encoder, self.head = objective, encoder, head
+        self.seed, self.per_epoch, self.feed = 0, 0, None
+
+    def follow(self, feed: Any, per_epoch: int, seed: int) -> None:
+        """Say which images are learned from, and how many steps an epoch has: what `every_epoch` needs."""
+        self.feed, self.per_epoch, self.seed = feed, per_epoch, seed
 
     def players(self) -> Sequence[Player]:
         """The objective's players, or one with all parameters."""
@@ -114,7 +132,12 @@ class Pupil(nn.Module):
         return [Player("all", [p for p in self.parameters() if p.requires_grad])]
 
     def before_step(self, step: int) -> None:
-        """The objective's hook, where it has one."""
+        """The objective's hooks, where it has them."""
+        if self.per_epoch and step % self.per_epoch == 0 and hasattr(self.objective, "every_epoch"):
+            device, epoch = str(next(self.encoder.parameters()).device), step // self.per_epoch
+            generator = torch_rng(self.seed, "epoch", epoch, device=device)
+            with torch.no_grad(), evaluating(self.encoder):
+                self.objective.every_epoch(self.encoder, self.head, self.feed, epoch, generator)
         if hasattr(self.objective, "before_step"):
             self.objective.before_step(self.encoder, self.head, step)
 
@@ -138,10 +161,31 @@ class Pupil(nn.Module):
         who = {"player": player} if hasattr(self.objective, "players") else {}
         return self.objective.loss(self.encoder, self.head, inputs, targets, **who)
 
-    def answers(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Which answers on a held-out batch are right, (N, k)."""
+    def answers(self, batch: Batch, generator: torch.Generator, shuffled: bool = False) -> Tensor:
+        """Which answers on a held-out batch are right, (N, k); `shuffled`: against the answers of other images."""
         inputs, targets = self.puzzle(batch, generator)
+        if shuffled:
+            inputs, targets = self.dealt_anew(inputs, targets, generator)
         return self.objective.correct(self.encoder, self.head, inputs, targets)
+
+    def dealt_anew(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
+        """The puzzle with the answers dealt to other images: the control."""
+        if hasattr(self.objective, "shuffled"):
+            return self.objective.shuffled(inputs, targets, generator)
+        if not torch.is_tensor(targets):
+            raise TypeError(f"{type(self.objective).__module__} needs a `shuffled`: its targets are no tensor")
+        return inputs, targets[torch.randperm(len(targets), generator=generator, device=generator.device)]
+
+
+@torch.no_grad()
+def features_of(encoder: nn.Module, feed: Any, device: Any = None, size: int = 256) -> Tensor:
+    """Pooled features (n, D), float32, of all images of a feed in order; the encoder is used as it stands."""
+    device = next(encoder.parameters()).device if device is None else device
+    parts = []
+    for batch in feed.in_order(size):
+        x = batch.images.to(device).float() / 255
+        parts.append(encoder(_channels_last(x)).float())
+    return torch.cat(parts)
 
 
 def method_settings(task: str, given: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -12,14 +12,22 @@ from ..core.storage import replacing
 COLUMNS = 8
 
 
-def save_preview(path: Path, objective: Any, images_NCHW: Tensor, seed: int) -> None:
-    """Write an objective's puzzles on a few uint8 images (N, 3, S, S) as a PNG: pictures in rows, each captioned."""
+def save_preview(
+    path: Path, objective: Any, images_NCHW: Tensor, seed: int, encoder: Any = None, head: Any = None
+) -> None:
+    """Write an objective's puzzles on a few uint8 images (N, 3, S, S) as a PNG: pictures in rows, each captioned.
+
+    With an encoder and its head, in evaluation mode, also their answers.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     x = images_NCHW.float() / 255 if images_NCHW.dtype == torch.uint8 else images_NCHW
-    puzzles = objective.preview(x, torch_rng(seed, "preview"))
-    across = min(COLUMNS, len(puzzles))
+    with torch.no_grad():
+        puzzles = objective.preview(x, torch_rng(seed, "preview"), encoder, head)
+    # the pictures of one image stay in one row
+    each = len(puzzles) // len(x) if len(puzzles) % len(x) == 0 else 1
+    across = min(each * max(1, COLUMNS // each), len(puzzles))
     down = -(-len(puzzles) // across)
     figure = Figure(figsize=(1.3 * across, 1.55 * down), layout="constrained")
     FigureCanvasAgg(figure)

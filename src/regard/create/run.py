@@ -1,8 +1,9 @@
 """From a folder of images to a representation: look, split, train, score, and write a run folder that says all of it.
 
 A run folder holds `config.json`, `model.safetensors` (timm's `local-dir:` form), `card.json`, `metrics.json`,
-`events.jsonl` and `preview.png`; while it runs, `run.json` and `checkpoint.safetensors`, from which it goes on after a
-kill. The card is written last: a folder with a card is finished.
+`events.jsonl`, `preview.png` (the puzzle) and `answers.png` (what the network made of it); while it runs, `run.json`
+and `checkpoint.safetensors`, from which it goes on after a kill. The card is written last: a folder with a card is
+finished.
 """
 
 import os
@@ -11,10 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from .. import __version__
-from ..backbones.encoder import make_encoder
+from ..backbones.encoder import Encoder, evaluating, make_encoder
 from ..core.checkpoint import BEST, CHECKPOINT, read_state, refuse_other
 from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
@@ -28,7 +30,7 @@ from ..representation.representation import Representation
 from .feed import Feed, Look, look, pick_size, split_by_hash
 from .objective import Known, Pupil, method_settings
 from .preview import save_preview
-from .score import held_out_scores, shortcut_scores
+from .score import control_scores, feature_scores, held_out_scores, shortcut_scores
 
 
 def train(
@@ -172,11 +174,16 @@ def _plan(found: Look, objective: Any, backbone: str, asked: TrainSettings, size
 def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> Iterator[Event]:
     settings, objective = plan.settings, plan.objective
     encoder = make_encoder(plan.backbone, seed=settings.seed, size=plan.size)
+    if hasattr(objective, "admits"):
+        objective.admits(encoder)
     with seeded_init(derive_seed(settings.seed, "head")):
         pupil = Pupil(objective, encoder, objective.head(encoder))
     preprocess = Preprocess(plan.size, plan.size)
     options: dict[str, Any] = {"classes": getattr(objective, "classes", ()), "workers": settings.threads}
     feed, exam = Feed(plan.known.train, preprocess, **options), Feed(plan.known.held_out, preprocess, **options)
+    assert settings.batch is not None  # resolved by _plan
+    pupil.follow(feed, len(plan.known.train) // settings.batch, settings.seed)
+    watched = _Watched(encoder, feed, exam, plan.known, preprocess)
     if first_process():
         save_preview(folder / "preview.png", objective, next(exam.in_order(4)).images, settings.seed)
     scores: dict[str, float] = {}
@@ -187,7 +194,7 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
             feed,
             len(plan.known.train),
             settings,
-            evaluate=lambda: held_out_scores(pupil, exam, settings.seed),
+            evaluate=lambda: held_out_scores(pupil, exam, settings.seed) | watched.scores(),
             folder=folder,
             about=arguments,
         ):
@@ -198,13 +205,16 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
             yield event
     if not first_process():
         return
-    scores = scores or held_out_scores(pupil, exam, settings.seed)
+    scores = scores or held_out_scores(pupil, exam, settings.seed) | watched.scores()
     if keep == "best":
         pupil.load_state_dict(
             {name.removeprefix("module/"): value for name, value in load_tensors(folder / BEST).items()}
         )
-        scores = held_out_scores(pupil, exam, settings.seed)
-    scores = {**scores, **shortcut_scores(pupil, exam, settings.seed)}
+        scores = held_out_scores(pupil, exam, settings.seed) | watched.scores()
+    scores |= control_scores(pupil, exam, settings.seed) | shortcut_scores(pupil, exam, settings.seed)
+    with evaluating(pupil):
+        images = next(exam.in_order(4)).images.to(next(encoder.parameters()).device)
+        save_preview(folder / "answers.png", objective, images, settings.seed, encoder, pupil.head)
     aside = [*plan.found.images.set_aside, *({"path": k, "cause": v} for k, v in (feed.failed | exam.failed).items())]
     seconds = finished.values["seconds"]
     metrics = {**scores, "steps": finished.step, "seconds": round(seconds, 3), "set_aside": len(aside)}
@@ -235,6 +245,22 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)
     yield Event("done", finished.step, finished.step, metrics, _closing(folder, aside, len(plan.found.images)))
+
+
+class _Watched:
+    """The features' health and, where labels are known, an online k-NN: what is looked at while training goes on."""
+
+    def __init__(self, encoder: Encoder, feed: Feed, exam: Feed, known: Known, preprocess: Preprocess) -> None:
+        self.encoder, self.exam, self.known, self.labels = encoder, exam, None, None
+        if known.train.labels is None or known.held_out.labels is None:
+            return
+        rows = np.unique(np.linspace(0, len(known.train) - 1, 2000).astype(int))
+        self.known = feed if len(rows) == len(known.train) else Feed(known.train.subset(rows), preprocess)
+        self.labels = known.train.labels[rows], known.held_out.labels
+
+    def scores(self) -> dict[str, float]:
+        """As `feature_scores`."""
+        return feature_scores(self.encoder, self.exam, self.known, self.labels)
 
 
 def _closing(folder: Path, aside: list[dict[str, str]], used: int) -> str:

@@ -3,19 +3,25 @@
 from collections.abc import Callable
 from math import floor
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..backbones.encoder import evaluating
 from ..core.runtime import torch_rng
+from ..metrics.health import effective_rank, feature_spread
 from ..metrics.intervals import binomial_p
+from ..metrics.knn import knn_predict
 from .feed import Feed
-from .objective import Pupil
+from .objective import Pupil, features_of
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @torch.no_grad()
-def held_out_scores(pupil: Pupil, exam: Feed, seed: int, change: Change | None = None) -> dict[str, float]:
+def held_out_scores(
+    pupil: Pupil, exam: Feed, seed: int, change: Change | None = None, *, shuffled: bool = False
+) -> dict[str, float]:
     """Share of right answers on held-out images, with chance, the number of images n and a binomial p-value.
 
     The same puzzles each time: their draws come from the seed and the place in the set. Several answers on one image
@@ -27,6 +33,7 @@ def held_out_scores(pupil: Pupil, exam: Feed, seed: int, change: Change | None =
         exam: the held-out images.
         seed: of the run.
         change: what to do to the images first (a `shortcut`).
+        shuffled: score against the answers of other images: the control, which must be at chance.
     """
     device = next(pupil.parameters()).device
     was_training, shares = pupil.training, []
@@ -36,12 +43,36 @@ def held_out_scores(pupil: Pupil, exam: Feed, seed: int, change: Change | None =
         batch = batch.to(device)
         if change:
             batch = batch._replace(images=change(batch.images.float() / 255, generator))
-        shares.append(pupil.answers(batch, generator).mean(1).cpu())
+        shares.append(pupil.answers(batch, generator, shuffled).mean(1).cpu())
     pupil.train(was_training)
     right = torch.cat(shares).double()
     n, chance = len(right), float(pupil.objective.chance)
     found = binomial_p(floor(float(right.sum()) + 1e-6), n, chance)
     return {"accuracy": float(right.mean()), "chance": chance, "n": n, "p_value": found}
+
+
+def control_scores(pupil: Pupil, exam: Feed, seed: int) -> dict[str, float]:
+    """Accuracy against the answers of other images, and the p-value of its being above chance."""
+    found = held_out_scores(pupil, exam, seed, shuffled=True)
+    return {"shuffled_accuracy": found["accuracy"], "shuffled_p_value": found["p_value"]}
+
+
+@torch.no_grad()
+def feature_scores(
+    encoder: torch.nn.Module, exam: Feed, known: Feed | None = None, labels: tuple[np.ndarray, np.ndarray] | None = None
+) -> dict[str, float]:
+    """Whether the features on held-out images have collapsed and, where labels are known, what they know of these.
+
+    `feature_spread` and `effective_rank` (see `metrics.health`); with labels of the training images (n,) and of the
+    held-out ones (m,) also `online_knn`, the accuracy of nearest neighbours. Labels are looked at, never learned from.
+    """
+    with evaluating(encoder):
+        held = features_of(encoder, exam).cpu().numpy()
+        found = {"feature_spread": feature_spread(held), "effective_rank": effective_rank(held)}
+        if labels is not None and known is not None:
+            near = knn_predict(features_of(encoder, known).cpu().numpy(), labels[0], held)
+            found["online_knn"] = float(np.mean(near == labels[1]))
+    return found
 
 
 def shortcut_scores(pupil: Pupil, exam: Feed, seed: int) -> dict[str, float]:

@@ -18,7 +18,7 @@ from ..metrics.classify import accuracy, balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, over_seeds
 from ..representation.embeddings import Embeddings
 from ..representation.sources import check_same_representation
-from .knn import K, knn_predict, unit
+from ..metrics.knn import K, knn_predict, unit
 from .logistic import Logistic, fit_logistic
 
 CLASSIFIERS = ("linear", "knn")

@@ -81,11 +81,16 @@ class Method:
         """(N, 4): is each turn of each image found?"""
         return (head(encoder(inputs)).argmax(1) == targets).reshape(4, -1).T.float()
 
-    def preview(self, images_NCHW: Tensor, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """Each image in its four turns."""
+    def preview(
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+    ) -> list[tuple[str, np.ndarray]]:
+        """Each image in its four turns; with a network what it takes each for."""
         inputs, targets = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW))), generator)
         order = torch.arange(len(inputs)).reshape(4, -1).T.reshape(-1)
-        return [(f"{90 * int(targets[i])}°", picture(inputs[i])) for i in order]
+        said = [""] * len(inputs)
+        if encoder is not None:
+            said = [f", says {90 * int(turn)}°" for turn in head(encoder(inputs)).argmax(1)]
+        return [(f"{90 * int(targets[i])}°{said[i]}", picture(inputs[i])) for i in order]
 
     def shortcuts(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
         """Pixels in another order in each image: colours stay, content goes; above chance here would be a leak."""

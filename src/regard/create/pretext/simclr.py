@@ -111,11 +111,21 @@ class Method:
         contests = [twins_found(za[i : i + k], zb[i : i + k]) for i in range(0, len(za) - k + 1, k)]
         return torch.cat(contests) if contests else za.new_zeros(0, 2)
 
-    def preview(self, images_NCHW: Tensor, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """Each image with its two views."""
+    def preview(
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+    ) -> list[tuple[str, np.ndarray]]:
+        """Each image with its two views; with a network what it takes for the twin of the first."""
         views, _ = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW))), generator)
-        names = ("image", "view 1", "view 2")
-        return [(name, picture(x)) for group in zip(images_NCHW, *views.chunk(2)) for name, x in zip(names, group)]
+        names, groups = ["image", "view 1", "view 2"], [images_NCHW, *views.chunk(2)]
+        if encoder is not None:
+            za, zb = nn.functional.normalize(head(encoder(views)).float(), dim=1).chunk(2)
+            names, groups = [*names, "nearest to 1"], [*groups, groups[2][(za @ zb.T).argmax(1)]]
+        return [(name, picture(x)) for group in zip(*groups) for name, x in zip(names, group)]
+
+    def shuffled(self, inputs: Tensor, targets: None, generator: torch.Generator) -> tuple[Tensor, None]:
+        """The second views in another order: no view has its twin where it is looked for."""
+        first, second = inputs.chunk(2)
+        return torch.cat([first, second[torch.randperm(len(second), generator=generator, device=second.device)]]), None
 
 
 def twins_found(ua_ND: Tensor, ub_ND: Tensor) -> Tensor:

@@ -80,8 +80,13 @@ class Method:
         """(N, 1): is the label found?"""
         return (head(encoder(inputs)).argmax(1) == targets).float()[:, None]
 
-    def preview(self, images_NCHW: Tensor, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """Each image with the view that the network may get."""
+    def preview(
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+    ) -> list[tuple[str, np.ndarray]]:
+        """Each image with the view that the network may get; with a network the label that it gives the image."""
         views = view(images_NCHW, RECIPES[self.recipe](), generator)
-        names = ("image", "view")
-        return [(name, picture(x)) for pair in zip(images_NCHW, views) for name, x in zip(names, pair)]
+        said = ["image"] * len(views)
+        if encoder is not None:
+            said = [self.classes[int(place)] for place in head(encoder(images_NCHW)).argmax(1)]
+        pairs = zip(zip(said, images_NCHW), (("view", x) for x in views))
+        return [(name, picture(x)) for pair in pairs for name, x in pair]
