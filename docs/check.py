@@ -79,22 +79,31 @@ def _strays() -> Iterator[str]:
             yield f"docs/verbs/{page.name}: there is no such verb"
 
 
+# folder of pages -> kind of method, and pages that tell of something else
+PAGES = {
+    "adapt": ("adapt", {"index", "measures", "choice"}),
+    "tasks": ("task", {"index", "evaluating", "shortcuts", "reached"}),
+}
+
+
 def _methods() -> Iterator[str]:
-    """Every method is told of: an adapter on a page of its own, the others each in a section of docs/methods.md."""
+    """Every method is told of: adapters and tasks on pages of their own, the others in a section of docs/methods.md."""
     told = set(re.findall(r"^### `([^`]+)`$", (DOCS / "methods.md").read_text(encoding="utf-8"), re.M))
-    known = {name: kind for kind in KINDS if kind != "adapt" for name in names(kind)}
+    paged = {kind for kind, _ in PAGES.values()}
+    known = {name: kind for kind in KINDS if kind not in paged for name in names(kind)}
     for name in sorted(known.keys() - told):
         yield f"docs/methods.md has no section ### `{name}` for this {known[name]} method"
     for name in sorted(told - known.keys()):
-        yield f"docs/methods.md tells of {name}, which is no method"
-    adapters = {page.stem for page in (DOCS / "adapt").glob("*.md")} - {"index", "measures", "choice"}
-    for name in sorted(set(names("adapt")) - adapters):
-        yield f"docs/adapt/{name}.md is missing: every adapter has a page"
-    for name in sorted(adapters - set(names("adapt"))):
-        yield f"docs/adapt/{name}.md tells of {name}, which is no method"
-    listed = set(re.findall(r"\]\(([a-z0-9_]+)\.md\)", (DOCS / "adapt" / "index.md").read_text(encoding="utf-8")))
-    for name in sorted(set(names("adapt")) - listed):
-        yield f"docs/adapt/index.md does not lead to {name}"
+        yield f"docs/methods.md tells of {name}, which is no such method"
+    for folder, (kind, others) in PAGES.items():
+        found = {page.stem for page in (DOCS / folder).glob("*.md")} - others
+        for name in sorted(set(names(kind)) - found):
+            yield f"docs/{folder}/{name}.md is missing: every {kind} method has a page"
+        for name in sorted(found - set(names(kind))):
+            yield f"docs/{folder}/{name}.md tells of {name}, which is no method"
+        index = (DOCS / folder / "index.md").read_text(encoding="utf-8")
+        for name in sorted(set(names(kind)) - set(re.findall(r"\]\(([a-z0-9_]+)\.md\)", index))):
+            yield f"docs/{folder}/index.md does not lead to {name}"
 
 
 def _links(page: Path) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """`regard create`: learn a representation."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +12,10 @@ from ._shared import Device, Json, Precision, Quiet, Seed, Set, emit, settings, 
 
 def create(
     images: Annotated[str, typer.Argument(metavar="IMAGES", help="A folder, a table, or builtin:NAME.")],
-    task: Annotated[str, typer.Option("--task", help="What to learn from: `regard methods task` lists them.")],
+    task: Annotated[
+        list[str],
+        typer.Option("--task", help="What to learn from: `regard methods task` lists them; may be given often."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The run's folder, which is the representation, too.")],
     backbone: Annotated[str, typer.Option(help="The network: convnet4, or any of timm or torchvision.")] = "convnet4",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.", show_default=False)] = None,
@@ -37,7 +41,8 @@ def create(
     The folder holds the weights in timm's own form, a card that says how they were made and at what cost, the events
     of the run, and a picture of the puzzle that the network got. Without --epochs, --steps or --minutes the length
     follows from the number of images. A run that was stopped goes on when the same command is given again, to the
-    same weights. What is scored at the end is the task itself, on images that were held out, against chance.
+    same weights. What is scored at the end is the task itself, on images that were held out, against chance. With
+    several tasks each has a folder of its own below --out, and a table compares them.
     """
     from ..core.training import TrainSettings
     from ..create.run import first_process, train
@@ -54,29 +59,76 @@ def create(
         device=device,
         precision=precision,
     )
-    made = train(
-        images,
-        task,
-        backbone=backbone,
-        out=out,
-        settings=recipe,
-        method=settings(set_),
-        size=size,
-        holdout=holdout,
-        keep=keep,
-        resume=not no_resume,
-        watch=watcher(f"create {task}", quiet=quiet),
-    )
-    card = made.card
-    metrics = {**card["scores"], "seconds": card["cost"]["seconds"], "peak_mib": card["cost"]["peak_mib"]}
-    aside = card["data"]["set_aside"]
+    made = {
+        name: train(
+            images,
+            name,
+            backbone=backbone,
+            out=out if len(task) == 1 else out / name,
+            settings=recipe,
+            method=chosen,
+            size=size,
+            holdout=holdout,
+            keep=keep,
+            resume=not no_resume,
+            watch=watcher(f"create {name}", quiet=quiet),
+        )
+        for name, chosen in _settings(task, settings(set_)).items()
+    }
+    if not first_process():
+        return
+    cards = {name: one.card for name, one in made.items()}
+    metrics = {
+        (name if len(task) == 1 else f"{run}_{name}"): value
+        for run, card in cards.items()
+        for name, value in {**card["scores"], **card["cost"]}.items()
+        if name != "cpu_seconds"
+    }
+    first = next(iter(cards.values()))
+    aside = first["data"]["set_aside"]
 
     def human() -> None:
-        table(["figure", "value"], list(metrics.items()), f"{card['made_by']}, {card['backbone']}: {out}")
+        if len(task) == 1:
+            table(["figure", "value"], list(metrics.items()), f"{first['made_by']}, {backbone}: {out}")
+        else:
+            shown = [name for name in COLUMNS if any(name in card["scores"] for card in cards.values())]
+            rows = [
+                [name, *(card["scores"].get(one) for one in shown), card["cost"]["seconds"]]
+                for name, card in cards.items()
+            ]
+            table(["task", *shown, "seconds"], rows, f"{first['data']['trained_on']} images, {backbone}: {out}")
         for fault in aside[:20]:
             print(f"set aside: {fault['path']}: {fault['cause']}")
         if len(aside) > 20:
             print(f"... and {len(aside) - 20} more; card.json names all")
 
-    if first_process():
-        emit({"out": out, "card": card, "set_aside": aside, "metrics": metrics}, json, human)
+    result = {"card": first} if len(task) == 1 else {"cards": cards}
+    emit({"out": out, **result, "set_aside": aside, "metrics": metrics}, json, human)
+
+
+COLUMNS = (
+    "accuracy",
+    "untrained_accuracy",
+    "chance",
+    "p_value",
+    "shuffled_accuracy",
+    "online_knn",
+    "feature_spread",
+    "effective_rank",
+)
+
+
+def _settings(tasks: list[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Task -> the settings that it has; raise for a setting that none of them has, or a task given twice."""
+    from ..core.checks import bad, check_choice
+    from ..core.discover import load, names
+    from ..create.objective import setting_names
+
+    for name in tasks:
+        check_choice("--task", name, names("task"))
+    if len(set(tasks)) < len(tasks):
+        raise bad("--task", ", ".join(tasks), "different tasks")
+    known = {name: setting_names(load("task", name)) for name in tasks}
+    for setting in given:
+        check_choice("--set", setting, sorted({one for several in known.values() for one in several}))
+    return {name: {key: value for key, value in given.items() if key in known[name]} for name in tasks}

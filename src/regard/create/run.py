@@ -186,6 +186,8 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
     watched = _Watched(encoder, feed, exam, plan.known, preprocess)
     if first_process():
         save_preview(folder / "preview.png", objective, next(exam.in_order(4)).images, settings.seed)
+    # similar pictures are similar vectors for any network: what no training reaches is the honest floor beside chance
+    untrained = held_out_scores(pupil, exam, settings.seed)["accuracy"]
     scores: dict[str, float] = {}
     finished = Event("done")
     with measured() as cost:
@@ -211,7 +213,11 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
             {name.removeprefix("module/"): value for name, value in load_tensors(folder / BEST).items()}
         )
         scores = held_out_scores(pupil, exam, settings.seed) | watched.scores()
-    scores |= control_scores(pupil, exam, settings.seed) | shortcut_scores(pupil, exam, settings.seed)
+    scores |= (
+        {"untrained_accuracy": untrained}
+        | control_scores(pupil, exam, settings.seed)
+        | shortcut_scores(pupil, exam, settings.seed)
+    )
     with evaluating(pupil):
         images = next(exam.in_order(4)).images.to(next(encoder.parameters()).device)
         save_preview(folder / "answers.png", objective, images, settings.seed, encoder, pupil.head)
