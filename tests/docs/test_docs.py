@@ -21,6 +21,7 @@ PAGES = [
 
 # small commands, in an order in which each finds what it needs; `create` is run anew for its own figures
 COMMANDS = {
+    "evaluate": "evaluate run --on builtin:rendered_digits builtin:digits --seeds 2 --shots 1 --finetune-steps 1",
     "methods": "methods",
     "create": "create builtin:faces --task rotation --steps 4 --out run",
     "embed": "embed builtin:faces --with run --out faces.npz",

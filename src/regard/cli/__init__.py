@@ -33,6 +33,7 @@ _FLOW = (
     "embed",
     "probe",
     "finetune",
+    "evaluate",
     "index",
     "search",
     "shift",

@@ -1,0 +1,80 @@
+"""`regard evaluate`: whether pretraining helped."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ._progress import watcher
+from ._shared import Device, Json, Quiet, Seed, emit
+
+
+def evaluate(
+    run: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN", help="A run's folder, or any representation; several: one recipe, other seeds."),
+    ],
+    on: Annotated[
+        tuple[str, str],
+        typer.Option(
+            "--on", metavar="TRAIN TEST", help="Labelled images to learn from, and to score on.", show_default=False
+        ),
+    ],
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", metavar="RUN", help="Another run to compare with; may be given many times."),
+    ] = None,
+    ceiling: Annotated[
+        bool, typer.Option("--ceiling", help="Also train on TRAIN's labels, for as many steps as the run had.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=2, help="Random networks, and draws for each of --shots.")] = 5,
+    shots: Annotated[str, typer.Option(help="Also with so few labels a class; '' for none.")] = "1,5,10",
+    no_layers: Annotated[bool, typer.Option("--no-layers", help="Probe the last layer alone.")] = False,
+    no_finetune: Annotated[bool, typer.Option("--no-finetune", help="Fine-tune nothing: most of the time.")] = False,
+    finetune_steps: Annotated[int, typer.Option(min=1, help="Steps of each fine-tuning.")] = 200,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a page to this .html.", show_default=False)] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say whether pretraining helped, without fooling yourself.
+
+    The run is compared with random networks of the same kind, plain and rescaled to the images: frozen (linear,
+    k-NN, few labels, retrieval) and fine-tuned with one budget for all. Every difference has an interval over test
+    images and over seeds, and "no gain" is said where it includes 0. A run that learned from TEST is refused.
+    """
+    from ..core.checks import bad
+    from ..studies.evaluate import evaluate as study
+    from ..studies.evaluate_report import write_evaluation_report
+
+    if out is not None and out.suffix != ".html":
+        raise bad("--out", repr(out.name), "a file that ends in .html")
+    parts = [part.strip() for part in shots.split(",") if part.strip()]
+    if not all(part.isdigit() for part in parts):
+        raise bad("--shots", repr(shots), "whole numbers with commas between them", "For example: --shots 1,5,10.")
+    found = study(
+        run,
+        *on,
+        seeds=seeds,
+        shots=[int(part) for part in parts],
+        layers=not no_layers,
+        finetune=not no_finetune,
+        finetune_steps=finetune_steps,
+        against=against or (),
+        ceiling=ceiling,
+        seed=seed,
+        device=device,
+        watch=watcher("evaluate", quiet=quiet),
+    )
+    result: dict[str, Any] = found.as_dict()
+    if out is not None:
+        command = f"regard evaluate {' '.join(run)} --on {' '.join(on)} --seeds {seeds} --seed {seed}"
+        result["out"] = write_evaluation_report(found, out, command)
+
+    def human() -> None:
+        print(found.table())
+        if out is not None:
+            print(f"report: {out}")
+
+    emit(result, json, human)

@@ -1,0 +1,264 @@
+"""What an evaluation found: the arms, how far they are apart, and all of it as numbers, as text and as a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..metrics.intervals import Difference, Interval, over_seeds
+from ..report.gains import Gain
+from ..report.html import Section, Table, write_report
+
+_MAIN = ("run", "random")
+_TITLES = {
+    "linear": "linear probe, last layer",
+    "linear_best": "linear probe, best layer",
+    "knn": "k-NN",
+    "finetuned": "fine-tuned",
+    "recall_at_1": "retrieval, first hit",
+    "map": "retrieval, mean AP",
+    "effective_rank": "effective rank",
+    "feature_spread": "feature spread",
+    "shuffled": "control: shuffled labels",
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to weights, over seeds.
+
+    Attributes:
+        name: `random`, `rescaled`, `run`, `ceiling`, or the folder's name of another run.
+        what: how the weights were made.
+        scores: by measure, (seeds, test images): right or wrong, average precision, or the mean of that over draws.
+        figures: by name: `effective_rank` and `feature_spread` of the features (seeds,), and `shuffled`, accuracy after
+            learning labels that were dealt anew (deals,), each averaged over seeds.
+        best_layers: for each seed, the layer that cross-validation on TRAIN prefers.
+        seconds: to make it, where it was made here.
+    """
+
+    name: str
+    what: str
+    scores: Mapping[str, np.ndarray]
+    figures: Mapping[str, np.ndarray]
+    best_layers: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def by_seed(self, measure: str) -> np.ndarray:
+        """The measure of each seed (seeds,)."""
+        if measure in self.figures:
+            return self.figures[measure]
+        return np.nanmean(self.scores[measure], axis=1)
+
+    def mean(self, measure: str) -> float:
+        """The measure, averaged over seeds."""
+        return float(self.by_seed(measure).mean())
+
+    def deviation(self, measure: str) -> float | None:
+        """Standard deviation over seeds; None where there is one."""
+        found = self.by_seed(measure)
+        return float(found.std(ddof=1)) if len(found) > 1 else None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How far one arm is ahead of another in one measure.
+
+    Attributes:
+        arm, other, measure: who is compared with whom, in what.
+        difference: arm - other, averaged over seeds, with its interval over test images and seeds.
+        over_images: the same with the interval over test images alone: what holds for these very weights.
+        beaten: seeds of the other arm that lie below the arm's mean.
+        seeds: seeds of the other arm.
+    """
+
+    arm: str
+    other: str
+    measure: str
+    difference: Difference
+    over_images: Difference
+    beaten: int
+    seeds: int
+
+    @property
+    def verdict(self) -> str:
+        """`gain`, `loss`, or `no gain` where the interval over images and seeds includes 0."""
+        return self.difference.verdict
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        who = {"arm": self.arm, "other": self.other, "measure": self.measure}
+        narrow = {"low_over_images": self.over_images.low, "high_over_images": self.over_images.high}
+        seeds = {"seeds_beaten": self.beaten, "seeds": self.seeds}
+        return {**who, **self.difference.as_dict(), **narrow, **seeds, "verdict": self.verdict}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found.
+
+    Attributes:
+        arms: by name; `random` first, then `rescaled`, `run`, the others.
+        contrasts: each arm against `random`, and `run` against each other run.
+        majority: accuracy of always naming the commonest class of TRAIN.
+        counts: `train`, `test`, `classes`, and `units`: test images, or identities where some have several.
+        about: network, size, seeds and settings.
+        notes: what the reader should know before believing the numbers.
+        seconds: what the evaluation took.
+    """
+
+    arms: Mapping[str, Arm]
+    contrasts: tuple[Contrast, ...]
+    majority: float
+    counts: Mapping[str, int]
+    about: Mapping[str, Any]
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def measures(self) -> list[str]:
+        """What was measured on each test image, in the order of the table."""
+        return list(self.arms["run"].scores)
+
+    def contrast(self, measure: str, arm: str = "run", other: str = "random") -> Contrast:
+        """One comparison; raises KeyError where it was not made."""
+        for found in self.contrasts:
+            if (found.arm, found.other, found.measure) == (arm, other, measure):
+                return found
+        raise KeyError(f"{arm} against {other} in {measure}")
+
+    def control(self, arm: str) -> Interval:
+        """Accuracy after learning shuffled labels, which must not be above `majority`, with Student's 99 % interval."""
+        return over_seeds(self.arms[arm].figures["shuffled"], level=0.99)
+
+    @property
+    def control_told(self) -> str:
+        """Whether any arm learns from shuffled labels, in words: that would be a leak in the protocol."""
+        above = [name for name in self.arms if self.control(name).low > self.majority]
+        if above:
+            return (
+                f"control FAILED: after learning shuffled labels {', '.join(above)} named more test images right than "
+                f"the commonest class does ({self.majority:.3f}). Do not believe the other figures: look for copies."
+            )
+        return f"control passed: after learning shuffled labels no arm beats the commonest class ({self.majority:.3f})."
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Flat names to numbers; see docs/verbs/evaluate.md."""
+        flat: dict[str, float] = {"majority": self.majority, **self.counts, "seconds": round(self.seconds, 3)}
+        for name, arm in self.arms.items():
+            for measure in (*arm.scores, *arm.figures):
+                flat[f"{name}_{measure}"] = arm.mean(measure)
+                deviation = arm.deviation(measure)
+                if deviation is not None:
+                    flat[f"{name}_{measure}_sd"] = deviation
+            if arm.seconds:
+                flat[f"{name}_seconds"] = round(arm.seconds, 3)
+        for found in self.contrasts:
+            lone = found.other == "random"
+            key = f"{found.arm}_{found.measure}_" + ("gain" if lone else f"over_{found.other}")
+            ends = found.difference
+            flat |= {key: ends.mean, f"{key}_low": ends.low, f"{key}_high": ends.high}
+        return flat
+
+    def table(self) -> str:
+        """The evaluation as text: measures down, arms across, then the verdicts."""
+        return as_text(self)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "metrics": self.metrics,
+            "differences": [found.as_dict() for found in self.contrasts],
+            "verdicts": {one.measure: one.verdict for one in self.contrasts if (one.arm, one.other) == _MAIN},
+            "arms": {name: {"what": arm.what, "best_layers": list(arm.best_layers)} for name, arm in self.arms.items()},
+            "about": dict(self.about),
+            "notes": list(self.notes),
+        }
+
+
+def title(measure: str) -> str:
+    """What to call a measure in a table.
+
+    >>> title("linear_5shot"), title("map")
+    ('linear probe, 5 labels a class', 'retrieval, mean AP')
+    """
+    shot = measure.removeprefix("linear_").removesuffix("shot")
+    return f"linear probe, {shot} label{'s' * (shot != '1')} a class" if shot.isdigit() else _TITLES[measure]
+
+
+def as_text(found: Evaluation) -> str:
+    """Measures down and arms across, then the differences with their verdicts, the control, and the notes."""
+    count = found.counts
+    units = "" if count["units"] == count["test"] else f" of {count['units']} identities"
+    lines = [
+        f"{found.about['network']} at {found.about['size']} px; {count['train']:,} images to learn from, "
+        f"{count['test']:,}{units} to score on, {count['classes']} classes; "
+        f"always the commonest class: {found.majority:.3f}",
+        "",
+        *_grid(*_values(found)),
+    ]
+    for pair in dict.fromkeys((one.arm, one.other) for one in found.contrasts):
+        rows = [_difference(one) for one in found.contrasts if (one.arm, one.other) == pair]
+        lines += ["", *_grid(["{} - {}".format(*pair), "difference [95 % interval]", "seeds beaten", "verdict"], rows)]
+    lines += ["", found.control_told, *(f"note: {note}" for note in found.notes)]
+    return "\n".join(lines)
+
+
+def write_evaluation_report(found: Evaluation, path: str | Path, command: str = "") -> Path:
+    """Write one HTML page with the same: gains of the run, values of all arms, the other differences, the notes."""
+    columns, rows = _values(found)
+    others = [one for one in found.contrasts if (one.arm, one.other) != _MAIN]
+    main = [one for one in found.contrasts if (one.arm, one.other) == _MAIN]
+    verdicts = [one.verdict for one in main]
+    summary = (
+        f"{found.about['network']} at {found.about['size']} px against random networks of the same kind, with "
+        f"{found.counts['train']:,} images to learn from and {found.counts['test']:,} to score on. "
+        f"**{verdicts.count('gain')} of {len(verdicts)} measures gain**, {verdicts.count('loss')} lose, "
+        f"{verdicts.count('no gain')} show no gain."
+    )
+    random, run = found.arms["random"], found.arms["run"]
+    gains = [
+        Gain(title(one.measure), random.mean(one.measure), run.mean(one.measure), one.difference, found.counts["train"])
+        for one in main
+    ]
+    named = ["arms", "measure", "difference [95 % interval]", "seeds beaten", "verdict"]
+    compared = [[f"{one.arm} - {one.other}", *_difference(one)] for one in others]
+    made = [[name, arm.what, ", ".join(dict.fromkeys(arm.best_layers))] for name, arm in found.arms.items()]
+    sections = [
+        Section("Arms", "All have one network and one input size.", [Table(["arm", "weights", "best layer"], made)]),
+        Section("Measures", "Means over seeds, ± the standard deviation over them.", [Table(columns, rows)]),
+        Section("Other differences", "", [Table(named, compared)]),
+        Section("What to know", "\n".join(f"- {note}" for note in (found.control_told, *found.notes))),
+    ]
+    facts: dict[str, object] = {"command": command} if command else {}
+    about = {key: value if isinstance(value, int | str) else str(value) for key, value in found.about.items()}
+    facts |= {**about, "seconds": round(found.seconds, 1)}
+    return write_report(path, "Did pretraining help?", sections, summary, gains=gains, facts=facts)
+
+
+def _values(found: Evaluation) -> tuple[list[str], list[list[str]]]:
+    names = list(found.arms)
+    rows = []
+    for measure in (*found.measures, *found.arms["run"].figures):
+        cells = []
+        for arm in found.arms.values():
+            deviation = arm.deviation(measure)
+            digits = 1 if measure == "effective_rank" else 3
+            spread = "" if deviation is None else f" ± {deviation:.{digits}f}"
+            cells.append(f"{arm.mean(measure):.{digits}f}{spread}")
+        rows.append([title(measure), *cells])
+    return ["measure", *names], rows
+
+
+def _difference(one: Contrast) -> list[str]:
+    ends = one.difference
+    interval = f"{ends.mean:+.3f} [{ends.low:+.3f}, {ends.high:+.3f}]"
+    return [title(one.measure), interval, f"{one.beaten} of {one.seeds}", one.verdict]
+
+
+def _grid(columns: list[str], rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(columns, *rows)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in (columns, *rows)]
