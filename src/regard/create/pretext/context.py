@@ -1,0 +1,170 @@
+"""Context: say where one patch lies beside another (Doersch, Gupta & Efros 2015).
+
+"Unsupervised visual representation learning by context prediction", ICCV, arXiv 1505.05192.
+
+Two patches of an image, one in the middle and one of its eight neighbours, are seen apart, and a head that has both
+vectors says which neighbour it was. Against cheating: a gap of half a patch and jitter (edges do not continue), colours
+that no longer tell where in a lens a patch was seen (all channels but one dropped, or the green-magenta axis projected
+out), patches made coarse at random, and a fixed contrast; normalisation without weights in the head against collapse.
+Against the paper: the proportions of its 96-pixel patches at any size, small patches enlarged, any backbone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.checks import check_number
+from ...data.views import view
+from ..objective import RECIPES, Batch, Known, pick_recipe, picture
+from ._patches import LEAST_SIDE, Colour, check_takes, cut, enlarged, recoloured, resampled, whole_numbers
+
+NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+NAMES = ("above left", "above", "above right", "left", "right", "below left", "below", "below right")
+
+
+def geometry(side: int, gap: float, jitter: float) -> tuple[int, int, int]:
+    """Side of a patch, gap between patches and largest jitter, in pixels, so that 3x3 of them fit into a square.
+
+    >>> geometry(398, 0.5, 7 / 96)
+    (96, 48, 7)
+    """
+    patch = max(2, int(side / (3 + 2 * gap + 2 * jitter)))
+    between = round(gap * patch)
+    patch -= max(0, -(-(3 * patch + 2 * between - side) // 3))
+    room = (side - 3 * patch - 2 * between) // 2
+    return patch, between, max(0, min(room, round(jitter * patch)))
+
+
+def pairs(
+    x_NCHW: Tensor, many: int, gap: float, jitter: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The middle patches (N many, 3, p, p), one neighbour of each, and which of the eight it is (N many,)."""
+    n, _, height, width = x_NCHW.shape
+    side = min(height, width)
+    patch, between, move = geometry(side, gap, jitter)
+    which = whole_numbers(0, 7, (n, many), generator).to(x_NCHW.device)
+    step = torch.tensor(NEIGHBOURS, device=x_NCHW.device)[which] * (patch + between)
+    span = 3 * patch + 2 * between
+    corners = []
+    for axis, length in ((0, height), (1, width)):
+        start = whole_numbers(0, length - span, (n, many), generator).to(x_NCHW.device) + patch + between
+        both = [start, start + step[..., axis]]
+        shaken = [place + whole_numbers(-move, move, (n, many), generator).to(x_NCHW.device) for place in both]
+        corners.append([place.clamp(0, length - patch) for place in shaken])
+    first, second = (cut(x_NCHW, corners[0][k], corners[1][k], patch).flatten(0, 1) for k in (0, 1))
+    return first, second, which.flatten()
+
+
+class Beside(nn.Module):
+    """Both vectors to eight logits; batch normalisation without weights, lest all patches get one vector."""
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(2 * features, affine=False),
+            nn.Linear(2 * features, width),
+            nn.BatchNorm1d(width, affine=False),
+            nn.ReLU(),
+            nn.Linear(width, 8),
+        )
+
+    def forward(self, features_MD: Tensor) -> Tensor:
+        """(2M, D), all middle patches and then all neighbours, to (M, 8)."""
+        return self.layers(torch.cat(features_MD.chunk(2), 1))
+
+
+@dataclass(frozen=True)
+class Method:
+    """Relative position of two patches.
+
+    Attributes:
+        gap: between patches, as a share of their side.
+        jitter: largest move of each patch, as a share of its side.
+        colour: drop (one channel stays) | projection (green-magenta taken out) | gray | keep.
+        coarse: share of patches that are made coarse.
+        pairs: pairs of each image in a batch.
+        width: of the head's layer.
+        recipe: views before the patches are cut: photo | digit | none | auto by the images. Held-out images get none.
+    """
+
+    gap: float = 0.5
+    jitter: float = 7 / 96
+    colour: Colour = "drop"
+    coarse: float = 0.33
+    pairs: int = 4
+    width: int = 256
+    recipe: Literal["auto", "photo", "digit", "none"] = "none"
+
+    copies = 4
+
+    def __post_init__(self) -> None:
+        check_number("--set gap", self.gap, 0, 2)
+        check_number("--set jitter", self.jitter, 0, 1)
+        check_number("--set coarse", self.coarse, 0, 1)
+        check_number("--set pairs", self.pairs, 1, 64, whole=True)
+        check_number("--set width", self.width, 1, whole=True)
+
+    def fitted_to(self, known: Known) -> Self:
+        """Views that suit the images."""
+        return replace(self, recipe=pick_recipe(self.recipe, known))
+
+    @property
+    def chance(self) -> float:
+        """One of eight."""
+        return 1 / 8
+
+    def admits(self, encoder: Any) -> None:
+        """Networks that take small patches."""
+        check_takes(encoder, max(LEAST_SIDE, geometry(encoder.input_size, self.gap, self.jitter)[0]))
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(2 N pairs, 3, p, p): all middle patches, then their neighbours; and which neighbour (N pairs,)."""
+        x = batch.images
+        if not batch.held_out:
+            x = view(x, RECIPES[self.recipe](), generator)
+        first, second, which = pairs(x, self.pairs, self.gap, self.jitter, generator)
+        patches = recoloured(torch.cat([first, second]), self.colour, generator)
+        return enlarged(resampled(patches, self.coarse, generator)), which
+
+    def head(self, encoder: Any) -> nn.Module:
+        """What sees both patches."""
+        return Beside(encoder.num_features, self.width)
+
+    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+        """Cross-entropy over the eight neighbours; logs the share that is right in training."""
+        logits = head(encoder(inputs)).float()
+        right = (logits.argmax(1) == targets).float().mean()
+        return nn.functional.cross_entropy(logits, targets), {"train_accuracy": right.detach()}
+
+    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """(N, pairs): is the neighbour of each pair found?"""
+        return (head(encoder(inputs)).argmax(1) == targets).float().reshape(-1, self.pairs)
+
+    def preview(
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+    ) -> list[tuple[str, np.ndarray]]:
+        """Each image, the middle patch and its neighbour; with a network where it takes the neighbour to lie."""
+        batch = Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True)
+        inputs, which = self.prepare(batch, generator)
+        first, second = (part[:: self.pairs] for part in inputs.chunk(2))
+        said = [""] * len(which)
+        if encoder is not None:
+            said = [f", says {NAMES[int(place)]}" for place in head(encoder(inputs)).argmax(1)]
+        shown = []
+        for i, image in enumerate(images_NCHW):
+            about = f"{NAMES[int(which[i * self.pairs])]}{said[i * self.pairs]}"
+            shown += [("image", picture(image)), ("patch", picture(first[i])), (about, picture(second[i]))]
+        return shown
+
+    def shortcuts(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
+        """Images of one colour each, their mean: nothing that is left may tell where a patch lay."""
+        return {"mean_colour": mean_colour}
+
+
+def mean_colour(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image in its mean colour."""
+    return x_NCHW.mean((2, 3), keepdim=True).expand_as(x_NCHW).clone()
