@@ -2,7 +2,7 @@
 
     python docs/pictures.py [NAME ...]
 
-Crops of the photographs that ship with scikit-learn and scikit-image, 96 pixels, without any training.
+Crops of the photographs that ship with scikit-learn and scikit-image, 64 pixels, without any training.
 """
 
 import sys
@@ -15,7 +15,7 @@ from regard.create.objective import Known
 from regard.create.preview import save_preview
 from regard.data.builtin import photo_crops
 
-SIDE = 96
+SIDE = 64
 
 
 def main(chosen: list[str]) -> None:
@@ -25,7 +25,9 @@ def main(chosen: list[str]) -> None:
     crops = photo_crops(60, SIDE, seed=3)
     colour = [row for row, item in enumerate(crops.items) if item.std(axis=2).mean() > 8]
     known = Known(crops.subset(colour), crops.subset(colour[:8]), symbols=False)
-    images = torch.stack([torch.from_numpy(crops.items[row].copy()).permute(2, 0, 1) for row in colour[:4]])
+    images = torch.stack(
+        [torch.from_numpy(crops.items[row].copy()).permute(2, 0, 1) for row in colour[:: max(1, len(colour) // 4)][:4]]
+    )
     for name in chosen or names("task"):
         method = load("task", name)()
         objective = method.fitted_to(known) if hasattr(method, "fitted_to") else method

@@ -21,11 +21,11 @@ PAGES = [
 
 # small commands, in an order in which each finds what it needs; `create` is run anew for its own figures
 COMMANDS = {
-    "evaluate": "evaluate run --on builtin:rendered_digits builtin:digits --seeds 2 --shots 1 --finetune-steps 1",
     "methods": "methods",
     "create": "create builtin:faces --task rotation --steps 4 --out run",
     "embed": "embed builtin:faces --with run --out faces.npz",
     "probe": "probe builtin:faces --with run --shots 2 --seeds 2",
+    "evaluate": "evaluate run --on builtin:rendered_digits builtin:digits --seeds 2 --shots 1 --finetune-steps 1",
     "finetune": "finetune builtin:faces --with run --layers head --steps 4 --out tuned",
     "index": "index faces.npz --out index",
     "search": "search index faces/000 --id",

@@ -10,8 +10,8 @@ from sklearn.datasets import load_digits
 from regard.core.checks import InputError
 from regard.core.storage import plain
 from regard.metrics.intervals import over_seeds
-from regard.representation.embeddings import Embeddings
 from regard.metrics.knn import knn_predict
+from regard.representation.embeddings import Embeddings
 from regard.reuse.probe import probe, probe_layers
 
 

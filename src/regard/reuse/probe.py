@@ -16,9 +16,9 @@ from ..core.checks import bad, check_choice, check_number
 from ..data.sampling import few_shot
 from ..metrics.classify import accuracy, balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, over_seeds
+from ..metrics.knn import K, knn_predict, unit
 from ..representation.embeddings import Embeddings
 from ..representation.sources import check_same_representation
-from ..metrics.knn import K, knn_predict, unit
 from .logistic import Logistic, fit_logistic
 
 CLASSIFIERS = ("linear", "knn")

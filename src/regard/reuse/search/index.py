@@ -15,8 +15,8 @@ import numpy as np
 
 from ...core.checks import InputError, bad, check_matrix, check_number, check_path
 from ...core.storage import new_folder, read_json, write_json
-from ...representation.embeddings import Embeddings
 from ...metrics.knn import unit
+from ...representation.embeddings import Embeddings
 from .exact import top_by_cosine
 from .record import Hit, Hits, check_origin, columns, mismatch, origin
 from .store import Rows, Store
