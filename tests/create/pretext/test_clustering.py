@@ -180,7 +180,7 @@ def test_batches_have_two_views_of_each_image() -> None:
     head = Groups(5, 10, 4)
     assert torch.allclose(head(torch.randn(6, 5, generator=rng())).norm(dim=1), torch.ones(6))
     loss, log = Method(n=10).loss(nn.Identity(), head, torch.randn(6, 5, generator=rng()), rows)
-    assert float(loss) > 0 and int(log["clusters"]) == 10, "before the first merging each image is alone"
+    assert float(loss.detach()) > 0 and int(log["clusters"]) == 10, "before the first merging each image is alone"
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,13 @@ def test_grey_images_cost_nothing_and_sets_of_them_are_refused() -> None:
     loss, _ = method.loss(encoder, head, *puzzle)
     loss.backward()
     grads = [p.grad for p in [*encoder.parameters(), *head.parameters()]]
-    assert float(loss) == 0 and all(g is not None and torch.isfinite(g).all() for g in grads)
+    assert float(loss.detach()) == 0 and all(g is not None and torch.isfinite(g).all() for g in grads)
     digits = builtin("digits")
     with pytest.raises(InputError, match="colorization_hypercolumn needs colour images"):
         method.fitted_to(Known(digits, digits, True))
 
 
+@pytest.mark.slow
 def test_colours_are_learned_from_form(tmp_path) -> None:
     rng = np.random.default_rng(0)
     made = np.full((96, 32, 32, 3), 230, np.uint8)

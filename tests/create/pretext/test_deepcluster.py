@@ -194,7 +194,6 @@ def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
 @pytest.mark.slow
 def test_unseen_digits_are_matched_better_after_training(tmp_path) -> None:
     settings = TrainSettings(steps=120, precision="fp32", eval_every=10)
-
     events = train_events(builtin("digits"), "deepcluster", out=tmp_path / "run", settings=settings, size=32)
     scores = [event.values for event in events if event.kind == "eval"]
     assert scores[-1]["accuracy"] > scores[0]["accuracy"] + 0.1 and scores[-1]["p_value"] < 1e-3

@@ -32,7 +32,8 @@ def test_blocks_never_cover_more_than_a_quarter_and_lie_anywhere(size: int) -> N
     share = holes.mean((1, 2, 3))
     assert share.max() <= 0.25 and share.min() > 0.02 and share.mean() > 0.1
     everywhere = holes.mean((0, 1))
-    assert everywhere.min() > 0 and everywhere.max() < 0.5, "no pixel is never or always hidden"
+    assert everywhere.amax(0).min() > 0 and everywhere.amax(1).min() > 0, "up to the edges"
+    assert everywhere.max() < 0.5, "no pixel is nearly always hidden"
 
 
 def test_one_to_four_rectangles() -> None:

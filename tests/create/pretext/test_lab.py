@@ -99,7 +99,7 @@ def test_a_batch_without_colour_costs_nothing_and_pulls_at_nothing() -> None:
     logits = torch.randn(2, len(bins), 2, 2, requires_grad=True)
     loss, found = _lab.bin_loss(logits, torch.zeros(2, 2, 2, 2), bins, torch.ones(len(bins)), 40)
     loss.backward()
-    assert float(loss) == float(found) == 0 and logits.grad is not None and not logits.grad.any()
+    assert float(loss.detach()) == float(found) == 0 and logits.grad is not None and not logits.grad.any()
 
 
 def test_grey_images_are_told_from_coloured_ones() -> None:
