@@ -1,6 +1,6 @@
 """Patches: cut out of images at places of their own, and freed of what would betray where they lay.
 
-Shared by the tasks that ask where things are, and by the probe of `create.aberration`.
+Shared by the tasks that ask where things are.
 """
 
 from functools import lru_cache
