@@ -204,7 +204,7 @@ def test_merging_pixels_is_better_than_k_means() -> None:
 def test_learning_makes_the_groups_better() -> None:
     game, labels, feed = pupil(clusters=10)
     before = None
-    for event in training(game, feed, len(labels), TrainSettings(steps=130, batch=64, precision="fp32", log_every=40)):
+    for event in training(game, feed, len(labels), TrainSettings(steps=200, batch=64, precision="fp32", log_every=40)):
         if event.kind == "train":
             after = normalized_mutual_info_score(labels, game.head.cluster.numpy())
             before = after if before is None else before
