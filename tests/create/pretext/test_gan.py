@@ -145,3 +145,14 @@ def test_real_digits_are_told_from_made_ones(tmp_path) -> None:
     settings = TrainSettings(steps=60, batch=32, precision="fp32")
     scores = train(builtin("digits"), "gan", out=tmp_path / "run", settings=settings, size=32).card["scores"]
     assert scores["p_value"] < 1e-3 and scores["shuffled_p_value"] > 1e-3
+
+
+def test_the_encoder_remembers_the_statistics_of_real_images_alone() -> None:
+    game, given = pupil(), Batch(images(), torch.arange(4))
+    slow = pupil()
+    game("discriminator", given, torch_rng(0, "views"))
+    game("generator", given, torch_rng(0, "views"))
+    slow.encoder.train()(images())
+    norm, expected = (one.encoder.network.blocks[0][1] for one in (game, slow))
+    assert torch.allclose(norm.running_mean, expected.running_mean, atol=1e-6)
+    assert torch.allclose(norm.running_var, expected.running_var, atol=1e-6) and norm.momentum == 0.1

@@ -5,7 +5,8 @@ softplus(-real) + softplus(made) for the discriminator, and the same with the ro
 discriminator's optimum its logit is log p/q, p being the density of the real and q that of the made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil, log2
 from typing import Any, Literal, Self
@@ -41,15 +42,33 @@ def fooling_loss(made_N: Tensor, real_N: Tensor | None = None) -> Tensor:
         return fooled if real_N is None else fooled + nn.functional.softplus(real_N.float()).mean()
 
 
+@contextmanager
+def statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation uses the batch's own statistics inside the block, but does not remember them.
+
+    For made images: a network that is used on real ones afterwards should remember these alone.
+    """
+    layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    before = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, before):
+            layer.momentum = momentum
+
+
 def down_convolutions(size: int) -> tuple[nn.Sequential, int]:
-    """Images (N, 3, size, size) to vectors, and their length: strides of 2 down to 4 pixels, no normalisation first."""
+    """Images (N, 3, size, size) to vectors, and their length: strides of 2 down to 4 pixels.
+
+    Without batch normalisation, by which one image of a batch would say something of the others.
+    """
     downs = max(1, ceil(log2(size / 4)))
-    widths = [3, *[min(256, 32 << i) for i in range(downs)]]
+    widths = [3, *[min(256, 16 << i) for i in range(downs)]]
     layers: list[nn.Module] = []
     for before, after in zip(widths, widths[1:]):
         layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
-        if before != 3:
-            layers.insert(-1, nn.BatchNorm2d(after))
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten()), 16 * widths[-1]
 
 
@@ -170,7 +189,6 @@ class Inference:
         x, z, *noise = inputs
         with torch.set_grad_enabled(player != "discriminator" and torch.is_grad_enabled()):
             code, made = self.coded(encoder(x), head, *noise), head.generator(z)
-        # both kinds in one batch, so that its normalisation gives nothing away
         real, fake = head.discriminator(torch.cat([x, made.to(x.dtype)]), torch.cat([code.to(z.dtype), z])).chunk(2)
         log = {"real": real.detach().float().mean(), "made": fake.detach().float().mean(), "spread": spread(code)}
         return telling_loss(real, fake) if player == "discriminator" else fooling_loss(fake, real), log

@@ -6,9 +6,10 @@ convolutional generative adversarial networks" (Radford, Metz and Chintala, ICLR
 The encoder, with one linear layer on it, is the discriminator: it learns what real images look like by looking for
 mistakes, which become finer as the generator learns. Its features are then used. As in these papers: noise of 100
 numbers uniform in [-1, 1], up-convolutions with batch normalisation, no saturation, Adam's first beta 0.5. Against
-them: the encoder may be any network; the linear layer is on the pooled vector; real and made images share a batch, so
-that normalisation sees both as in evaluation; AdamW with the run's schedule at a share `rate` of its learning rate
-(0.1 of 2e-3 is 2e-4). The held-out score says who is ahead: 1/2 is a generator that cannot be told from the real.
+them: the encoder may be any network; the linear layer is on the pooled vector; AdamW with the run's schedule at a share
+`rate` of its learning rate (0.1 of 2e-3 is 2e-4). Real and made images go through the encoder in batches of their own:
+in one batch its normalisation gave the generator nothing to go by, and digits collapsed to one image; only those of
+the real ones are remembered. The held-out score says who is ahead: 1/2 is a generator whose images cannot be told from real ones.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from ...core.checks import check_number
 from ...core.game import Player
 from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture
-from ._adversarial import BETAS, fooling_loss, shown_codes, telling_loss
+from ._adversarial import BETAS, fooling_loss, shown_codes, statistics_kept, telling_loss
 from ._decoder import GREY, VectorDecoder, mean_colour, moved
 
 
@@ -83,9 +84,14 @@ class Method:
         ]
 
     def judged(self, encoder: Any, head: Any, x_NCHW: Tensor, made_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of real and of made images, (N,) each, seen in one batch."""
-        real, made = head.judge(encoder(torch.cat([x_NCHW, made_NCHW.to(x_NCHW.dtype)]))).float()[:, 0].chunk(2)
-        return real, made
+        """Logits of real and of made images, (N,) each, in a batch of their own each."""
+        real = head.judge(encoder(x_NCHW)).float()[:, 0]
+        return real, self.judged_made(encoder, head, made_NCHW)
+
+    def judged_made(self, encoder: Any, head: Any, made_NCHW: Tensor) -> Tensor:
+        """Logits of made images, (N,); of their statistics the encoder remembers nothing."""
+        with statistics_kept(encoder):
+            return head.judge(encoder(made_NCHW)).float()[:, 0]
 
     def loss(
         self, encoder: Any, head: Any, inputs: tuple[Tensor, Tensor], targets: Tensor, player: str
@@ -95,12 +101,14 @@ class Method:
         A generator that makes one image whatever the noise has a `variety` near 0.
         """
         x, z = inputs
-        with torch.set_grad_enabled(player == "generator" and torch.is_grad_enabled()):
-            fakes = head.generator(z)
-        real, made = self.judged(encoder, head, x, fakes)
-        variety = fakes.detach().std(0).mean() / x.std(0).mean().clamp(min=1e-6)
-        log = {"real": real.detach().mean(), "made": made.detach().mean(), "variety": variety}
-        return telling_loss(real, made) if player == "discriminator" else fooling_loss(made), log
+        if player == "discriminator":
+            with torch.no_grad():
+                made = head.generator(z)
+            real, fake = self.judged(encoder, head, x, made)
+            return telling_loss(real, fake), {"real": real.detach().mean(), "made": fake.detach().mean()}
+        made = head.generator(z)
+        variety = made.detach().std(0).mean() / x.std(0).mean().clamp(min=1e-6)
+        return fooling_loss(self.judged_made(encoder, head, made)), {"variety": variety}
 
     def correct(self, encoder: Any, head: Any, inputs: tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
         """(N, 1): is the one that `targets` says is real, 1 the image and -1 the made one, thought the likelier?"""
