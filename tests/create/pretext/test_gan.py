@@ -118,13 +118,15 @@ def test_the_answer_is_who_is_thought_the_likelier_and_the_control_tosses_coins(
             super().__init__()
             self.judge, self.generator = nn.Identity(), nn.Identity()
 
-    def brightness(x):
-        return x.mean((1, 2, 3))[:, None]
+    class Brightness(nn.Module):
+        def forward(self, x):
+            return x.mean((1, 2, 3))[:, None]
 
     x = torch.tensor([0.9, 0.2, 0.5]).view(3, 1, 1, 1).expand(3, 3, 4, 4)
     made = torch.full((3, 3, 4, 4), 0.5)
-    assert Method().correct(brightness, Judge(), (x, made), torch.ones(3)).tolist() == [[1], [0], [0]], "a tie is wrong"
-    assert Method().correct(brightness, Judge(), (x, made), -torch.ones(3)).tolist() == [[0], [1], [0]]
+    right = Method().correct(Brightness(), Judge(), (x, made), torch.ones(3))
+    assert right.tolist() == [[1], [0], [0]], "a tie is wrong"
+    assert Method().correct(Brightness(), Judge(), (x, made), -torch.ones(3)).tolist() == [[0], [1], [0]]
     _, coins = Method().shuffled((x, made), torch.ones(4000), torch.Generator().manual_seed(0))
     assert set(coins.tolist()) == {-1.0, 1.0} and abs(float(coins.mean())) < 0.07
 

@@ -65,10 +65,10 @@ def grey_image(lightness_NHW: Tensor) -> Tensor:
     return (lightness_NHW / 100).clamp(0, 1)[:, None].expand(-1, 3, -1, -1).contiguous()
 
 
-def pooled_map(lab_NCHW: Tensor) -> Tensor:
-    """Means over squares of `STRIDE` pixels: the map whose colours are to be found."""
+def pooled_map(lab_NCHW: Tensor, stride: int = STRIDE) -> Tensor:
+    """Means over squares of `stride` pixels: the map whose colours are to be found."""
     height, width = lab_NCHW.shape[-2:]
-    return nn.functional.adaptive_avg_pool2d(lab_NCHW, (max(1, height // STRIDE), max(1, width // STRIDE)))
+    return nn.functional.adaptive_avg_pool2d(lab_NCHW, (max(1, height // stride), max(1, width // stride)))
 
 
 @lru_cache
@@ -96,8 +96,8 @@ def soft_encode(ab_M2: Tensor, bins_Q2: Tensor, grid: float, neighbours: int = N
 def rebalancing(prior_Q: Tensor, mixed: float = MIXED) -> Tensor:
     """Weight of each bin, ((1 - mixed) p + mixed / Q)^-1, scaled so that its mean under the prior is 1.
 
-    >>> rebalancing(torch.tensor([0.75, 0.25])).tolist()
-    [0.8571428656578064, 1.4285714626312256]
+    >>> [round(float(weight), 3) for weight in rebalancing(torch.tensor([0.75, 0.25]))]
+    [0.857, 1.429]
     """
     weights = 1 / ((1 - mixed) * prior_Q + mixed / len(prior_Q)).clamp(min=1e-12)
     return weights / (prior_Q * weights).sum()
@@ -133,8 +133,10 @@ def bin_loss(
         return (kept * weights_Q[place[:, 0]] * entropy).sum() / pixels, (kept * right).sum() / pixels
 
 
-def colour_sample(images: ImageSet, task: str) -> Tensor:
-    """(M, 2, 8, 8) colour maps of up to 500 images, evenly spaced through the set, that have colour.
+def colour_sample(images: ImageSet, task: str, stride: int = STRIDE) -> Tensor:
+    """(M, 2, h, h) colour maps of those of up to 500 images, evenly spaced through the set, that have colour.
+
+    Images are looked at with 32 pixels a side.
 
     Raises:
         InputError: less than one image in twenty has colour.
@@ -145,7 +147,7 @@ def colour_sample(images: ImageSet, task: str) -> Tensor:
             found.append(small.apply(decode(images.items[row], 32)))
         except DecodeError:  # reported by the feed
             continue
-    ab = pooled_map(rgb_to_lab(torch.stack(found).float() / 255))[:, 1:] if found else torch.zeros(0, 2, 8, 8)
+    ab = pooled_map(rgb_to_lab(torch.stack(found).float() / 255), stride)[:, 1:] if found else torch.zeros(0, 2, 1, 1)
     kept = ab[coloured(ab)]
     if len(kept) <= LEAST_COLOURED * len(ab):
         raise InputError(
@@ -155,10 +157,10 @@ def colour_sample(images: ImageSet, task: str) -> Tensor:
     return kept
 
 
-def colour_prior(images: ImageSet, grid: int, task: str) -> tuple[float, ...]:
+def colour_prior(images: ImageSet, grid: int, task: str, stride: int = STRIDE) -> tuple[float, ...]:
     """How often each bin is the nearest one on coloured training images; raises as `colour_sample`."""
     bins = gamut_bins(grid)
-    nearest, _ = soft_encode(colour_sample(images, task).movedim(1, 3).flatten(0, 2), bins, grid, 1)
+    nearest, _ = soft_encode(colour_sample(images, task, stride).movedim(1, 3).flatten(0, 2), bins, grid, 1)
     counts = torch.bincount(nearest[:, 0], minlength=len(bins)).double()
     return tuple(round(float(share), 7) for share in counts / counts.sum())
 
@@ -188,7 +190,6 @@ class MapHead(nn.Module):
 
     def __init__(self, channels: int, side: int, target: int, bins: int, hidden: int) -> None:
         super().__init__()
-        self.channels = channels
         ups = max(0, ceil(log2(target / side)))
         widths = [channels, *[hidden] * (ups + 1)]
         layers: list[nn.Module] = []

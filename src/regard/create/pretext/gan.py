@@ -8,8 +8,9 @@ mistakes, which become finer as the generator learns. Its features are then used
 numbers uniform in [-1, 1], up-convolutions with batch normalisation, no saturation, Adam's first beta 0.5. Against
 them: the encoder may be any network; the linear layer is on the pooled vector; AdamW with the run's schedule at a share
 `rate` of its learning rate (0.1 of 2e-3 is 2e-4). Real and made images go through the encoder in batches of their own:
-in one batch its normalisation gave the generator nothing to go by, and digits collapsed to one image; only those of
-the real ones are remembered. The held-out score says who is ahead: 1/2 is a generator whose images cannot be told from real ones.
+in one batch its normalisation gave the generator nothing to go by, and digits collapsed to one image. Only the real
+ones' statistics are remembered. The held-out score says who is ahead: 1/2 is a generator whose images cannot be told
+from real ones.
 """
 
 from collections.abc import Mapping

@@ -1,15 +1,23 @@
-"""Split-brain: tell the colours from the lightness, and the lightness from the colours (Zhang et al. 2017).
+"""Split-brain: one half of the network tells colours from lightness, the other half the reverse (Zhang et al. 2017).
 
 "Split-brain autoencoders: unsupervised learning by cross-channel prediction", CVPR, arXiv 1611.09842.
 
-An image is lightness and colours. From either the network predicts the other, so that between both nothing of the image
-is left unused, and no layer is a bottleneck. In the paper two networks of half the width see one part each; here one
-network of any kind sees either part as an image, and the head that predicts colours from lightness reads the first half
-of its channels, the one that predicts lightness from colours the second half. Against the paper: that shared network, a
-coarser grid of colours by default, up-convolutions on the last map, AdamW. Grey images have no part in the loss.
+The channels of every layer are cut in two halves that never meet. The first layer gives one of them the brightness,
+the other the differences of colours; from its own part of the image each half tells the part that it does not see: ab
+from brightness, L from colours, as bins of Lab. Afterwards the whole image goes in and both halves are the
+representation, which was never trained on less than it gets. In the pooled vector the first half is that of
+brightness; on a grey image the second half is always the same.
+
+The cut is kept in the weights of any convolutional network: after each step those that join the halves are set to
+zero, the first layer's are projected onto brightness 0.299 R + 0.587 G + 0.114 B or onto sums of zero over R, G and B.
+Networks that mix all channels elsewhere (layer normalisation, attention, joined branches) are refused.
+Against the paper: the halves see linear parts of RGB, not L and ab themselves, which are what is told; any network cut
+in halves in place of two half-wide AlexNets; bins of ab on a grid of 20 in place of 10, 50 of L in place of 100; a map
+of an eighth of the image's side; AdamW and one cycle. Grey images teach nothing: they are left out of the loss.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -17,17 +25,57 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.checks import check_number
+from ...backbones.encoder import evaluating
+from ...core.checks import bad, check_number
 from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture
 from . import _lab
 from ._decoder import last_map, map_shape, moved, need_square_map
 from ._matching import own_is_nearest
 
-MIDDLE = 50.0  # lightness at which the colours alone are shown
+BRIGHTNESS = (0.299, 0.587, 0.114)
+CELL = 8  # pixels of the image in one cell of the map, along each side
+MIDDLE = 50.0  # lightness at which colours alone are shown
+SAME = 1e-3  # of the largest value: what rounding may change
+
+
+@torch.no_grad()
+def cut(encoder: nn.Module) -> None:
+    """Part the halves: no weight joins them, and of the image the first sees brightness only, the second colours only.
+
+    Convolutions in groups are left alone: where the groups are even in number their halves are apart already.
+    """
+    for layer in encoder.modules():
+        if not isinstance(layer, nn.Conv2d) or layer.groups > 1:
+            continue
+        weight, half = layer.weight, layer.out_channels // 2
+        if layer.in_channels == 3:
+            # the encoder divides by its std first, so that this is what each colour counts
+            std = torch.as_tensor(encoder.std, device=weight.device)
+            counts, bright = weight / std, weight.new_tensor(BRIGHTNESS).view(1, 3, 1, 1)
+            along = (counts[:half] * bright).sum(1, keepdim=True) / bright.square().sum() * bright
+            across = counts[half:] - counts[half:].mean(1, keepdim=True)
+            weight.copy_(torch.cat([along, across]) * std)
+        else:
+            weight[:half, layer.in_channels // 2 :] = 0
+            weight[half:, : layer.in_channels // 2] = 0
+
+
+@torch.no_grad()
+def halves_are_apart(encoder: Any) -> bool:
+    """Whether a cut works on this network: other colours leave the first half, other brightness the second."""
+    copied, side = deepcopy(encoder).cpu(), encoder.input_size
+    cut(copied)
+    x, change = torch.rand(2, 1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    colour = change - (change * change.new_tensor(BRIGHTNESS).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    with evaluating(copied):
+        before, coloured, lit = (last_map(copied, one) for one in (x, x + colour, x + change[:, :1]))
+    half = before.shape[1] // 2
+    pairs = ((before[:, :half], coloured[:, :half]), (before[:, half:], lit[:, half:]))
+    return all(float((a - b).abs().max()) <= SAME * float(a.abs().max()) for a, b in pairs)
 
 
 def colour_image(ab_N2HW: Tensor) -> Tensor:
-    """Colours at one lightness, as an image in [0, 1]: it holds no more than ab."""
+    """Colours at one lightness, as an image in [0, 1]."""
     return _lab.lab_to_rgb(torch.cat([torch.full_like(ab_N2HW[:, :1], MIDDLE), ab_N2HW], 1))
 
 
@@ -41,7 +89,7 @@ def lightness_bin(lightness: Tensor, bins: int) -> Tensor:
 
 
 class Halves(nn.Module):
-    """Two heads: from the half that sees lightness to bins of ab, from the half that sees colours to bins of L."""
+    """Two heads: from the half that sees brightness to bins of ab, from the half that sees colours to bins of L."""
 
     def __init__(self, encoder: Any, method: "Method") -> None:
         super().__init__()
@@ -50,17 +98,13 @@ class Halves(nn.Module):
         self.register_buffer("bins", bins.clone())
         self.register_buffer("weights", _lab.rebalancing(known))
         channels, side = map_shape(encoder)
-        target = max(1, encoder.input_size // _lab.STRIDE)
-        self.cut = channels // 2 if method.halves else channels
-        rest = channels - self.cut if method.halves else channels
-        self.to_colour = _lab.MapHead(self.cut, side, target, len(bins), method.hidden)
-        self.to_lightness = _lab.MapHead(rest, side, target, method.lightness_bins, method.hidden)
+        self.half, target = channels // 2, max(1, encoder.input_size // CELL)
+        self.to_colour = _lab.MapHead(self.half, side, target, len(bins), method.hidden)
+        self.to_lightness = _lab.MapHead(channels - self.half, side, target, method.lightness_bins, method.hidden)
 
-    def forward(self, map_2NCHW: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Logits of ab (N, Q, *size) and of L (N, bins, *size), from the maps of both views."""
-        of_lightness, of_colour = map_2NCHW.chunk(2)
-        rest = of_colour[:, -self.to_lightness.channels :]
-        return self.to_colour(of_lightness[:, : self.cut], size), self.to_lightness(rest, size)
+    def forward(self, map_NCHW: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Logits of ab (N, Q, *size) and of L (N, bins, *size)."""
+        return self.to_colour(map_NCHW[:, : self.half], size), self.to_lightness(map_NCHW[:, self.half :], size)
 
 
 @dataclass(frozen=True)
@@ -70,7 +114,6 @@ class Method:
     Attributes:
         grid: side of the squares into which the plane of ab is cut: 20 gives 76 bins, the paper's 10 gives 261.
         lightness_bins: parts into which L is cut.
-        halves: each head reads half of the channels.
         temperature: of the means by which colours and lightness are read: 1 is the mean, towards 0 the mode.
         hidden: channels of the heads.
         recipe: crop and mirror (photo) | move, turn and crop (digit) | none | auto by the images.
@@ -80,14 +123,11 @@ class Method:
 
     grid: int = 20
     lightness_bins: int = 50
-    halves: bool = True
     temperature: float = 0.38
     hidden: int = 64
     recipe: Literal["auto", "photo", "digit", "none"] = "auto"
     candidates: int = 16
     prior: tuple[float, ...] = field(default=(), metadata=FROM_DATA)
-
-    copies = 2
 
     def __post_init__(self) -> None:
         check_number("--set grid", self.grid, 5, 60, whole=True)
@@ -98,7 +138,7 @@ class Method:
 
     def fitted_to(self, known: Known) -> Self:
         """Views that suit the images, the prior of colours, contests no larger than the held-out set."""
-        prior = _lab.colour_prior(known.train, self.grid, "split_brain")
+        prior = _lab.colour_prior(known.train, self.grid, "split_brain", CELL)
         candidates = min(self.candidates, len(known.held_out))
         return replace(self, recipe=pick_recipe(self.recipe, known), prior=prior, candidates=candidates)
 
@@ -108,17 +148,28 @@ class Method:
         return 1 / self.candidates
 
     def admits(self, encoder: Any) -> None:
-        """Networks whose last features are a square map."""
+        """Networks that can be cut in two halves."""
         need_square_map(encoder)
+        if not halves_are_apart(encoder):
+            what = "a convolutional network whose channels can be cut in two halves, such as convnet4 or resnet18"
+            raise bad("--backbone", encoder.name, what, "Or learn from colours by --task colorization.")
+
+    def before_step(self, encoder: Any, head: nn.Module, step: int) -> None:
+        """Cut the network before the first step."""
+        if step == 0:
+            cut(encoder)
+
+    def after_step(self, encoder: Any, head: nn.Module, step: int) -> None:
+        """Keep it cut."""
+        cut(encoder)
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(2N, 3, S, S): all images in grey, then all in their colours at one lightness; and Lab (N, 3, S/4, S/4)."""
+        """Images, of which each half of the network sees its part; and Lab (N, 3, S/8, S/8)."""
         x = batch.images if batch.held_out else moved(batch.images, self.recipe, generator)
-        lab = _lab.rgb_to_lab(x)
-        return torch.cat([_lab.grey_image(lab[:, 0]), colour_image(lab[:, 1:])]), _lab.pooled_map(lab)
+        return x, _lab.pooled_map(_lab.rgb_to_lab(x), CELL)
 
     def head(self, encoder: Any) -> nn.Module:
-        """Up-convolutions to a map of bins of ab, and to one of bins of L."""
+        """A map of bins of ab from one half, one of bins of L from the other."""
         return Halves(encoder, self)
 
     def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
@@ -128,22 +179,21 @@ class Method:
         with torch.autocast(to_l.device.type, enabled=False):
             place = lightness_bin(targets[:, 0], self.lightness_bins)
             kept = _lab.coloured(targets[:, 1:]).float()[:, None, None].expand(place.shape)
-            total = kept.sum().clamp(min=1)
-            other = (kept * nn.functional.cross_entropy(to_l.float(), place, reduction="none")).sum() / total
-            right_l = (kept * (to_l.detach().argmax(1) == place)).sum() / total
+            cells = kept.sum().clamp(min=1)
+            other = (kept * nn.functional.cross_entropy(to_l.float(), place, reduction="none")).sum() / cells
+            right_l = (kept * (to_l.detach().argmax(1) == place)).sum() / cells
         log = {"ab_loss": loss.detach(), "l_loss": other.detach(), "ab_accuracy": right, "l_accuracy": right_l}
         return loss + other, log
 
     def found(self, encoder: Any, head: Any, inputs: Tensor, size: tuple[int, int]) -> Tensor:
-        """Lab (N, 3, *size) as predicted: L from the colours, ab from the lightness."""
+        """Lab (N, 3, *size) as told: L from the colours, ab from the brightness."""
         to_ab, to_l = head(last_map(encoder, inputs), size)
-        shares = (to_l / self.temperature).softmax(1)
-        middles = (torch.arange(self.lightness_bins, device=shares.device) + 0.5) * 100 / self.lightness_bins
-        lightness = torch.einsum("nqhw,q->nhw", shares, middles)[:, None]
+        middles = (torch.arange(self.lightness_bins, device=to_l.device) + 0.5) * 100 / self.lightness_bins
+        lightness = _lab.annealed_mean(to_l, middles[:, None], self.temperature)
         return torch.cat([lightness, _lab.annealed_mean(to_ab, head.bins, self.temperature)], 1)
 
     def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> Tensor:
-        """(N', 2): is what was found nearer to the image's own colours, and lightness, than to those of others?"""
+        """(N', 2): are the colours told, and the lightness, nearer to the image's own than to those of others?"""
         found = self.found(encoder, head, inputs, tuple(targets.shape[-2:]))
         kept = _lab.contest_rows(targets[:, 1:], self.candidates)
         parts = [(found[kept, 1:], targets[kept, 1:]), (found[kept, :1], targets[kept, :1])]
@@ -152,14 +202,13 @@ class Method:
     def preview(
         self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
-        """The two halves of each image; with a network also what it finds from each of them."""
-        inputs, true = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True), generator)
-        grey, colour = inputs.chunk(2)
-        names, groups = ["lightness", "colours"], [grey, colour]
+        """The two parts of each image; with a network also what its halves tell from them."""
+        lab = _lab.rgb_to_lab(images_NCHW)
+        names, groups = ["lightness", "colours"], [_lab.grey_image(lab[:, 0]), colour_image(lab[:, 1:])]
         if encoder is not None:
-            lab = self.found(encoder, head, inputs, tuple(true.shape[-2:]))
-            lab = nn.functional.interpolate(lab, size=grey.shape[-2:], mode="bilinear")
-            names = ["lightness", "its colours found", "colours", "its lightness found"]
-            coloured = _lab.lab_to_rgb(torch.cat([100 * grey[:, :1], lab[:, 1:]], 1))
-            groups = [grey, coloured, colour, _lab.grey_image(lab[:, 0])]
+            found = self.found(encoder, head, images_NCHW, tuple(_lab.pooled_map(lab, CELL).shape[-2:]))
+            found = nn.functional.interpolate(found, size=lab.shape[-2:], mode="bilinear")
+            names = ["lightness", "its colours told", "colours", "its lightness told"]
+            told = _lab.lab_to_rgb(torch.cat([lab[:, :1], found[:, 1:]], 1))
+            groups = [groups[0], told, groups[1], _lab.grey_image(found[:, 0])]
         return [(name, picture(x)) for group in zip(*groups) for name, x in zip(names, group)]
