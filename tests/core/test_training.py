@@ -147,7 +147,15 @@ import torch, lightning_fabric
 from pathlib import Path
 from dataclasses import replace
 import test_training as t
-from regard.core.checkpoint import save_checkpoint
+from regard.core.checkpoint import CHECKPOINT, read_state, save_checkpoint
+
+def batches(rows):
+    time.sleep(0.004)  # the parent must see the steps go by, however busy the machine is
+    return t.batches(rows)
+
+def step():
+    file = Path("killed") / CHECKPOINT
+    return read_state(file)["step"] if file.exists() else 0
 
 def child(folder):
     pid = os.fork()
@@ -156,7 +164,7 @@ def child(folder):
     try:
         game = t.small()
         settings = replace(t.SETTINGS, steps=150, checkpoint_steps=1)
-        for event in t.training(game, t.batches, t.N, settings, folder=folder):
+        for event in t.training(game, batches, t.N, settings, folder=folder):
             pass
         save_checkpoint(folder / "end.safetensors", game, {{}}, {{}})
         os._exit(0)
@@ -164,19 +172,17 @@ def child(folder):
         print("child:", error, flush=True)
         os._exit(1)
 
-start = time.monotonic()
 assert os.waitpid(child(Path("whole")), 0)[1] == 0
-span = time.monotonic() - start
 rng, kills = random.Random(0), 0
 while True:
-    pid, until = child(Path("killed")), time.monotonic() + rng.uniform(0.1, 0.5) * span
-    ended = 0
-    while not ended and (kills >= {kills} or time.monotonic() < until):
+    pid, until, ended = child(Path("killed")), step() + rng.randint(3, 20), 0
+    while not ended and (kills >= {kills} or step() < until):
         ended, status = os.waitpid(pid, os.WNOHANG)
         time.sleep(0.001)
     if ended:
         assert status == 0
         break
+    time.sleep(rng.uniform(0, 0.006))  # anywhere within a step
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     kills += 1

@@ -11,7 +11,7 @@ def accuracy(truth: Any, predicted: Any) -> float:
     """Share of predictions that equal the truth, in [0, 1]; both have shape (n,).
 
     >>> accuracy(["cat", "dog", "dog"], ["cat", "dog", "cat"])
-    0.6666666666666666
+    0.6666667
     """
     truth, predicted = _pair(truth, predicted)
     return float(np.mean(truth == predicted))

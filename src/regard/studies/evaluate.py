@@ -216,7 +216,7 @@ def over_units(a: np.ndarray, b: np.ndarray, units: np.ndarray, seed: int = 0) -
     over images.
 
     >>> over_units(np.array([1.0, 1, 0]), np.array([0.0, 0, 0]), np.array(["x", "x", "y"])).mean
-    0.6666666666666666
+    0.6666667
     """
     known = ~(np.isnan(a) | np.isnan(b))
     a, b = a[known], b[known]

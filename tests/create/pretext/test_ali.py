@@ -52,6 +52,17 @@ def test_all_noise_comes_from_the_generator_and_travels_in_the_inputs() -> None:
         assert torch.equal(game.objective.coded(features, game.head), mean), "held-out images: the mean"
 
 
+def test_drawn_codes_of_real_images_start_with_the_priors_mean_and_variance() -> None:
+    game = pupil()
+    with torch.no_grad():
+        (x, _, noise), _ = game.puzzle(Batch(images(256), torch.arange(256)), torch_rng(1, "views"))
+        mean, log_variance = game.head.code(game.encoder(x)).chunk(2, 1)
+        code = drawn_code(mean, log_variance, noise)
+    assert float(mean.var(0).mean()) == pytest.approx(0.5, rel=0.1)
+    assert float(log_variance.exp().mean()) == pytest.approx(0.5, rel=0.05)
+    assert abs(float(code.mean())) < 0.02 and float(code.var(0).mean()) == pytest.approx(1, rel=0.1)
+
+
 def test_the_discriminator_drops_a_fifth_and_the_generator_starts_at_the_images_mean() -> None:
     game = pupil(colour=(0.2, 0.5, 0.8))
     drops = [m.p for m in game.head.discriminator.modules() if isinstance(m, nn.Dropout)]

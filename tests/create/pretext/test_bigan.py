@@ -6,9 +6,12 @@ from torch import nn
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
+from regard.core.training import TrainSettings
 from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext._adversarial import fooling_loss, telling_loss
 from regard.create.pretext.bigan import Method
+from regard.create.run import train
+from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 
 
@@ -84,6 +87,15 @@ def test_codes_are_uniform() -> None:
     assert float(z.var()) == pytest.approx(1 / 3, abs=0.01) and abs(float(z.mean())) < 0.02
 
 
+def test_codes_of_real_images_start_with_the_priors_mean_and_variance() -> None:
+    game = pupil()
+    with torch.no_grad():
+        code = game.head.code(game.encoder(images(64)))
+    assert torch.allclose(code.mean(0), torch.zeros(50), atol=1e-5)
+    # exactly 1/3 but for the small number that keeps the deviation from 0
+    assert float(code.var(0, unbiased=False).mean()) == pytest.approx(1 / 3, rel=0.05)
+
+
 def test_the_answer_is_the_image_nearest_to_the_reconstruction() -> None:
     game, x = pupil(candidates=3).eval(), images(6)
     inputs, targets = game.puzzle(Batch(x, torch.arange(6), None, True), torch_rng(0, "views"))
@@ -108,3 +120,11 @@ def test_contests_are_no_larger_than_the_held_out_set() -> None:
 def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError, match=f"--set {next(iter(wrong))}"):
         Method(**wrong)
+
+
+@pytest.mark.slow
+def test_digits_are_made_again_from_their_codes(tmp_path) -> None:
+    settings = TrainSettings(steps=300, batch=64, precision="fp32")
+    made = train(builtin("digits"), "bigan", out=tmp_path / "run", settings=settings, size=32, method={"width": 20})
+    scores = made.card["scores"]
+    assert scores["p_value"] < 1e-3 and scores["accuracy"] > 0.2 and scores["shuffled_accuracy"] < 0.15

@@ -106,11 +106,20 @@ class PairDiscriminator(nn.Module):
 
 
 class TwoWays(nn.Module):
-    """All that BiGAN and ALI have beside the encoder: features to a code, a code to an image, and who judges pairs."""
+    """All that BiGAN and ALI have beside the encoder: features to a code, a code to an image, and who judges pairs.
 
-    def __init__(self, width_in: int, out: int, width: int, size: int, colour: Any, dropout: float) -> None:
+    The codes' numbers start with the deviations and means of `start`, by batch normalisation.
+    """
+
+    def __init__(
+        self, width_in: int, start: tuple[Tensor, Tensor], width: int, size: int, colour: Any, dropout: float
+    ) -> None:
         super().__init__()
-        self.code = nn.Linear(width_in, out)
+        norm = nn.BatchNorm1d(len(start[0]))
+        with torch.no_grad():
+            norm.weight.copy_(start[0])
+            norm.bias.copy_(start[1])
+        self.code = nn.Sequential(nn.Linear(width_in, len(start[0]), bias=False), norm)
         self.generator = VectorDecoder(width, size, colour)
         self.discriminator = PairDiscriminator(size, width, dropout)
 
@@ -129,7 +138,7 @@ class Inference:
     """
 
     width: int = 50
-    rate: float = 0.1
+    rate: float = 0.5
     dropout: float = 0.0
     recipe: Literal["auto", "photo", "digit", "none"] = "none"
     candidates: int = 16
@@ -149,9 +158,13 @@ class Inference:
         """The codes (N, width) of images whose features these are; without noise the most likely ones."""
         raise NotImplementedError
 
-    def numbers(self) -> int:
-        """How many numbers the encoder gives for one code."""
-        return self.width
+    def start(self) -> tuple[Tensor, Tensor]:
+        """Deviations and means, over images, of the numbers that the encoder gives for a code, before training.
+
+        With those of the prior no code is found out by its size alone, and what tells pairs apart is whether image and
+        code belong together, from the first step on.
+        """
+        raise NotImplementedError
 
     def fitted_to(self, known: Known) -> Self:
         """Views that suit the images, their mean colour, and contests no larger than the held-out set."""
@@ -172,7 +185,7 @@ class Inference:
     def head(self, encoder: Any) -> nn.Module:
         """Features to code, generator and discriminator."""
         size = encoder.input_size
-        return TwoWays(encoder.num_features, self.numbers(), self.width, size, self.colour, self.dropout)
+        return TwoWays(encoder.num_features, self.start(), self.width, size, self.colour, self.dropout)
 
     def players(self, encoder: Any, head: Any) -> list[Player]:
         """The discriminator; then encoder and generator, who move together."""

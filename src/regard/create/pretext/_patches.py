@@ -65,7 +65,7 @@ def projected(x_NCHW: Tensor) -> Tensor:
     """Take away each colour's part along the green-magenta axis a = (-1, 2, -1): x (I - a'a / a a').
 
     >>> projected(torch.tensor([0.0, 0.6, 0.0]).view(1, 3, 1, 1)).flatten().tolist()  # green becomes gray
-    [0.20000000298023224, 0.20000000298023224, 0.20000000298023224]
+    [0.2, 0.2, 0.2]
     """
     axis = x_NCHW.new_tensor(GREEN_MAGENTA)[:, None, None]
     return x_NCHW - axis * (x_NCHW * axis).sum(1, keepdim=True) / axis.square().sum()

@@ -37,7 +37,7 @@ def cluster_weights(cluster_N: Tensor, k: int) -> Tensor:
     """Weight of each cluster (k,): n / (k·size), so that all have the same total; 0 for an empty one.
 
     >>> cluster_weights(torch.tensor([0, 0, 0, 1]), 3).tolist()
-    [0.4444444477558136, 1.3333333730697632, 0.0]
+    [0.444444, 1.333333, 0.0]
     """
     size = torch.bincount(cluster_N, minlength=k)
     return torch.where(size > 0, len(cluster_N) / (k * size.clamp(min=1)), 0.0).float()
