@@ -111,8 +111,9 @@ def test_held_out_images_get_answers_that_are_right_or_wrong(task: str) -> None:
     game = pupil(task).eval()
     given = batch(held_out=True, side=example(task)[1])
     with torch.no_grad():
-        for shuffled in (False, True):
-            right = game.answers(given, torch_rng(0, "views"), shuffled)
+        blinded = getattr(game.objective, "blinded", dict)()
+        for altered in (None, game.dealt_anew, *blinded.values()):
+            right = game.answers(given, torch_rng(0, "views"), altered)
             assert right.ndim == 2 and 0 < len(right) <= N and set(right.unique().tolist()) <= {0.0, 1.0}
 
 

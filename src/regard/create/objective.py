@@ -4,7 +4,7 @@ A task is one file in `create/supervised` or `create/pretext` whose `Method` is 
 settings, its methods are those of `Objective`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
@@ -19,6 +19,9 @@ from ..core.runtime import torch_rng
 from ..core.training import Player
 from ..data.imageset import ImageSet
 from ..data.views import Recipe, digit_recipe, photo_recipe
+
+# (inputs, targets, generator) -> (inputs, targets)
+Altered = Callable[[Any, Any, torch.Generator], tuple[Any, Any]]
 
 
 class Batch(NamedTuple):
@@ -79,6 +82,8 @@ class Objective(Protocol):
       which accuracy must be at chance. Where a method has none, a tensor of targets is permuted.
     - `shortcuts() -> Mapping[str, Callable]`: functions (x_NCHW, generator) -> x_NCHW that destroy what the puzzle is
       about and leave a cue that could betray the answer: accuracy on such images must fall to chance.
+    - `blinded() -> Mapping[str, Callable]`: functions (inputs, targets, generator) -> (inputs, targets) that take from
+      the puzzle itself what is needed to solve it: accuracy must fall far below that of the whole puzzle.
     - `example_backbone = (name, size)`: a small network that the task admits, for tests.
     """
 
@@ -161,11 +166,11 @@ class Pupil(nn.Module):
         who = {"player": player} if hasattr(self.objective, "players") else {}
         return self.objective.loss(self.encoder, self.head, inputs, targets, **who)
 
-    def answers(self, batch: Batch, generator: torch.Generator, shuffled: bool = False) -> Tensor:
-        """Which answers on a held-out batch are right, (N, k); `shuffled`: against the answers of other images."""
+    def answers(self, batch: Batch, generator: torch.Generator, altered: Altered | None = None) -> Tensor:
+        """Which answers on a held-out batch are right, (N, k); `altered` changes the puzzle first (`dealt_anew`)."""
         inputs, targets = self.puzzle(batch, generator)
-        if shuffled:
-            inputs, targets = self.dealt_anew(inputs, targets, generator)
+        if altered:
+            inputs, targets = altered(inputs, targets, generator)
         return self.objective.correct(self.encoder, self.head, inputs, targets)
 
     def dealt_anew(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:

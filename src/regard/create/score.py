@@ -13,14 +13,14 @@ from ..metrics.health import effective_rank, feature_spread
 from ..metrics.intervals import binomial_p
 from ..metrics.knn import knn_predict
 from .feed import Feed
-from .objective import Pupil, features_of
+from .objective import Altered, Pupil, features_of
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @torch.no_grad()
 def held_out_scores(
-    pupil: Pupil, exam: Feed, seed: int, change: Change | None = None, *, shuffled: bool = False
+    pupil: Pupil, exam: Feed, seed: int, change: Change | None = None, altered: Altered | None = None
 ) -> dict[str, float]:
     """Share of right answers on held-out images, with chance, the number of images n and a binomial p-value.
 
@@ -33,7 +33,7 @@ def held_out_scores(
         exam: the held-out images.
         seed: of the run.
         change: what to do to the images first (a `shortcut`).
-        shuffled: score against the answers of other images: the control, which must be at chance.
+        altered: what to do to the puzzles that are made of them (`Pupil.dealt_anew` for the control).
     """
     device = next(pupil.parameters()).device
     was_training, shares = pupil.training, []
@@ -43,7 +43,7 @@ def held_out_scores(
         batch = batch.to(device)
         if change:
             batch = batch._replace(images=change(batch.images.float() / 255, generator))
-        shares.append(pupil.answers(batch, generator, shuffled).mean(1).cpu())
+        shares.append(pupil.answers(batch, generator, altered).mean(1).cpu())
     pupil.train(was_training)
     right = torch.cat(shares).double()
     n, chance = len(right), float(pupil.objective.chance)
@@ -53,7 +53,7 @@ def held_out_scores(
 
 def control_scores(pupil: Pupil, exam: Feed, seed: int) -> dict[str, float]:
     """Accuracy against the answers of other images, and the p-value of its being above chance."""
-    found = held_out_scores(pupil, exam, seed, shuffled=True)
+    found = held_out_scores(pupil, exam, seed, altered=pupil.dealt_anew)
     return {"shuffled_accuracy": found["accuracy"], "shuffled_p_value": found["p_value"]}
 
 
@@ -76,8 +76,10 @@ def feature_scores(
 
 
 def shortcut_scores(pupil: Pupil, exam: Feed, seed: int) -> dict[str, float]:
-    """Accuracy on images from which an objective's `shortcuts` took what the puzzle is about; should be near chance."""
-    if not hasattr(pupil.objective, "shortcuts"):
-        return {}
-    controls = pupil.objective.shortcuts()
-    return {f"{name}_accuracy": held_out_scores(pupil, exam, seed, how)["accuracy"] for name, how in controls.items()}
+    """Accuracy on images without what the puzzle is about (`shortcuts`), and on puzzles without it (`blinded`)."""
+    found = {}
+    for name, how in getattr(pupil.objective, "shortcuts", dict)().items():
+        found[f"{name}_accuracy"] = held_out_scores(pupil, exam, seed, how)["accuracy"]
+    for name, how in getattr(pupil.objective, "blinded", dict)().items():
+        found[f"{name}_accuracy"] = held_out_scores(pupil, exam, seed, altered=how)["accuracy"]
+    return found

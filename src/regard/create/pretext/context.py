@@ -2,11 +2,13 @@
 
 "Unsupervised visual representation learning by context prediction", ICCV, arXiv 1505.05192.
 
-Two patches of an image, one in the middle and one of its eight neighbours, are seen apart, and a head that has both
-vectors says which neighbour it was. Against cheating: a gap of half a patch and jitter (edges do not continue), colours
-that no longer tell where in a lens a patch was seen (all channels but one dropped, or the green-magenta axis projected
-out), patches made coarse at random, and a fixed contrast; normalisation without weights in the head against collapse.
-Against the paper: the proportions of its 96-pixel patches at any size, small patches enlarged, any backbone.
+Two patches of an image, the second one of the eight neighbours of the first, are seen apart, and a head that has both
+vectors says which neighbour it was. Pairs are taken from anywhere in the image, lest the second patch alone say where
+it lies. Against cheating: a gap of half a patch and jitter (edges do not continue), colours that no longer tell where
+in a lens a patch was seen (all channels but one dropped, or the green-magenta axis projected out), patches made coarse
+at random, and a fixed contrast; normalisation without weights in the head against collapse. Against the paper: the
+proportions of its 96-pixel patches at any size but no patch under 12 pixels where the image has room, small patches
+enlarged, any backbone.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,37 +26,39 @@ from ._patches import LEAST_SIDE, Colour, check_takes, cut, enlarged, recoloured
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 NAMES = ("above left", "above", "above right", "left", "right", "below left", "below", "below right")
+LEAST_CUT = 12  # pixels of a patch; less shows too little to be placed
 
 
 def geometry(side: int, gap: float, jitter: float) -> tuple[int, int, int]:
-    """Side of a patch, gap between patches and largest jitter, in pixels, so that 3x3 of them fit into a square.
+    """Side of a patch, gap between patches and largest jitter in pixels, for images of this side.
 
-    >>> geometry(398, 0.5, 7 / 96)
-    (96, 48, 7)
+    Patches have the paper's share of the image, 96 of 398 pixels, but 12 pixels at least; 2x2 of them always fit.
+
+    >>> geometry(398, 0.5, 7 / 96), geometry(32, 0.5, 7 / 96)
+    ((96, 48, 7), (12, 6, 1))
     """
-    patch = max(2, int(side / (3 + 2 * gap + 2 * jitter)))
+    patch = max(2, min(int(side / (2 + gap + 2 * jitter)), max(LEAST_CUT, round(side * 96 / 398))))
     between = round(gap * patch)
-    patch -= max(0, -(-(3 * patch + 2 * between - side) // 3))
-    room = (side - 3 * patch - 2 * between) // 2
+    patch -= max(0, -(-(2 * patch + between - side) // 2))
+    room = (side - 2 * patch - between) // 2
     return patch, between, max(0, min(room, round(jitter * patch)))
 
 
 def pairs(
     x_NCHW: Tensor, many: int, gap: float, jitter: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The middle patches (N many, 3, p, p), one neighbour of each, and which of the eight it is (N many,)."""
+    """Patches from anywhere (N many, 3, p, p), a neighbour of each, and which of the eight it is (N many,)."""
     n, _, height, width = x_NCHW.shape
-    side = min(height, width)
-    patch, between, move = geometry(side, gap, jitter)
+    patch, between, move = geometry(min(height, width), gap, jitter)
     which = whole_numbers(0, 7, (n, many), generator).to(x_NCHW.device)
     step = torch.tensor(NEIGHBOURS, device=x_NCHW.device)[which] * (patch + between)
-    span = 3 * patch + 2 * between
     corners = []
     for axis, length in ((0, height), (1, width)):
-        start = whole_numbers(0, length - span, (n, many), generator).to(x_NCHW.device) + patch + between
-        both = [start, start + step[..., axis]]
-        shaken = [place + whole_numbers(-move, move, (n, many), generator).to(x_NCHW.device) for place in both]
-        corners.append([place.clamp(0, length - patch) for place in shaken])
+        apart = step[..., axis]
+        # uniform over all places where both patches and their jitter lie inside
+        start = whole_numbers(move, length - patch - move - apart.abs().cpu(), (n, many), generator).to(x_NCHW.device)
+        both = [start - apart.clamp(max=0), start + apart.clamp(min=0)]
+        corners.append([at + whole_numbers(-move, move, (n, many), generator).to(x_NCHW.device) for at in both])
     first, second = (cut(x_NCHW, corners[0][k], corners[1][k], patch).flatten(0, 1) for k in (0, 1))
     return first, second, which.flatten()
 
@@ -73,7 +77,7 @@ class Beside(nn.Module):
         )
 
     def forward(self, features_MD: Tensor) -> Tensor:
-        """(2M, D), all middle patches and then all neighbours, to (M, 8)."""
+        """(2M, D), all first patches and then all neighbours, to (M, 8)."""
         return self.layers(torch.cat(features_MD.chunk(2), 1))
 
 
@@ -99,8 +103,6 @@ class Method:
     width: int = 256
     recipe: Literal["auto", "photo", "digit", "none"] = "none"
 
-    copies = 4
-
     def __post_init__(self) -> None:
         check_number("--set gap", self.gap, 0, 2)
         check_number("--set jitter", self.jitter, 0, 1)
@@ -113,6 +115,11 @@ class Method:
         return replace(self, recipe=pick_recipe(self.recipe, known))
 
     @property
+    def copies(self) -> int:
+        """A pair counts as an image: batches hold as many pairs as others hold images."""
+        return self.pairs
+
+    @property
     def chance(self) -> float:
         """One of eight."""
         return 1 / 8
@@ -122,13 +129,15 @@ class Method:
         check_takes(encoder, max(LEAST_SIDE, geometry(encoder.input_size, self.gap, self.jitter)[0]))
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(2 N pairs, 3, p, p): all middle patches, then their neighbours; and which neighbour (N pairs,)."""
+        """(2 N pairs, 3, p, p): all first patches, then their neighbours; and which neighbour (N pairs,)."""
         x = batch.images
         if not batch.held_out:
             x = view(x, RECIPES[self.recipe](), generator)
         first, second, which = pairs(x, self.pairs, self.gap, self.jitter, generator)
         patches = recoloured(torch.cat([first, second]), self.colour, generator)
-        return enlarged(resampled(patches, self.coarse, generator)), which
+        if not batch.held_out:
+            patches = resampled(patches, self.coarse, generator)
+        return enlarged(patches), which
 
     def head(self, encoder: Any) -> nn.Module:
         """What sees both patches."""
@@ -147,7 +156,7 @@ class Method:
     def preview(
         self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
-        """Each image, the middle patch and its neighbour; with a network where it takes the neighbour to lie."""
+        """Each image, a patch and its neighbour; with a network where it takes the neighbour to lie."""
         batch = Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True)
         inputs, which = self.prepare(batch, generator)
         first, second = (part[:: self.pairs] for part in inputs.chunk(2))
@@ -163,6 +172,15 @@ class Method:
     def shortcuts(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
         """Images of one colour each, their mean: nothing that is left may tell where a patch lay."""
         return {"mean_colour": mean_colour}
+
+    def blinded(self) -> Mapping[str, Callable[..., Any]]:
+        """The first patches of other images: what is still found is told by the second patch alone."""
+        return {"swapped_first": self.swapped_first}
+
+    def swapped_first(self, inputs: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Each first patch from the image after its own."""
+        first, second = inputs.chunk(2)
+        return torch.cat([first.roll(self.pairs, 0), second]), targets
 
 
 def mean_colour(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ drawn from a fixed set. The encoder sees each tile alone; a head that sees all n
 cheating: gaps between tiles (edges do not continue), each tile brought to its own mean and contrast (no statistics to
 compare), a shift of its own for each colour channel (no chromatic aberration), and images without colour. Against the
 paper: permutation sets that are exact codes (72, 504 or 1,512 orders) in place of a greedy one, tiles of any size with
-the paper's proportions, small tiles enlarged, one shift in proportion to the tile.
+the paper's proportions, small tiles enlarged, a shift in proportion to the tile but at least of a pixel.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,11 +28,11 @@ TILE, SHIFT = 64 / 85, 2 / 64  # of the cell and of the tile, as in the paper
 
 
 def tiles(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """(N, 9, 3, t, t): a tile from a random place of each of the 3x3 cells, each channel moved by up to 2/64 of it."""
+    """(N, 9, 3, t, t): a tile from anywhere in each of the 3x3 cells, each channel moved by 2/64 of it or a pixel."""
     n, channels, height, width = x_NCHW.shape
     cell = min(height, width) // 3
     side = max(1, round(TILE * cell))
-    move = round(SHIFT * side)
+    move = max(1, round(SHIFT * side))
     free = cell - side
     corner = torch.arange(9, device=x_NCHW.device)
     places = []
@@ -99,8 +99,7 @@ class Method:
         """(9N, 3, t, t) tiles as laid, the nine of an image one after another, and the place of each order (N,)."""
         x = batch.images
         if not batch.held_out:
-            x = view(x, RECIPES[self.recipe](), generator)
-        x = grayscale(x, generator, self.gray)
+            x = grayscale(view(x, RECIPES[self.recipe](), generator), generator, self.gray)
         known = torch.from_numpy(orders(self.permutations)).to(x.device)
         laid = whole_numbers(0, len(known) - 1, (len(x),), generator).to(x.device)
         cut_N9 = tiles(x, generator)
