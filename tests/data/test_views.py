@@ -28,6 +28,7 @@ STRONG = {
     "blur": lambda x, g: views.gaussian_blur(x, g, p=1.0),
     "noise": lambda x, g: views.gaussian_noise(x, g, (0.0, 0.3)),
     "photo": lambda x, g: views.view(x, views.photo_recipe(), g),
+    "small photo": lambda x, g: views.view(x, views.photo_recipe(32), g),
     "digit": lambda x, g: views.view(x, views.digit_recipe(), g),
 }
 IDLE = {
@@ -228,7 +229,7 @@ def test_noise_has_the_spread_it_says():
 
 def test_two_views_are_independent_and_repeatable():
     x = batch()
-    for recipe in (views.photo_recipe(), views.digit_recipe()):
+    for recipe in (views.photo_recipe(), views.photo_recipe(32), views.digit_recipe()):
         first, second = views.two_views(x, recipe, rng())
         again = views.two_views(x, recipe, rng())
         assert not torch.equal(first, second)
@@ -264,3 +265,10 @@ def test_each_part_of_a_recipe_is_used():
         {"erase": 1.0},
     ):
         assert not torch.allclose(views.view(x, views.Recipe(**change), rng()), x, atol=1e-3), change
+
+
+def test_small_photos_get_the_views_of_cifar_and_keep_more_of_the_area():
+    large, small = views.photo_recipe(), views.photo_recipe(64)
+    assert (large.brightness, large.hue, large.crop, large.blurred) == (0.8, 0.2, (0.2, 1.0), 0.5)
+    assert (small.brightness, small.hue, small.crop, small.blurred) == (0.4, 0.1, (0.4, 1.0), 0.0)
+    assert views.photo_recipe(65) == large and small.gray == large.gray == 0.2

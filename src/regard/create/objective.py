@@ -56,8 +56,11 @@ class Known(NamedTuple):
 # marks fields that `fitted_to` fills in, which a user cannot set
 FROM_DATA = {"from_data": True}
 
-# views by name; `auto` is resolved by `pick_recipe` when the data are known
-RECIPES = {"photo": photo_recipe, "digit": digit_recipe, "none": Recipe}
+
+def recipe_of(name: str, x_NCHW: Tensor) -> Recipe:
+    """The views of this name (photo | digit | none) for images of this size; `pick_recipe` resolves `auto`."""
+    side = min(x_NCHW.shape[-2:])
+    return {"photo": photo_recipe(side), "digit": digit_recipe(), "none": Recipe()}[name]
 
 
 def pick_recipe(name: str, known: Known) -> Any:

@@ -144,6 +144,9 @@ def test_what_is_fitted_to_the_data() -> None:
     few = Method().fitted_to(known)
     assert (few.n, few.seeds, few.candidates, few.recipe, few.copies) == (50, 50, 9, "digit", 1)
     assert few.chance == 1 / 9
+    counts = (50, 1500, 5000, 50_000)
+    many = [Method().fitted_to(known._replace(train=blank(n))).seeds for n in counts]
+    assert many == [50, 1000, 2500, 8000]
     photos = Method(form="triplet", seeds=20).fitted_to(known._replace(symbols=False))
     assert (photos.seeds, photos.recipe, photos.copies) == (20, "exemplar", 4)
 

@@ -16,6 +16,9 @@ def views(n: int = 5, d: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(n, d, generator=generator), torch.randn(n, d, generator=generator)
 
 
+AUTO = ((0.0, True), (0.0, False), (0.3, True))
+
+
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
 def test_nt_xent_is_equation_1_in_slow_plain_python(temperature: float) -> None:
     za, zb = views()
@@ -79,6 +82,8 @@ def test_contests_have_a_fixed_size_so_that_chance_is_exact() -> None:
     assert method.correct(nn.Identity(), nn.Identity(), torch.randn(2 * 3, 16), None).shape == (0, 2)
     few = ImageSet([np.zeros((8, 8), np.uint8)] * 3, np.array(list("abc")))
     assert Method().fitted_to(Known(few, few, True)).candidates == 3
+    found = [Method(temperature=t).fitted_to(Known(few, few, symbols)).temperature for t, symbols in AUTO]
+    assert found == [0.5, 0.1, 0.3]
 
 
 def test_twins_are_two_views_of_one_image() -> None:
@@ -88,7 +93,7 @@ def test_twins_are_two_views_of_one_image() -> None:
     assert a.shape == x.shape and not torch.equal(a, b)
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": 0.0}, {"width": 1}, {"candidates": 1}])
+@pytest.mark.parametrize("wrong", [{"temperature": -0.1}, {"width": 1}, {"candidates": 1}])
 def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError, match=f"--set {next(iter(wrong))}"):
         Method(**wrong)

@@ -8,17 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from ...data.views import Recipe, luma, two_views, view
-from ..objective import RECIPES, Known, picture
+from ..objective import Known, picture, recipe_of
 from ._matching import own_is_nearest
 
-# beside the recipes of all tasks: the views of these papers, which leave colours as they are
-VIEWS = {**RECIPES, "crop": lambda: Recipe(crop=(0.2, 1.0), crop_ratio=(3 / 4, 4 / 3), flip=0.5)}
 EXACT = 20_000  # rows up to which k-means looks at all of them in each iteration
 
 
 def pick_views(name: str, known: Known) -> Any:
     """Resolve `auto`: the views for small grey symbols, crops and mirrors else."""
     return name if name != "auto" else "digit" if known.symbols else "crop"
+
+
+def views_of(name: str, x_NCHW: Tensor) -> Recipe:
+    """Beside the views of all tasks `crop`, those of these papers, which leave colours as they are."""
+    if name != "crop":
+        return recipe_of(name, x_NCHW)
+    photo = recipe_of("photo", x_NCHW)
+    return Recipe(crop=photo.crop, crop_ratio=photo.crop_ratio, flip=photo.flip)
 
 
 def edges(x_NCHW: Tensor) -> Tensor:
@@ -37,7 +43,7 @@ def edges(x_NCHW: Tensor) -> Tensor:
 
 def training_view(x_NCHW: Tensor, recipe: str, generator: torch.Generator, sobel: float = 0.0) -> Tensor:
     """One random view of each image, a share `sobel` of them as edges."""
-    x = view(x_NCHW, VIEWS[recipe](), generator)
+    x = view(x_NCHW, views_of(recipe, x_NCHW), generator)
     if not sobel:
         return x
     some = torch.rand(len(x), generator=generator, device=generator.device).to(x.device) < sobel
@@ -46,7 +52,7 @@ def training_view(x_NCHW: Tensor, recipe: str, generator: torch.Generator, sobel
 
 def twin_views(x_NCHW: Tensor, recipe: str, generator: torch.Generator) -> Tensor:
     """(2N, 3, S, S): one view of each image, then another of each."""
-    return torch.cat(two_views(x_NCHW, VIEWS[recipe](), generator))
+    return torch.cat(two_views(x_NCHW, views_of(recipe, x_NCHW), generator))
 
 
 def twins_matched(z_MD: Tensor, candidates: int) -> Tensor:

@@ -16,8 +16,8 @@ from ...backbones.encoder import evaluating
 from ...core.checks import bad
 from ...data.decode import DecodeError, decode
 from ...data.imageset import ImageSet
-from ...data.views import Recipe, view
-from ..objective import RECIPES
+from ...data.views import view
+from ..objective import recipe_of
 
 GREY = (0.5, 0.5, 0.5)
 WIDEST = 256
@@ -25,7 +25,7 @@ WIDEST = 256
 
 def moved(x_NCHW: Tensor, recipe: str, generator: torch.Generator) -> Tensor:
     """A random view of each image that only moves pixels (crop, mirror, turn): colours and sharpness stay."""
-    kept: Recipe = RECIPES[recipe]()
+    kept = recipe_of(recipe, x_NCHW)
     return view(x_NCHW, replace(kept, jitter=0, gray=0, blurred=0, noise=0, erase=0), generator)
 
 

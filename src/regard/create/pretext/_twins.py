@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import two_views
-from ..objective import RECIPES, Batch, Known, pick_recipe, picture
+from ..objective import Batch, Known, pick_recipe, picture, recipe_of
 
 
 def twins_found(za_ND: Tensor, zb_ND: Tensor, candidates: int) -> Tensor:
@@ -97,7 +97,7 @@ class TwoViews:
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Any]:
         """(2N, 3, S, S): one view of each image, then another of each."""
-        return torch.cat(two_views(batch.images, RECIPES[self.recipe](), generator)), None
+        return torch.cat(two_views(batch.images, recipe_of(self.recipe, batch.images), generator)), None
 
     def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: Any) -> Tensor:
         """(N, 2): does each of the two views find its twin among its contest's other views?"""
@@ -114,7 +114,7 @@ class TwoViews:
         self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image with its two views; with a network which second view it takes for the twin of the first."""
-        views = torch.cat(two_views(images_NCHW, RECIPES[self.recipe](), generator))
+        views = torch.cat(two_views(images_NCHW, recipe_of(self.recipe, images_NCHW), generator))
         names, groups = ["image", "view 1", "view 2"], [images_NCHW, *views.chunk(2)]
         if encoder is not None:
             za, zb = nn.functional.normalize(self.vectors(encoder, head, views).float(), dim=1).chunk(2)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import view
-from ..objective import RECIPES, Batch, Known, pick_recipe, picture
+from ..objective import Batch, Known, pick_recipe, picture, recipe_of
 from ._patches import LEAST_SIDE, Colour, check_takes, cut, enlarged, recoloured, resampled, whole_numbers
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
@@ -132,7 +132,7 @@ class Method:
         """(2 N pairs, 3, p, p): all first patches, then their neighbours; and which neighbour (N pairs,)."""
         x = batch.images
         if not batch.held_out:
-            x = view(x, RECIPES[self.recipe](), generator)
+            x = view(x, recipe_of(self.recipe, x), generator)
         first, second, which = pairs(x, self.pairs, self.gap, self.jitter, generator)
         patches = recoloured(torch.cat([first, second]), self.colour, generator)
         if not batch.held_out:

@@ -6,8 +6,8 @@ Every few epochs k-means groups the features of all training images, and until t
 random views of the images into these groups, with a new classifier, since groups have new names. Small groups weigh as
 much as large ones, or all images would end in one. Against the paper: pooled features of any network in place of
 AlexNet's last convolutions; new groups after so many steps, not each epoch, as small sets have short epochs; weights in
-the loss in place of sampling; edges are an option for a share of the views (the paper: all), since the network is used
-on pictures later; AdamW and one cycle.
+the loss in place of sampling; against groups by colour alone colours are changed at random, edges are an option for a
+share of the views (the paper: all), since the network is used on pictures later; AdamW and one cycle.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import FROM_DATA, Batch, Known, features_of
+from ..objective import FROM_DATA, Batch, Known, features_of, pick_recipe
 from ._clusters import (
     dealt,
     epochs_between,
     kmeans,
-    pick_views,
     shown_twins,
     training_view,
     twin_views,
@@ -81,11 +80,11 @@ class Method:
     """DeepCluster.
 
     Attributes:
-        clusters: how many; 0: 64, or a hundredth of the images where that is more, but at least ten images in each.
+        clusters: how many; 0: 200, or a hundredth of the images where that is more, but seven images in each.
         every: epochs from one clustering to the next; 0: about 40 steps, at least one epoch.
         components: most principal components of the features that are clustered, scaled to equal variance.
         recipe: the views: crop (and mirror) | photo (colours too) | digit | none | auto: digit for small grey
-            symbols, crop else.
+            symbols, photo else.
         sobel: share of the views that are shown as edges, so that groups cannot be by colour alone.
         candidates: images in one held-out contest: a first view must find its own second view among so many.
         n: number of training images.
@@ -111,9 +110,9 @@ class Method:
         n = len(known.train)
         return replace(
             self,
-            clusters=min(self.clusters or max(2, min(max(64, n // 100), n // 10)), n),
+            clusters=min(self.clusters or max(2, min(max(200, n // 100), n // 7)), n),
             every=self.every or epochs_between(n, 1, 40),
-            recipe=pick_views(self.recipe, known),
+            recipe=pick_recipe(self.recipe, known),
             candidates=min(self.candidates, len(known.held_out)),
             n=n,
         )

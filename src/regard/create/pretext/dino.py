@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import two_views, view
-from ..objective import RECIPES, Batch, spread
+from ..objective import Batch, recipe_of, spread
 from ._twins import TwoViews, follow, teacher_of
 
 CENTRE_MOMENTUM = 0.9
@@ -124,7 +124,7 @@ class Method(TwoViews):
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, None]:
         """((2 + crops)·N, 3, S, S): two views of each image, then in training the small crops."""
-        x, recipe = batch.images, RECIPES[self.recipe]()
+        x, recipe = batch.images, recipe_of(self.recipe, batch.images)
         if batch.held_out or not self.crops:
             return torch.cat(two_views(x, recipe, generator)), None
         low = replace(recipe, crop=(max(recipe.crop[0], GLOBAL[0]), GLOBAL[1]))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import random_affine, shift_hue, view
-from ..objective import FROM_DATA, RECIPES, Batch, Known, picture, spread
+from ..objective import FROM_DATA, Batch, Known, picture, recipe_of, spread
 from ._clusters import dealt, shown_twins, twins_matched
 
 
@@ -96,7 +96,8 @@ class Method:
 
     Attributes:
         form: classes (tell the seeds apart) | triplet (views of an image stay together).
-        seeds: classes form: most surrogate classes; the paper's best number. Images beyond are left out in training.
+        seeds: classes form: how many surrogate classes; 0: half of the images, from 1,000 to the paper's best, 8,000.
+            Images that are no seed are left out in training.
         margin: triplet form: by how much other images must be farther, of a squared distance from 0 to 4.
         views: triplet form: views of each image in a batch.
         width: triplet form: length of the vectors that are compared.
@@ -106,7 +107,7 @@ class Method:
     """
 
     form: Literal["classes", "triplet"] = "classes"
-    seeds: int = 8000
+    seeds: int = 0
     margin: float = 0.5
     views: int = 4
     width: int = 64
@@ -116,15 +117,18 @@ class Method:
 
     def __post_init__(self) -> None:
         check_number("--set margin", self.margin, 0, open_low=True)
-        for name in ("seeds", "views", "width", "candidates"):
+        for name in ("views", "width", "candidates"):
             check_number(f"--set {name}", getattr(self, name), 2, whole=True)
+        if self.seeds:
+            check_number("--set seeds", self.seeds, 2, whole=True)
 
     def fitted_to(self, known: Known) -> Self:
         """No more classes than training images, no larger contests than the held-out set, views for the images."""
         recipe = self.recipe if self.recipe != "auto" else "digit" if known.symbols else "exemplar"
         n = len(known.train)
+        seeds = self.seeds or min(max(n // 2, 1000), 8000)
         candidates = min(self.candidates, len(known.held_out))
-        return replace(self, recipe=recipe, n=n, seeds=min(self.seeds, n), candidates=candidates)
+        return replace(self, recipe=recipe, n=n, seeds=min(seeds, n), candidates=candidates)
 
     @property
     def chance(self) -> float:
@@ -140,7 +144,7 @@ class Method:
         """A random view of each image."""
         if self.recipe == "exemplar":
             return exemplar_view(x_NCHW, generator)
-        return view(x_NCHW, RECIPES[self.recipe](), generator)
+        return view(x_NCHW, recipe_of(self.recipe, x_NCHW), generator)
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Views and what each shows: its class, or its image. Held out: two views of each image, and None.

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import grayscale, view
-from ..objective import RECIPES, Batch, Known, pick_recipe, picture
+from ..objective import Batch, Known, pick_recipe, picture, recipe_of
 from ._patches import LEAST_SIDE, check_takes, cut, enlarged, standardised, whole_numbers
 from ._permutations import orders
 
@@ -99,7 +99,7 @@ class Method:
         """(9N, 3, t, t) tiles as laid, the nine of an image one after another, and the place of each order (N,)."""
         x = batch.images
         if not batch.held_out:
-            x = grayscale(view(x, RECIPES[self.recipe](), generator), generator, self.gray)
+            x = grayscale(view(x, recipe_of(self.recipe, x), generator), generator, self.gray)
         known = torch.from_numpy(orders(self.permutations)).to(x.device)
         laid = whole_numbers(0, len(known) - 1, (len(x),), generator).to(x.device)
         cut_N9 = tiles(x, generator)

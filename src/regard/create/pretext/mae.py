@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import bad, check_number
-from ...data.views import Recipe, view
-from ..objective import RECIPES, Batch, Known, pick_recipe, picture
+from ...data.views import view
+from ..objective import Batch, Known, pick_recipe, picture, recipe_of
 from ._matching import own_is_nearest
 
 EPSILON = 1e-6
@@ -164,7 +164,7 @@ class Method:
         """
         x, n = batch.images, len(batch.images)
         if not batch.held_out:
-            recipe: Recipe = RECIPES[self.recipe]()
+            recipe = recipe_of(self.recipe, x)
             x = view(x, replace(recipe, jitter=0, gray=0, blurred=0, noise=0, erase=0), generator)
         total = (x.shape[2] // self.patch) * (x.shape[3] // self.patch)
         noise = torch.rand(1 if batch.held_out else n, total, generator=generator, device=x.device)

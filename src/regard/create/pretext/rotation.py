@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import view
-from ..objective import RECIPES, Batch, Known, pick_recipe, picture
+from ..objective import Batch, Known, pick_recipe, picture, recipe_of
 
 
 def four_rotations(x_NCHW: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Method:
         """(4N, 3, S, S) images, and how many quarter turns each was given."""
         x, n = batch.images, len(batch.images)
         if not batch.held_out:
-            x = view(x, RECIPES[self.recipe](), generator)
+            x = view(x, recipe_of(self.recipe, x), generator)
         return four_rotations(x), torch.arange(4, device=x.device).repeat_interleave(n)
 
     def head(self, encoder: Any) -> nn.Module:

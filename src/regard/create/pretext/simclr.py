@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import two_views
-from ..objective import RECIPES, Batch, Known, pick_recipe, picture, spread
+from ..objective import Batch, Known, pick_recipe, picture, recipe_of, spread
 
 
 def nt_xent(za_ND: Tensor, zb_ND: Tensor, temperature: float = 0.5) -> Tensor:
@@ -47,18 +47,22 @@ def uniformity(z_ND: Tensor) -> Tensor:
     return torch.pdist(u).square().mul(-2).exp().mean().log()
 
 
+OF_PHOTOS = 0.1  # the temperature that the paper found best on ImageNet
+
+
 @dataclass(frozen=True)
 class Method:
     """SimCLR.
 
     Attributes:
-        temperature: lower weighs the hardest negatives more.
+        temperature: lower weighs the hardest negatives more; 0: 0.5 for small grey symbols, 0.1 else, as many symbols
+            are nearly alike and must not be driven apart.
         width: length of the projected vectors, on which the contest is held; 2·width is the hidden layer's.
         recipe: the views: photo (crop, mirror, colour, blur) | digit (move, turn, scale, shear) | auto by the images.
         candidates: images in one held-out contest, so that a guess is right one time in 2·candidates - 1.
     """
 
-    temperature: float = 0.5
+    temperature: float = 0.0
     width: int = 64
     recipe: Literal["auto", "photo", "digit"] = "auto"
     candidates: int = 32
@@ -66,14 +70,15 @@ class Method:
     copies = 2
 
     def __post_init__(self) -> None:
-        check_number("--set temperature", self.temperature, 0, open_low=True)
+        check_number("--set temperature", self.temperature, 0)
         check_number("--set width", self.width, 2, whole=True)
         check_number("--set candidates", self.candidates, 2, whole=True)
 
     def fitted_to(self, known: Known) -> Self:
-        """Views that suit the images, and contests no larger than the held-out set."""
+        """Views and temperature that suit the images, and contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
-        return replace(self, recipe=pick_recipe(self.recipe, known), candidates=candidates)
+        temperature = self.temperature or (0.5 if known.symbols else OF_PHOTOS)
+        return replace(self, recipe=pick_recipe(self.recipe, known), temperature=temperature, candidates=candidates)
 
     @property
     def chance(self) -> float:
@@ -82,7 +87,7 @@ class Method:
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, None]:
         """(2N, 3, S, S): one view of each image, then another of each."""
-        return torch.cat(two_views(batch.images, RECIPES[self.recipe](), generator)), None
+        return torch.cat(two_views(batch.images, recipe_of(self.recipe, batch.images), generator)), None
 
     def head(self, encoder: Any) -> nn.Module:
         """The projection: two layers with normalisation between (section 4.2 of the paper)."""
@@ -99,7 +104,7 @@ class Method:
         za, zb = head(encoder(inputs)).chunk(2)
         with torch.no_grad():
             log = {"alignment": alignment(za, zb), "uniformity": uniformity(za), "spread": spread(za)}
-        return nt_xent(za, zb, self.temperature), log
+        return nt_xent(za, zb, self.temperature or OF_PHOTOS), log
 
     def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: None) -> Tensor:
         """(N, 2): does each of the two views find its twin among its contest's other views?

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import view
-from ..objective import FROM_DATA, RECIPES, Batch, Known, pick_recipe, picture
+from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture, recipe_of
 
 
 def smoothed_cross_entropy(logits_NC: Tensor, targets_N: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -63,7 +63,7 @@ class Method:
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(N, 3, S, S) images, in training a random view of each, and the place of each label among the classes."""
-        x = batch.images if batch.held_out else view(batch.images, RECIPES[self.recipe](), generator)
+        x = batch.images if batch.held_out else view(batch.images, recipe_of(self.recipe, batch.images), generator)
         return x, batch.targets
 
     def head(self, encoder: Any) -> nn.Module:
@@ -84,7 +84,7 @@ class Method:
         self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image with the view that the network may get; with a network the label that it gives the image."""
-        views = view(images_NCHW, RECIPES[self.recipe](), generator)
+        views = view(images_NCHW, recipe_of(self.recipe, images_NCHW), generator)
         said = ["image"] * len(views)
         if encoder is not None:
             said = [self.classes[int(place)] for place in head(encoder(images_NCHW)).argmax(1)]
