@@ -82,7 +82,7 @@ def _strays() -> Iterator[str]:
 # folder of pages -> kind of method, and pages that tell of something else
 PAGES = {
     "adapt": ("adapt", {"index", "measures", "choice"}),
-    "tasks": ("task", {"index", "evaluating", "shortcuts", "reached"}),
+    "tasks": ("task", {"index", "evaluating", "shortcuts"}),
 }
 
 

@@ -27,7 +27,7 @@ def on_config(config: Any) -> Any:
         {"Home": "index.md"},
         {"Guide": pages("guide", GUIDE)},
         {"Verbs": pages("verbs", verbs())},
-        {"Creating": pages("tasks", ("index", "evaluating", "shortcuts", "reached"))},
+        {"Creating": pages("tasks", ("index", "evaluating", "shortcuts"))},
         {"Adapting": pages("adapt", ("index", "choice", "measures"))},
         {"Reference": ["methods.md", "reproduced.md", *others]},
         {"Decisions": pages("decisions")},

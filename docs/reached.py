@@ -1,8 +1,9 @@
-"""Put what the tasks reached into their pages, and the whole table into docs/tasks/reached.md.
+"""Put what the tasks reached into their pages, and the whole table into docs/reproduced.md.
 
     python bench/pretext.py --data FOLDER --out FILE.json && python docs/reached.py FILE.json
 
-Every page in docs/tasks with a line `<!-- reached: NAME -->` gets the figures of its task, up to `**Source.**`.
+Every page in docs/tasks with a line `<!-- reached: NAME -->` gets the figures of its task, up to `**Source.**`;
+in docs/reproduced.md what follows `<!-- pretext -->` is replaced.
 """
 
 import json
@@ -18,6 +19,7 @@ TITLES = {
     "linear_5shot": "linear, 5 labels a class",
     "retrieval": "same icon, other style",
 }
+MARK = "<!-- pretext -->"
 BLOCK = re.compile(r"(<!-- reached: (\w+) -->\n).*?(?=\*\*Source\.\*\*)", re.S)
 
 
@@ -55,13 +57,18 @@ def main(file: Path) -> None:
             return f"{match[1]}\n{body}\n"
 
         page.write_text(BLOCK.sub(filled, text), encoding="utf-8")
-    parts = [
-        "# What the tasks reached\n",
-        f"{said} What is compared with what: see [Did pretraining help?](evaluating.md)\n",
+    table = [
+        "| arm | data | measure | reached | against the random network, points |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{arm}` {line}"
+            for arm in dict.fromkeys(row["arm"] for row in found if "arm" in row)
+            for line in rows_of(found, arm)
+        ),
     ]
-    for arm in dict.fromkeys(row["arm"] for row in found if "arm" in row):
-        parts.append(f"## {arm}\n\n" + "\n".join([*head, *rows_of(found, arm)]) + "\n")
-    (PAGES / "reached.md").write_text("\n".join(parts), encoding="utf-8")
+    page = PAGES.parent / "reproduced.md"
+    before = page.read_text(encoding="utf-8").split(MARK)[0]
+    page.write_text(f"{before}{MARK}\n\n{said}\n\n" + "\n".join(table) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
