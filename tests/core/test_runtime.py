@@ -1,3 +1,7 @@
+import ctypes
+import resource
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -54,3 +58,17 @@ def test_cost_counts_time_and_memory():
         sum(range(10000))
     assert cost.seconds > 0 and cost.peak_mib > 10
     assert set(cost.as_dict()) == {"seconds", "cpu_seconds", "peak_mib"}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc only")
+def test_freed_memory_is_taken_again_without_asking_the_system_for_each_page():
+    def faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(10):
+            torch.zeros(2**23).add_(1)  # 32 MiB, 8,192 pages
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with runtime.kept_memory():
+        faults()
+        kept = faults()
+    assert kept < 1000 < faults()

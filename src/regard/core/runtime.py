@@ -1,5 +1,6 @@
 """The machine: device, precision, seeds, costs, and how a run is launched."""
 
+import ctypes
 import hashlib
 import os
 import resource
@@ -13,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from .checks import bad, check_choice
+
+# of glibc's mallopt; what they are set back to are its defaults
+TRIM_THRESHOLD, MMAP_MAX = -1, -4
 
 
 @dataclass
@@ -66,6 +70,27 @@ def one_blas_thread(multiplications: float = 0) -> Iterator[None]:
 
     with threadpool_limits(1 if multiplications < 1e9 else None, user_api="blas"):
         yield
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Inside the block freed memory stays with the process, for the next step; at its end it goes back.
+
+    Every step of a training frees and takes the same large blocks, and glibc asks the system for each anew, page by
+    page: with ResNet-18 on 256 inputs of 64 pixels that is a tenth of the time. Elsewhere than with glibc: no effect.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if libc is None or not hasattr(libc, "mallopt"):
+        yield
+        return
+    libc.mallopt(MMAP_MAX, 0)
+    libc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        libc.mallopt(MMAP_MAX, 65_536)
+        libc.mallopt(TRIM_THRESHOLD, 2**17)
+        libc.malloc_trim(0)
 
 
 def derive_seed(seed: int, *names: object) -> int:

@@ -27,7 +27,7 @@ from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state, refuse_ot
 from .checks import bad
 from .events import Event
 from .game import Game, Player, TrainSettings
-from .runtime import derive_seed, launch, numpy_rng, pick_device, torch_rng
+from .runtime import derive_seed, kept_memory, launch, numpy_rng, pick_device, torch_rng
 from .schedules import learning_rate_factor
 from .storage import save_tensors
 from .watch import Window
@@ -158,7 +158,7 @@ def training(
         f"{fabric.device} in {at.precision}" + (f", going on from step {at.step}" if at.step else ""),
     )
     done = share()
-    with closing(_ahead(lambda step: batches(rows(step)), at.step)) as feed:
+    with kept_memory(), closing(_ahead(lambda step: batches(rows(step)), at.step)) as feed:
         while done < 1:
             factor = learning_rate_factor(settings.schedule, done, settings.warmup)
             for name, optimiser in optimisers.items():
