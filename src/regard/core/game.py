@@ -105,7 +105,8 @@ class Player:
         check_choice("optimiser", self.optimiser, ["adamw", "sgd"])
         if self.optimiser == "sgd":
             return torch.optim.SGD(groups, lr, momentum=0.9, nesterov=True)
-        return torch.optim.AdamW(groups, lr, betas=self.betas)
+        # one pass over each tensor in place of ten
+        return torch.optim.AdamW(groups, lr, betas=self.betas, fused=True)
 
 
 class Game(Protocol):
