@@ -1,6 +1,6 @@
 """Does each pretext task learn, and is it worth anything? Digits and icons, one network, the same steps, 3 seeds.
 
-    python bench/pretext.py --data FOLDER [--steps N] [--seeds 3] [--tasks NAME ...] [--jobs 2] [--keep DIR]
+    python bench/pretext.py --data FOLDER [--steps N] [--seeds 3] [--tasks NAME ...] [--jobs 2] [--keep DIR] [--table]
 
 Digits: scikit-learn's, 32 pixels; a quarter of them is the test set. Icons: FOLDER/styles, three drawing styles in one
 unlabelled set, 32 pixels, 45 classes; a quarter of the icons (all styles of each) is the test set. No pretraining sees
@@ -77,6 +77,7 @@ def main() -> int:
     parser.add_argument("--tasks", nargs="+", choices=names("task"), default=names("task"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=Path("runs/bench-pretext"))
+    parser.add_argument("--table", action="store_true", help="run nothing: the table of what is there so far")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     given.keep.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,7 @@ def main() -> int:
     ]
     steps = {data: given.steps or STEPS[data] for data in MEASURES}
     files = {key: given.keep / f"{'-'.join(map(str, key)).replace(':', '_')}-{steps[key[0]]}.json" for key in wanted}
-    missing = [key for key in wanted if not files[key].exists()]
+    missing = [] if given.table else [key for key in wanted if not files[key].exists()]
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
         tasks = {pool.submit(arm, *key, steps[key[0]], given.data.resolve(), given.jobs): key for key in missing}
         for done, future in enumerate(as_completed(tasks), 1):
@@ -243,7 +244,7 @@ def gain(data: str, name: str, measure: str, mine: list[Any], base: list[Any]) -
 def puzzle(data: str, name: str, mine: list[Any]) -> list[dict[str, Any]]:
     """How well the task itself is done on held-out images, and with the answers dealt to other images."""
     mean = {key: float(np.mean([run[key] for run in mine])) for key in ("accuracy", "chance", "shuffled_accuracy")}
-    about = {"data": data, "arm": name, "measure": "pretext", **mean}
+    about = {"data": data, "arm": name, "measure": "pretext", "seeds": len(mine), **mean}
     what = f"{data}, {name}: held-out {100 * mean['accuracy']:.1f} %, chance {100 * mean['chance']:.1f} %"
     worst, control = max(run["p_value"] for run in mine), min(run["shuffled_p_value"] for run in mine)
     return [

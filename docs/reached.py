@@ -32,12 +32,12 @@ def rows_of(found: list[dict[str, Any]], arm: str) -> list[str]:
             control = f"{100 * row['shuffled_accuracy']:.1f} % with the answers dealt anew"
             lines.append(
                 f"| {data} | its own puzzle, chance {100 * row['chance']:.1f} % | {100 * row['accuracy']:.1f} % "
-                f"| {control} |"
+                f"| {control} | {row['seeds']} |"
             )
         elif row["measure"] in TITLES:
             low_high, verdict = row["unit"].removeprefix("points ").rsplit("] ", 1)
             gain = f"{row['value']:+.1f} {low_high}]: {verdict}"
-            lines.append(f"| {data} | {TITLES[row['measure']]} | {row['reached']:.1f} % | {gain} |")
+            lines.append(f"| {data} | {TITLES[row['measure']]} | {row['reached']:.1f} % | {gain} | {row['seeds']} |")
     return lines
 
 
@@ -45,9 +45,8 @@ def main(file: Path) -> None:
     """Fill the pages, and write the page of all."""
     bench = json.loads(file.read_text())
     found = bench["rows"]
-    seeds = max(row.get("seeds", 1) for row in found)
-    head = ["| data | measure | reached | against the random network, points |", "|---|---|---|---|"]
-    said = f"`make bench-pretext DATA=folder`, {seeds} seed{'s' if seeds > 1 else ''}, {bench['date']}."
+    head = ["| data | measure | reached | against the random network, points | seeds |", "|---|---|---|---|---|"]
+    said = f"`make bench-pretext DATA=folder`, {bench['date']}."
     for page in sorted(PAGES.glob("*.md")):
         text = page.read_text(encoding="utf-8")
 
@@ -58,8 +57,8 @@ def main(file: Path) -> None:
 
         page.write_text(BLOCK.sub(filled, text), encoding="utf-8")
     table = [
-        "| arm | data | measure | reached | against the random network, points |",
-        "|---|---|---|---|---|",
+        "| arm | data | measure | reached | against the random network, points | seeds |",
+        "|---|---|---|---|---|---|",
         *(
             f"| `{arm}` {line}"
             for arm in dict.fromkeys(row["arm"] for row in found if "arm" in row)
