@@ -4,7 +4,7 @@
 
 Generated: 10 classes as Gaussian clusters in 512 dimensions, the target scaled, turned a little and moved; n source and
 n target samples. Timed on both sides: fit, then the map of both domains, imports apart; the same threads for both. A
-peer that needs more than the limit is given the limit (">"). Same kernel, number of components, costs and penalties; the
+peer that needs more than the limit is given that (">"). Same kernel, number of components, costs and penalties; the
 peer's TJM stops after one round whatever it is asked (and fails with a linear kernel where there are more samples than
 features), so ours is timed with ten rounds and with one. POT's exact plan gets the steps that it needs: at its default
 of 100,000 it ends before the optimum. Bars: at least 2 for TCA and TJM, at least 0.95 ("not slower", allowing for noise
