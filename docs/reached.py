@@ -37,6 +37,10 @@ def rows_of(found: list[dict[str, Any]], arm: str) -> list[str]:
         elif row["measure"] in TITLES:
             low_high, verdict = row["unit"].removeprefix("points ").rsplit("] ", 1)
             gain = f"{row['value']:+.1f} {low_high}]: {verdict}"
+            if arm == "random":
+                gain = "–"
+            elif "inf" in low_high:
+                gain = f"{row['value']:+.1f}, one seed: no interval"
             lines.append(f"| {data} | {TITLES[row['measure']]} | {row['reached']:.1f} % | {gain} | {row['seeds']} |")
     return lines
 
