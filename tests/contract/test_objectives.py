@@ -84,7 +84,7 @@ def test_chance_is_a_share(task: str) -> None:
 def test_the_puzzle_comes_from_the_generator_alone_and_leaves_the_batch(task: str, held_out: bool) -> None:
     game, given = pupil(task), batch(held_out, example(task)[1])
     before, state = given.images.clone(), torch.random.get_rng_state()
-    first, second = (game.puzzle(given, torch_rng(3, "views")) for _ in range(2))
+    first, second = (game.prepared(given, torch_rng(3, "views")) for _ in range(2))
     pairs = list(zip(tensors(first[0]) + tensors(first[1]), tensors(second[0]) + tensors(second[1])))
     assert pairs and all(torch.equal(a, b) for a, b in pairs)
     assert all(torch.isfinite(part).all() for part in tensors(first[0]))

@@ -116,6 +116,9 @@ class Game(Protocol):
     - `before_step(step)` comes before a step's first forward pass, `after_step(step)` after its last update: the
       places for a teacher's moving average, a queue, a new assignment. What they keep belongs in the module's buffers,
       so that it is in the checkpoint.
+    - `prepared(batch, generator) -> Any`: what `forward` gets in place of the batch, such as its views. On a CPU it is
+      called in the thread that reads images, some steps ahead, and must depend on nothing that training changes; on
+      other devices `forward` gets the batch itself, and prepares it there.
     """
 
     def __call__(self, player: str, batch: Any, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """The machine: device, precision, seeds, costs, and how a run is launched."""
 
+import atexit
 import ctypes
 import hashlib
 import os
@@ -187,4 +188,14 @@ def launch(device: str = "auto", precision: str = "fp32", devices: int | str = 1
         precision="bf16-mixed" if precision == "bf16" else "32-true",
     )
     fabric.launch()
+    if fabric.world_size > 1:
+        # or the group's threads may outlive the interpreter, which ends a finished run with an abort
+        atexit.register(_leave_group)
     return fabric
+
+
+def _leave_group() -> None:
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

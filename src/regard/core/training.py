@@ -10,18 +10,17 @@ same dropout: on one machine, with as many threads, its weights are equal to the
 import logging
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
+from .ahead import ahead
 from .autoprecision import settle_precision
 from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state, refuse_other, save_checkpoint
 from .checks import bad
@@ -29,8 +28,12 @@ from .events import Event
 from .game import Game, Player, TrainSettings
 from .runtime import derive_seed, kept_memory, launch, numpy_rng, pick_device, torch_rng
 from .schedules import learning_rate_factor
+from .small_maps import small_maps_as_products
 from .storage import save_tensors
 from .watch import Window
+
+# who moves; what its draws are named by (step, player, turn, process); on what
+Move: TypeAlias = tuple[Player, tuple[int, str, int, int], Any]
 
 __all__ = ["Game", "Player", "Progress", "TrainSettings", "training"]
 
@@ -61,7 +64,7 @@ def training(
     Args:
         game: an `nn.Module` as `Game` says.
         batches: makes the batch of some rows (whole numbers below `count`); runs in a thread of its own, ahead of
-            the network, and must depend on nothing but the rows.
+            the network, and must depend on nothing but the rows. So does the game's `prepared`, on a CPU.
         count: how many rows there are. Each epoch takes them in a new order and leaves out the last part batch.
         settings: with `batch` and one of `epochs`, `steps`, `minutes` given.
         evaluate: held-out scores, called without gradients and with the game in evaluation mode; the weights with
@@ -120,6 +123,16 @@ def training(
         here = order(epoch)[place * batch_size : (place + 1) * batch_size]
         return here[fabric.global_rank :: fabric.world_size]
 
+    prepared = getattr(game, "prepared", None) if fabric.device.type == "cpu" else None
+
+    def moves(step: int) -> list[Move]:
+        batch, found = batches(rows(step)), []
+        for player in (player for player in players if step % player.every == 0):
+            for place in ((step, player.name, turn, fabric.global_rank) for turn in range(player.turns)):
+                ready = prepared(batch, torch_rng(settings.seed, "views", *place)) if prepared else batch
+                found.append((player, place, ready))
+        return found
+
     began = time.monotonic() - at.seconds
     seen, counted = Window(at.flat), at.step
     since = noted = time.monotonic()
@@ -158,20 +171,16 @@ def training(
         f"{fabric.device} in {at.precision}" + (f", going on from step {at.step}" if at.step else ""),
     )
     done = share()
-    with kept_memory(), closing(_ahead(lambda step: batches(rows(step)), at.step)) as feed:
+    with kept_memory(), small_maps_as_products(game), closing(ahead(moves, at.step)) as feed:
         while done < 1:
             factor = learning_rate_factor(settings.schedule, done, settings.warmup)
             for name, optimiser in optimisers.items():
                 for group, rate in zip(optimiser.param_groups, rates[name]):
                     group["lr"] = rate * factor
             getattr(game, "before_step", _nothing)(at.step)
-            batch = fabric.to_device(next(feed))
-            for player in players:
-                if at.step % player.every == 0:
-                    for turn in range(player.turns):
-                        place = (at.step, player.name, turn, fabric.global_rank)
-                        log = _move(fabric, module, player, players, optimisers, batch, settings, place)
-                        seen.add(at.step, settings.lr * factor, player.name if len(players) > 1 else "", log)
+            for player, place, batch in next(feed):
+                log = _move(fabric, module, player, players, optimisers, fabric.to_device(batch), settings, place)
+                seen.add(at.step, settings.lr * factor, player.name if len(players) > 1 else "", log)
             getattr(game, "after_step", _nothing)(at.step)
             at.step += 1
             done = share()
@@ -256,19 +265,3 @@ def _examined(game: Any, evaluate: Callable[[], Mapping[str, float]], fabric: An
 def _best(path: Path) -> float:
     """The accuracy of the best weights so far; the file itself is the record, whatever the checkpoint's step."""
     return float(read_state(path)["accuracy"]) if path.exists() else -1.0
-
-
-def _ahead(make: Callable[[int], Any], start: int, depth: int = 2) -> Generator[Any, None, None]:
-    """Batches from step `start` on, made in a thread while the network works on the one before."""
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(1, "batches") as pool:
-        try:
-            step = start
-            while True:
-                while len(waiting) < depth:
-                    waiting.append(pool.submit(make, step))
-                    step += 1
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

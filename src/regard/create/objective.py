@@ -53,6 +53,13 @@ class Known(NamedTuple):
     symbols: bool
 
 
+class Puzzle(NamedTuple):
+    """What the network gets, and what it should say, as an objective's `prepare` makes them of a batch."""
+
+    inputs: Any
+    targets: Any
+
+
 # marks fields that `fitted_to` fills in, which a user cannot set
 FROM_DATA = {"from_data": True}
 
@@ -154,24 +161,26 @@ class Pupil(nn.Module):
         if hasattr(self.objective, "after_step"):
             self.objective.after_step(self.encoder, self.head, step)
 
-    def puzzle(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
+    def prepared(self, batch: Batch, generator: torch.Generator) -> Puzzle:
         """The objective's puzzle, made in full precision whatever the network runs in."""
         images = batch.images
         if images.dtype == torch.uint8:
             images = images.float() / 255
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             inputs, targets = self.objective.prepare(batch._replace(images=images), generator)
-        return _channels_last(inputs), targets
+        return Puzzle(_channels_last(inputs), targets)
 
-    def forward(self, player: str, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Any]]:
-        """The loss of one player on one batch, and what to log."""
-        inputs, targets = self.puzzle(batch, generator)
+    def forward(
+        self, player: str, batch: Batch | Puzzle, generator: torch.Generator
+    ) -> tuple[Tensor, Mapping[str, Any]]:
+        """The loss of one player on one batch or the puzzle made of it, and what to log."""
+        inputs, targets = batch if isinstance(batch, Puzzle) else self.prepared(batch, generator)
         who = {"player": player} if hasattr(self.objective, "players") else {}
         return self.objective.loss(self.encoder, self.head, inputs, targets, **who)
 
     def answers(self, batch: Batch, generator: torch.Generator, altered: Altered | None = None) -> Tensor:
         """Which answers on a held-out batch are right, (N, k); `altered` changes the puzzle first (`dealt_anew`)."""
-        inputs, targets = self.puzzle(batch, generator)
+        inputs, targets = self.prepared(batch, generator)
         if altered:
             inputs, targets = altered(inputs, targets, generator)
         return self.objective.correct(self.encoder, self.head, inputs, targets)

@@ -39,7 +39,7 @@ def test_gradients_reach_mean_and_variance_through_the_draw() -> None:
 
 def test_all_noise_comes_from_the_generator_and_travels_in_the_inputs() -> None:
     game, given = pupil(), Batch(images(300, 32), torch.arange(300))
-    (_, z, noise), _ = game.puzzle(given, torch_rng(1, "views"))
+    (_, z, noise), _ = game.prepared(given, torch_rng(1, "views"))
     assert z.shape == noise.shape == (300, 64)
     for part in (z, noise):
         assert abs(float(part.mean())) < 0.02 and abs(float(part.std()) - 1) < 0.02
@@ -55,7 +55,7 @@ def test_all_noise_comes_from_the_generator_and_travels_in_the_inputs() -> None:
 def test_drawn_codes_of_real_images_start_with_the_priors_mean_and_variance() -> None:
     game = pupil()
     with torch.no_grad():
-        (x, _, noise), _ = game.puzzle(Batch(images(256), torch.arange(256)), torch_rng(1, "views"))
+        (x, _, noise), _ = game.prepared(Batch(images(256), torch.arange(256)), torch_rng(1, "views"))
         mean, log_variance = game.head.code(game.encoder(x)).chunk(2, 1)
         code = drawn_code(mean, log_variance, noise)
     assert float(mean.var(0).mean()) == pytest.approx(0.5, rel=0.1)

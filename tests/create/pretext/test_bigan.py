@@ -52,7 +52,7 @@ def test_both_players_play_on_the_pairs_of_the_paper() -> None:
     game.head.discriminator.register_forward_hook(lambda _, given, out: seen.append((*given, out)))
     given = Batch(images(), torch.arange(4))
     losses = [float(game(name, given, torch_rng(0, "views"))[0].detach()) for name in ("discriminator", "coder")]
-    inputs, _ = game.puzzle(given, torch_rng(0, "views"))
+    inputs, _ = game.prepared(given, torch_rng(0, "views"))
     x, z = inputs
     with torch.no_grad():
         code, made = game.head.code(game.encoder(x)), game.head.generator(z)
@@ -98,7 +98,7 @@ def test_codes_of_real_images_start_with_the_priors_mean_and_variance() -> None:
 
 def test_the_answer_is_the_image_nearest_to_the_reconstruction() -> None:
     game, x = pupil(candidates=3).eval(), images(6)
-    inputs, targets = game.puzzle(Batch(x, torch.arange(6), None, True), torch_rng(0, "views"))
+    inputs, targets = game.prepared(Batch(x, torch.arange(6), None, True), torch_rng(0, "views"))
     assert torch.equal(inputs[0], x) and torch.equal(targets, x)
     with torch.no_grad():
         found = game.objective.correct(game.encoder, game.head, inputs, targets)[:, 0].tolist()

@@ -69,7 +69,9 @@ def down_convolutions(size: int) -> tuple[nn.Sequential, int]:
     layers: list[nn.Module] = []
     for before, after in zip(widths, widths[1:]):
         layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten()), 16 * widths[-1]
+    if size != 4 << downs:
+        layers.append(nn.AdaptiveAvgPool2d(4))
+    return nn.Sequential(*layers, nn.Flatten()), 16 * widths[-1]
 
 
 class ImageDiscriminator(nn.Module):
