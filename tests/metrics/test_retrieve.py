@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from regard.core.checks import InputError
-from regard.metrics.retrieve import ap_at_k, mean_ap, recall_at_k, retrieval
+from regard.metrics.retrieve import ap_at_k, ap_at_r, map_at_r, mean_ap, recall_at_k, retrieval
 
 RELEVANT = np.array(
     [
@@ -52,6 +52,30 @@ def test_ap_at_k_equals_a_plain_loop():
             assert (np.isnan(ours) and m == 0) or ours == pytest.approx(total / min(m, k))
 
 
+def test_map_at_r_by_hand():
+    marks = [[True, False, True, True], [False, True, False, False], [False] * 4]
+    # R = 3: precisions 1 and 2/3 at ranks 1 and 3, and the fourth rank is beyond R; R = 1: the first alone counts
+    assert ap_at_r(marks) == pytest.approx([(1 + 2 / 3) / 3, 0, np.nan], nan_ok=True)
+    assert map_at_r(marks) == pytest.approx((1 + 2 / 3) / 3 / 2)
+    # one more to be found that was not ranked: R = 4
+    assert ap_at_r(marks, [4, 2, 0])[:2] == pytest.approx([(1 + 2 / 3 + 3 / 4) / 4, 1 / 2 / 2])
+    assert map_at_r([[True, True, False]]) == 1 and np.isnan(map_at_r([[False]]))
+
+
+def test_map_at_r_equals_a_plain_loop():
+    rng = np.random.default_rng(2)
+    marks = rng.random((50, 15)) < 0.3
+    marks[0] = False
+    total = marks.sum(axis=1) + np.minimum(rng.integers(0, 3, 50), (~marks).sum(axis=1))
+    for positives, r in ((None, marks.sum(axis=1)), (total, total)):
+        expected = []
+        for row, many in zip(marks, r):
+            terms = [row[: i + 1].mean() for i in range(many) if row[i]]
+            expected.append(sum(terms) / many if many else np.nan)
+        assert ap_at_r(marks, positives) == pytest.approx(expected, nan_ok=True)
+        assert map_at_r(marks, positives) == pytest.approx(np.nanmean(expected))
+
+
 def test_retrieval_among_themselves_equals_a_plain_loop():
     rng = np.random.default_rng(1)
     labels = rng.choice(list("abcd"), size=40)
@@ -86,6 +110,9 @@ def test_retrieval_in_a_gallery():
         (lambda: recall_at_k(RELEVANT, 0), "k"),
         (lambda: ap_at_k([[0.2, 0.4]]), "relevant"),
         (lambda: ap_at_k(RELEVANT, positives=[1, 1, 0]), "positives"),
+        (lambda: ap_at_r(RELEVANT, positives=[1, 1, 0]), "positives"),
+        (lambda: ap_at_r(RELEVANT, positives=[3.0, 1.0, 0.0]), "positives"),
+        (lambda: map_at_r(RELEVANT, positives=[6, 1, 0]), "relevant"),
         (lambda: retrieval(np.eye(2), ["a", "b"], np.eye(3), ["a"] * 3), "gallery"),
         (lambda: retrieval(np.zeros((2, 2)), ["a", "b"]), "queries"),
         (lambda: retrieval(np.eye(2), ["a"]), "query_labels"),

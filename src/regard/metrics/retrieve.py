@@ -1,4 +1,4 @@
-"""How good a ranking is: recall at k, average precision and its mean.
+"""How good a ranking is: recall at k, average precision in its several definitions, and its mean.
 
 All take `relevant` (q, n): for each of q queries, whether the result at each of n ranks, best first, fits.
 Average precision has several definitions, so each has a name of its own: `ap_at_k` is the plain sum of
@@ -65,6 +65,49 @@ def mean_ap(relevant: Any, k: int | None = None, positives: Any = None) -> float
     0.75
     """
     values = ap_at_k(relevant, k, positives)
+    found = values[~np.isnan(values)]
+    return float(found.mean()) if len(found) else float("nan")
+
+
+def ap_at_r(relevant: Any, positives: Any = None) -> np.ndarray:
+    """Average precision at R of each query: 1/R * sum over ranks i <= R of precision(i) * relevant(i).
+
+    R is how many relevant items that query has, so nothing ranked after place R counts, and a score of 1 means that
+    the first R are all relevant (Musgrave et al. 2020, A metric learning reality check, arXiv 2003.08505).
+
+    Args:
+        relevant: (q, n) booleans, best rank first, the query itself left out; n is at least each R.
+        positives: (q,) R; by default those in `relevant`, which is right only where every item is ranked.
+
+    Returns:
+        (q,) values in [0, 1]; NaN for a query that has nothing to find.
+
+    Raises:
+        InputError: fewer ranks than some R, or R below the number ranked as relevant.
+
+    >>> ap_at_r([[True, False, True, True]])     # R = 3: (1/1 + 2/3) / 3
+    array([0.55555556])
+    """
+    marks = _relevant(relevant)
+    total = marks.sum(axis=1) if positives is None else np.asarray(positives)
+    if total.shape != (len(marks),) or total.dtype.kind not in "iu" or (total < marks.sum(axis=1)).any():
+        raise bad(
+            "positives",
+            f"{total.dtype} of shape {total.shape}",
+            f"whole numbers of shape ({len(marks)},), each at least the number ranked as relevant",
+        )
+    if total.max() > marks.shape[1]:
+        raise bad("relevant", f"{marks.shape[1]} ranks", f"at least {total.max()}, as many as a query has positives")
+    return ap_at_k(marks & (np.arange(marks.shape[1]) < total[:, None]), positives=total)
+
+
+def map_at_r(relevant: Any, positives: Any = None) -> float:
+    """Mean of `ap_at_r` over the queries that have something to find (MAP@R); NaN where none has.
+
+    >>> map_at_r([[True, False], [False, True], [False, False]])
+    0.5
+    """
+    values = ap_at_r(relevant, positives)
     found = values[~np.isnan(values)]
     return float(found.mean()) if len(found) else float("nan")
 

@@ -1,0 +1,309 @@
+"""Landmark retrieval and recognition: Oxford and Paris, their revisited form, and Google Landmarks v2.
+
+Philbin et al. 2007 (Object retrieval with large vocabularies and fast spatial matching), Radenovic et al. 2018
+(Revisiting Oxford and Paris, arXiv 1803.11285), Weyand et al. 2020 (Google Landmarks Dataset v2, arXiv 2004.01804).
+Junk is neither right nor wrong: it is taken out of a ranking before anything is counted. Average precision is the
+trapezoid rule for Oxford and Paris and the plain sum (`ap_at_k`) for GLDv2; figures of the two do not compare.
+
+Differs from the papers where a ranking was cut and positives are missing from it: see `oxford`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import InputError, bad, check_number
+from .retrieve import ap_at_k
+
+_GLDV2_DEPTH = 100
+_PROTOCOLS = {  # what counts as found, and what is taken out
+    "easy": (("easy",), ("junk", "hard")),
+    "medium": (("easy", "hard"), ("junk",)),
+    "hard": (("hard",), ("junk", "easy")),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkScores:
+    """Scores of one protocol, query by query, so that intervals can be drawn; NaN for a query without positives.
+
+    Attributes:
+        ap_Q: (q,) average precisions by the trapezoid rule, in [0, 1].
+        precision_QK: (q, k) precisions at the ranks `ks`, as `oxford` defines them.
+        ks: (k,) ranks.
+    """
+
+    ap_Q: np.ndarray
+    precision_QK: np.ndarray
+    ks: tuple[int, ...]
+
+    @property
+    def skipped(self) -> int:
+        """How many queries have no positives; they are in no mean."""
+        return int(np.isnan(self.ap_Q).sum())
+
+    @property
+    def map(self) -> float:
+        """Mean average precision over the queries that have positives; NaN where none has."""
+        return _mean(self.ap_Q)
+
+    def as_dict(self) -> dict[str, float]:
+        """`map`, `mp_at_K` for each k, `queries` (all of them) and `skipped`."""
+        means = {f"mp_at_{k}": _mean(column) for k, column in zip(self.ks, self.precision_QK.T)}
+        return {"map": self.map, **means, "queries": len(self.ap_Q), "skipped": self.skipped}
+
+
+def ap_oxford(ranks: Any, positives: int | None = None) -> float:
+    """Average precision by the trapezoid rule, as the Oxford buildings code has it (Philbin et al. 2007).
+
+    AP = 1/m * sum over j = 0, 1, ... of (j / r_j + (j + 1) / (r_j + 1)) / 2, where 0/0 is 1.
+
+    Args:
+        ranks: (p,) places r_j of the positives in the ranking, from 0, increasing, junk taken out before.
+        positives: m, how many there are to find; by default as many as `ranks` has. Those not ranked add 0.
+
+    Returns:
+        A value in [0, 1]; NaN where there is nothing to find.
+
+    Raises:
+        InputError: ranks that are negative, fractional or not increasing, or more of them than positives.
+
+    >>> ap_oxford([0, 2])     # (1 + 1) / 2 / 2 + (1/2 + 2/3) / 2 / 2
+    0.791667
+    """
+    rank_P = np.asarray(ranks)
+    if rank_P.size == 0:
+        rank_P = np.zeros(0, np.int64)
+    if rank_P.ndim != 1 or rank_P.dtype.kind not in "iu" or (rank_P < 0).any() or (rank_P[1:] <= rank_P[:-1]).any():
+        raise bad("ranks", repr(ranks), "whole numbers from 0, each larger than the one before")
+    m = len(rank_P) if positives is None else check_number("positives", positives, len(rank_P), whole=True)
+    if not m:
+        return float("nan")
+    found = np.arange(len(rank_P))
+    before = np.where(rank_P > 0, found / np.maximum(rank_P, 1), 1.0)
+    return float((before + (found + 1) / (rank_P + 1)).sum() / (2 * m))
+
+
+def oxford(rankings: Iterable[Any], ground_truth: Iterable[Any], ks: Sequence[int] = (1, 5, 10)) -> LandmarkScores:
+    """Score rankings where each query has positives and junk, as on Oxford5k, Paris6k and INRIA Holidays.
+
+    AP is `ap_oxford`. Precision at k is the share of positives among the first min(k, rank of the last positive), so
+    that a perfect ranking scores 1 (Radenovic et al. 2018). Where a ranking was cut before the last positive, its rank
+    is taken to be beyond k; the authors' code takes the last one that was ranked, which favours short rankings.
+
+    Args:
+        rankings: for each query the ids (text or whole numbers), best first, each at most once; an iterator is read
+            one ranking at a time. A matrix has a row for each query.
+        ground_truth: for each query `positives` and `junk`, collections of ids: a mapping or an object that has them.
+        ks: ranks to report precision at.
+
+    Raises:
+        InputError: other numbers of rankings and queries, an id twice in a ranking or in a query's lists, or text ids
+            in one and numbers in the other.
+
+    >>> found = oxford([["a", "x", "b"]], [{"positives": ["a", "b"], "junk": ["x"]}])
+    >>> found.map     # the junk between them does no harm
+    1.0
+    """
+    return _score(rankings, ground_truth, {"": (("positives",), ("junk",))}, ks)[""]
+
+
+def revisited(
+    rankings: Iterable[Any], ground_truth: Iterable[Any], ks: Sequence[int] = (1, 5, 10)
+) -> dict[str, LandmarkScores]:
+    """Score rankings by the three protocols of the revisited Oxford and Paris (Radenovic et al. 2018).
+
+    easy: the easy images are to be found, hard ones are junk; medium: both are to be found; hard: the hard ones are,
+    easy ones are junk. The images' own junk is junk in all three. The ranking is of the whole collection, without the
+    queries, which are not in it; queries are cut to their boxes before they are embedded.
+
+    Args:
+        rankings: as in `oxford`; in the data set's own form, places in its list of images.
+        ground_truth: for each query `easy`, `hard` and `junk`: mappings or objects (`data.groundtruth`).
+        ks: ranks to report precision at.
+
+    Returns:
+        Scores under "easy", "medium" and "hard".
+
+    Raises:
+        InputError: as `oxford`.
+
+    >>> truth = [{"easy": [3], "hard": [1], "junk": [0]}]
+    >>> {name: found.map for name, found in revisited([[0, 1, 2, 3]], truth).items()}
+    {'easy': 0.25, 'medium': 0.79, 'hard': 1.0}
+    """
+    return _score(rankings, ground_truth, _PROTOCOLS, ks)
+
+
+def micro_ap(confidence: Any, correct: Any, queries: int) -> float:
+    """Micro-AP, also global average precision: one ranking of all predictions of all queries (Weyand et al. 2020).
+
+    1/M * sum over i of P(i) rel(i), predictions sorted by confidence; a confident prediction for a query that shows no
+    landmark costs all that come after it. Predictions of equal confidence stay in the order given: pass them sorted
+    by query to have what the challenge's code has.
+
+    Args:
+        confidence: (p,) finite numbers, comparable between queries.
+        correct: (p,) booleans.
+        queries: M, how many queries show a landmark, whether or not anything was predicted for them.
+
+    Returns:
+        A value in [0, 1].
+
+    Raises:
+        InputError: shapes that do not match, NaN, or more correct predictions than M.
+
+    >>> micro_ap([0.9, 0.8, 0.3], [True, False, True], queries=4)     # (1/1 + 2/3) / 4
+    0.416667
+    """
+    score_P, right_P = np.asarray(confidence), np.asarray(correct)
+    if score_P.size == 0 and right_P.size == 0:
+        score_P, right_P = np.zeros(0), np.zeros(0, bool)
+    if score_P.ndim != 1 or score_P.dtype.kind not in "iuf" or not np.isfinite(score_P).all():
+        raise bad("confidence", f"{score_P.dtype} of shape {score_P.shape}", "finite numbers, one for each prediction")
+    if right_P.shape != score_P.shape or right_P.dtype != np.bool_:
+        raise bad("correct", f"{right_P.dtype} of shape {right_P.shape}", f"booleans of shape {score_P.shape}")
+    check_number("queries", queries, 1, whole=True)
+    if right_P.sum() > queries:
+        raise bad(
+            "queries",
+            f"{queries} for {int(right_P.sum())} correct predictions",
+            "at least as many queries that show a landmark as there are correct predictions",
+            "Keep one prediction for each query.",
+        )
+    hit_P = right_P[np.argsort(-score_P.astype(np.float64), kind="stable")]
+    precision_P = np.cumsum(hit_P) / np.arange(1, len(hit_P) + 1)
+    return float((precision_P * hit_P).sum() / queries)
+
+
+def gldv2_ap_at_100(rankings: Sequence[Sequence[Any]], positives: Sequence[Collection[Any]]) -> np.ndarray:
+    """AP at 100 of each query on Google Landmarks v2: 1/min(m, 100) * sum over k <= 100 of P(k) rel(k).
+
+    An id that comes up again keeps its rank and counts as wrong, as in the challenge's code.
+
+    Args:
+        rankings: for each query ids, best first; those beyond 100 are not looked at, fewer are allowed, or none.
+        positives: for each query the ids to be found, m of them.
+
+    Returns:
+        (q,) values in [0, 1]; NaN for a query that has nothing to find.
+
+    Raises:
+        InputError: other numbers of rankings and queries, or none.
+    """
+    if len(rankings) != len(positives) or not len(positives):
+        raise bad("rankings", f"{len(rankings)} for {len(positives)} queries", "one for each query, at least one")
+    marks_QK = np.zeros((len(rankings), _GLDV2_DEPTH), bool)
+    wanted = [set(ids) for ids in positives]
+    for row, (ranking, ids) in enumerate(zip(rankings, wanted)):
+        first = {item: place for place, item in reversed(list(enumerate(ranking[:_GLDV2_DEPTH])))}
+        marks_QK[row, [place for item, place in first.items() if item in ids]] = True
+    return ap_at_k(marks_QK, _GLDV2_DEPTH, [len(ids) for ids in wanted])
+
+
+def gldv2_map_at_100(rankings: Sequence[Sequence[Any]], positives: Sequence[Collection[Any]]) -> float:
+    """Mean of `gldv2_ap_at_100` over the queries that have something to find; NaN where none has.
+
+    >>> gldv2_map_at_100([["a", "b", "c"], ["a"]], [{"a", "c"}, set()])     # (1/1 + 2/3) / 2
+    0.833333
+    """
+    return _mean(gldv2_ap_at_100(rankings, positives))
+
+
+def _score(
+    rankings: Iterable[Any],
+    ground_truth: Iterable[Any],
+    protocols: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]],
+    ks: Sequence[int],
+) -> dict[str, LandmarkScores]:
+    ranks_k = np.array([check_number("ks", k, 1, whole=True) for k in ks], np.int64)
+    queries = list(ground_truth)
+    if not queries or (isinstance(rankings, Sized) and len(rankings) != len(queries)):
+        raise _miscounted(len(rankings) if isinstance(rankings, Sized) else "rankings", len(queries))
+    ap: dict[str, list[float]] = {name: [] for name in protocols}
+    precision: dict[str, list[np.ndarray]] = {name: [] for name in protocols}
+    parts = next(ok + junk for ok, junk in protocols.values())
+    read = 0
+    for read, ranking in enumerate(rankings, start=1):
+        if read > len(queries):
+            raise _miscounted("more", len(queries))
+        lists = _lists(queries[read - 1], parts, read - 1)
+        part_N = _part_of(ranking, lists, read - 1)
+        for name, (ok, junk) in protocols.items():
+            kept = part_N[~np.isin(part_N, [parts.index(one) for one in junk])]
+            places = np.flatnonzero(np.isin(kept, [parts.index(one) for one in ok]))
+            m = sum(len(lists[one]) for one in ok)
+            ap[name].append(ap_oxford(places, m))
+            precision[name].append(_precision(places, m, ranks_k))
+    if read < len(queries):
+        raise _miscounted(read, len(queries))
+    return {
+        name: LandmarkScores(np.array(ap[name]), np.array(precision[name]), tuple(ranks_k.tolist()))
+        for name in protocols
+    }
+
+
+def _miscounted(got: Any, queries: int) -> InputError:
+    return bad(
+        "rankings",
+        f"{got} for {queries} queries",
+        "one for each query, at least one",
+        "A matrix has a row for each query: transpose one that has a column for each.",
+    )
+
+
+def _lists(query: Any, parts: tuple[str, ...], row: int) -> dict[str, np.ndarray]:
+    lists = {}
+    for part in parts:
+        found = query.get(part) if isinstance(query, Mapping) else getattr(query, part, None)
+        if found is None:
+            raise bad("ground_truth", f"a query (row {row}) without {part!r}", "queries with " + ", ".join(parts))
+        lists[part] = _ids("ground_truth", list(found), row)
+    everything = [item for ids in lists.values() for item in ids.tolist()]
+    if len(set(everything)) < len(everything):
+        twice = next(item for item in everything if everything.count(item) > 1)
+        raise bad("ground_truth", f"{twice!r} twice in the lists of the query in row {row}", "each id once at most")
+    return lists
+
+
+def _part_of(ranking: Any, lists: dict[str, np.ndarray], row: int) -> np.ndarray:
+    """Which of the lists each ranked id is in, (n,); -1 where in none."""
+    ranked_N = _ids("rankings", ranking, row)
+    ascending = np.sort(ranked_N)  # np.unique hashes, which is far slower here
+    if (ascending[1:] == ascending[:-1]).any():
+        raise bad("rankings", f"an id twice (row {row})", "each id once at most", "Keep its best rank.")
+    part_N = np.full(len(ranked_N), -1)
+    for place, ids in enumerate(lists.values()):
+        if len(ids) and len(ranked_N) and (ids.dtype.kind == "U") != (ranked_N.dtype.kind == "U"):
+            raise bad(
+                "rankings",
+                f"ids as {ranked_N.dtype} (row {row}), and as {ids.dtype} in the ground truth",
+                "ids of the same kind: names in both, or places in the list of images in both",
+            )
+        part_N[np.isin(ranked_N, ids)] = place
+    return part_N
+
+
+def _ids(argument: str, values: Any, row: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind in "OT":
+        array = np.array([str(value) for value in array.ravel()]).reshape(array.shape)
+    if array.ndim == 1 and not len(array):
+        return np.zeros(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iuU":
+        raise bad(argument, f"{array.dtype} of shape {array.shape} (row {row})", "a list of ids: text or whole numbers")
+    return array
+
+
+def _precision(places: np.ndarray, m: int, ks: np.ndarray) -> np.ndarray:
+    if not m:
+        return np.full(len(ks), np.nan)
+    depth = np.minimum(ks, places[-1] + 1) if len(places) == m else ks
+    return (places[:, None] < depth).sum(axis=0) / depth
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
