@@ -9,11 +9,12 @@ import numpy as np
 
 from ...core.checks import InputError, bad
 from ...representation.embeddings import Embeddings
+from .store.protocol import OWN
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One result: which image, how similar (cosine, -1 to 1), where it is and what it is called."""
+    """One result: which image, how similar (by cosine -1 to 1), where it is and what it is called."""
 
     id: str
     score: float
@@ -22,10 +23,19 @@ class Hit:
 
 
 class Hits(list[list[Hit]]):
-    """The results of each query, best first; `queries` names the queries, `notes` says what is to be said."""
+    """The results of each query, best first.
+
+    Attributes:
+        queries: their names.
+        notes: what is to be said.
+        way: how they were found: exact | sketch | ivf.
+        recall: the share of the true ten nearest that this way finds in this collection, as measured; 1 where exact.
+    """
 
     queries: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    way: str = "exact"
+    recall: float = 1.0
 
 
 def origin(embeddings: Embeddings) -> dict[str, Any]:
@@ -54,17 +64,32 @@ def mismatch(argument: str, card: Mapping[str, Any], got: str) -> InputError:
     )
 
 
-def columns(
-    embeddings: Embeddings, paths: Sequence[str | Path] | None
-) -> tuple[list[str], np.ndarray, list[str], list[str | None]]:
-    """Ids, vectors, paths and labels (n,) as the table takes them; unknown paths are "", unknown labels None."""
+def columns(embeddings: Embeddings, paths: Sequence[str | Path] | None) -> dict[str, Any]:
+    """The columns of the store's table (n,) by name, without the vectors; unknown paths are "", unknown labels None.
+
+    Further columns of the embeddings come along where their name can stand in a condition.
+    """
     n = len(embeddings)
     given = embeddings.columns.get("path") if paths is None else paths
     if given is not None and len(given) != n:
         raise bad("paths", f"{len(given)} paths", f"one for each of the {n} images")
-    places = [""] * n if given is None else [str(path) for path in given]
-    labels: list[str | None] = [None] * n if embeddings.labels is None else [str(name) for name in embeddings.labels]
-    return [str(name) for name in embeddings.ids], embeddings.vectors, places, labels
+    found = {
+        "id": [str(name) for name in embeddings.ids],
+        "path": [""] * n if given is None else [str(path) for path in given],
+        "label": [None] * n if embeddings.labels is None else [str(name) for name in embeddings.labels],
+    }
+    more = {name: value for name, value in embeddings.columns.items() if name.isidentifier() and name not in found}
+    return found | {name: value.tolist() for name, value in more.items() if name != "vector"}
+
+
+def metadata(embeddings: Embeddings) -> dict[str, str]:
+    """The kinds of the embeddings' further columns, for the store's table."""
+    more = [name for name in columns(embeddings, None) if name not in OWN]
+    return {name: _kind(np.asarray(embeddings.columns[name]).dtype) for name in more}
+
+
+def _kind(kind: Any) -> str:
+    return {"b": "truth", "i": "whole", "u": "whole", "f": "number"}.get(kind.kind, "text")
 
 
 def _named(made: Mapping[str, Any]) -> str:

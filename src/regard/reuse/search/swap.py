@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...core.checks import InputError, RunError
-from .store import _locked
+from .store.lock import locked
 
 CARD = "card.json"
 
@@ -21,7 +21,7 @@ def take_place(beside: Path, target: Path) -> None:
         os.replace(beside, target)
         return
     aside = target.with_name(f".{target.name}.{os.getpid()}.old")
-    with _locked(target):
+    with locked(str(target)):
         os.replace(target, aside)
         try:
             os.replace(beside, target)
@@ -37,7 +37,7 @@ def settle(target: Path) -> None:
         found = [path for path in target.parent.iterdir() if _is_old(path, target.name)]
         for old in sorted(found, key=lambda path: (path / CARD).stat().st_mtime, reverse=True):
             # a replacement at work holds this lock, and its own end is better
-            with suppress(InputError, RunError), _locked(old):
+            with suppress(InputError, RunError), locked(str(old)):
                 if (target / CARD).exists():
                     shutil.rmtree(old, ignore_errors=True)
                 else:

@@ -1,0 +1,265 @@
+"""The store that is used unless another is named: one LanceDB table in a folder, or at an object store's address.
+
+LanceDB because it was the one embedded store that lost nothing when killed in the middle of a write and when several
+processes wrote at once. What it leaves to us: each write makes a version, so rows are written many at a time; commits
+of several writers can conflict, so they are repeated; files of old versions stay until `maintain`, which may only run
+alone. A lock file keeps writers on one machine apart; on several machines the repeats do.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from ....core.checks import RunError, bad
+from ....core.runtime import numpy_rng
+from .lock import locked, readable
+from .memory import unreadable
+from .protocol import OWN, Store, dim_of, vectors_in
+
+TABLE = "vectors"
+ROWS_A_VERSION = 20_000
+IDS_AT_ONCE = 2_000
+INDEXED = 10_000  # rows from which ids and contents get an index of their own
+_TRIES = 8
+T = TypeVar("T")
+
+
+class LanceStore:
+    """A `Store` in a folder or at an address (`s3://...`)."""
+
+    def __init__(self, place: str, table: Any, frozen: bool = False) -> None:
+        self.place, self.schema, self._table, self._frozen = place, table.schema, table, frozen
+        self._recall: tuple[int, float] | None = None
+
+    @classmethod
+    def create(cls, place: str | Path, schema: pa.Schema) -> Self:
+        """Make an empty table."""
+        import lancedb
+
+        # rows keep their numbers, and remember the version that wrote them: `scan(since=)` needs both
+        options = {"new_table_enable_stable_row_ids": "true"}
+        table = lancedb.connect(str(place)).create_table(TABLE, schema=schema, storage_options=options)
+        return cls(str(place), table)
+
+    @classmethod
+    def open(cls, place: str | Path, version: int | str | None = None) -> Self:
+        """Open a table as it is now, or as it was; or say that it is damaged."""
+        import lancedb
+
+        with readable(str(place)):
+            table = lancedb.connect(str(place)).open_table(TABLE)
+            missing = set(OWN) - set(table.schema.names)
+            if version is not None:
+                _check_out(table, version)
+        if missing:
+            raise bad("index", f"{str(place)!r} without {', '.join(sorted(missing))}", "a table made by regard")
+        return cls(str(place), table, version is not None)
+
+    @property
+    def version(self) -> int:
+        """One more for each write."""
+        with readable(self.place):
+            self._latest()
+            return int(self._table.version)
+
+    def upsert(self, rows: pa.Table) -> tuple[int, int]:
+        """See `Store`. Each part of 20,000 rows is written whole or not at all."""
+        new = replaced = 0
+        for start in range(0, rows.num_rows, ROWS_A_VERSION):
+            part = rows.slice(start, ROWS_A_VERSION).select(self.schema.names)
+            merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            done = self._write(lambda merge=merge, part=part: merge.execute(part))  # type: ignore[misc]
+            new, replaced = new + int(done.num_inserted_rows), replaced + int(done.num_updated_rows)
+        return new, replaced
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """See `Store`."""
+        gone = 0
+        for part in _parts(ids):
+            done = self._write(lambda part=part: self._table.delete(_listed(part)))  # type: ignore[misc]
+            gone += int(done.num_deleted_rows)
+        return gone
+
+    def get(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+        """See `Store`."""
+        names = list(columns) if columns is not None else self.schema.names
+        tables = [self.scan(["id", *[n for n in names if n != "id"]], _listed(part)) for part in _parts(ids)]
+        if not tables:
+            return self.schema.empty_table().select(names)
+        found = pa.concat_tables(tables)
+        place = {name: row for row, name in enumerate(found.column("id").to_pylist())}
+        return found.take(pa.array([place[name] for name in ids if name in place], pa.int64())).select(names)
+
+    def scan(
+        self, columns: Sequence[str] | None = None, where: str | None = None, since: int | None = None
+    ) -> pa.Table:
+        """See `Store`."""
+        if where is not None and not where.strip():
+            raise bad("where", repr(where), "a condition such as label = 'cat'")
+        later = None if since is None else f"_row_last_updated_at_version > {int(since)}"
+        both = " AND ".join(f"({part})" for part in (where, later) if part)
+        with readable(self.place), self._reading():
+            self._latest()
+            asked = self._table.search().select(list(columns) if columns is not None else self.schema.names)
+            try:
+                return (asked.where(both) if both else asked).limit(None).to_arrow()
+            except ValueError as error:
+                if where is None:
+                    raise
+                raise unreadable(where, error) from error
+
+    def search(
+        self, query_D: np.ndarray, top: int, where: str | None = None, exact: bool = False
+    ) -> list[tuple[str, float]]:
+        """By cosine: all rows compared, or through the table's own index where `index_vectors` made one."""
+        if not self.count():
+            return []
+        with readable(self.place), self._reading():
+            asked = self._table.search(np.asarray(query_D, np.float32)).distance_type("cosine").limit(top)
+            asked = asked.select(["id", "_distance"]).refine_factor(10)
+            asked = asked.bypass_vector_index() if exact else asked
+            try:
+                found = (asked.where(where, prefilter=True) if where else asked).to_arrow()
+            except ValueError as error:
+                raise unreadable(where or "", error) from error
+        scores = 1 - found.column("_distance").to_numpy()
+        return list(zip(found.column("id").to_pylist(), scores.tolist()))
+
+    def index_vectors(self) -> None:
+        """Make the table's own index: cells of near vectors, in each of them one bit a number (IVF_RQ). O(n d).
+
+        Where the length is not divisible by 8, a byte a number (IVF_SQ).
+        """
+        from lancedb.index import IvfRq, IvfSq
+
+        kind = IvfRq if dim_of(self.schema) % 8 == 0 else IvfSq
+        self._write(lambda: self._table.create_index("vector", config=kind(distance_type="cosine"), replace=True))
+
+    def recall(self, samples: int = 16, top: int = 10, seed: int = 0) -> float:
+        """Share of the true ten nearest of some rows, themselves left out, that `search` finds; once a version."""
+        version = self.version
+        if self._recall is None or self._recall[0] != version:
+            ids = self.scan(["id"]).column("id").to_pylist()
+            some = numpy_rng(seed, "recall").choice(len(ids), min(samples, len(ids)), replace=False)
+            rows, hits, wanted = self.get([ids[place] for place in some], ["id", "vector"]), 0, 0
+            for name, vector in zip(rows.column("id").to_pylist(), vectors_in(rows)):
+                mine, true = (
+                    {n for n, _ in self.search(vector, top + 1, exact=exact)} - {name} for exact in (False, True)
+                )
+                hits, wanted = hits + len(mine & true), wanted + len(true)
+            self._recall = version, hits / max(wanted, 1)
+        return self._recall[1]
+
+    def count(self, where: str | None = None) -> int:
+        """See `Store`."""
+        with readable(self.place), self._reading():
+            self._latest()
+            try:
+                return int(self._table.count_rows(where))
+            except ValueError as error:
+                raise unreadable(where or "", error) from error
+
+    def tag(self, name: str) -> int:
+        """See `Store`."""
+        with locked(self.place, frozen=self._frozen):
+            version = self.version
+            try:
+                tags = self._table.tags
+                (tags.update if name in tags.list() else tags.create)(name, version)
+            except (ValueError, RuntimeError) as error:
+                raise bad("tag", repr(name), "a name of letters, digits, . - and _", str(error)[:200]) from error
+        return version
+
+    def at(self, version: int | str) -> Self:
+        """See `Store`."""
+        return self.open(self.place, version)
+
+    def maintain(self) -> tuple[int, int]:
+        """See `Store`: joins small files, drops old versions, what killed writers left, and brings indices up to date.
+
+        Where there are tags, versions from the oldest of them on are kept. Files of readers and writers at work would
+        be dropped too, so this waits until it holds the lock alone. Where several machines share the folder, run it
+        while the others rest: not every network file system shares locks.
+        """
+        from lancedb.index import BTree
+
+        def tidy() -> None:
+            with warnings.catch_warnings():
+                # it warns of readers and writers of older versions; the lock keeps them out
+                warnings.filterwarnings("ignore", message=r"optimize\(cleanup_older_than=0\)", category=UserWarning)
+                if int(self._table.count_rows()) >= INDEXED:
+                    have = {index.columns[0] for index in self._table.list_indices()}
+                    for name in {"id", "content"} - have:
+                        self._table.create_index(name, config=BTree())
+                self._table.optimize(cleanup_older_than=self._unneeded(), delete_unverified=True)
+
+        with locked(self.place, frozen=self._frozen):
+            before = size_of(self.place)
+            self._repeat(tidy)
+            return before, size_of(self.place)
+
+    def _unneeded(self) -> timedelta:
+        """The age beyond which versions may go; LanceDB refuses to clean where a tagged one would be among them."""
+        tagged = [int(tag["version"]) for tag in self._table.tags.list().values()]
+        if not tagged:
+            return timedelta(0)
+        made = next(one["timestamp"] for one in self._table.list_versions() if one["version"] == min(tagged))
+        return datetime.now(made.tzinfo) - made + timedelta(seconds=1)
+
+    def _latest(self) -> None:
+        if not self._frozen:
+            self._table.checkout_latest()
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._frozen else locked(self.place, shared=True)
+
+    def _write(self, action: Callable[[], T]) -> T:
+        with locked(self.place, frozen=self._frozen):
+            return self._repeat(action)
+
+    def _repeat(self, action: Callable[[], T]) -> T:
+        """Do it, and again from the newest version where another machine's commit came in between."""
+        for attempt in range(_TRIES):
+            self._table.checkout_latest()
+            try:
+                return action()
+            except Exception as error:  # the binding raises RuntimeError, ValueError or OSError by version
+                if "conflict" not in str(error).lower():
+                    raise RunError(f"index {self.place!r}: cannot be written: {error}") from error
+                cause = error
+            time.sleep(0.02 * 2**attempt * (1 + numpy_rng(time.monotonic_ns(), "back off").random()))
+        raise RunError(
+            f"index {self.place!r}: others kept writing to it; gave up after {_TRIES} tries. Try again."
+        ) from cause
+
+
+def size_of(place: str) -> int:
+    """Bytes of all files under a folder; 0 for an object store's address."""
+    folder = Path(place)
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else 0
+
+
+def _check_out(table: Any, version: int | str) -> None:
+    try:
+        table.checkout(version)
+    except (ValueError, RuntimeError) as error:
+        tags = ", ".join(sorted(table.tags.list())) or "no tags"
+        raise bad("version", repr(version), f"a version that is kept, or one of {tags}", str(error)[:200]) from error
+
+
+def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE)]
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return "id IN (" + ", ".join("'" + str(name).replace("'", "''") + "'" for name in ids) + ")"
+
+
+_: type[Store] = LanceStore
