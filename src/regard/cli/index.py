@@ -1,7 +1,7 @@
 """`regard index`: a collection that can be searched."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,61 +22,115 @@ def index(
     replace: Annotated[
         bool, typer.Option("--replace", help="With --add: same ids are replaced, even by other files.")
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Bring the index in step with IMAGES: new ones in, moved ones renamed, gone ones out."
+        ),
+    ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take these images out of the index.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the index that is there.")] = False,
+    metric: Annotated[str, typer.Option(help="What is similar: cosine, product or euclidean.")] = "cosine",
+    tag: Annotated[
+        str | None, typer.Option(help="Name what the index holds now, for `search --at`.", show_default=False)
+    ] = None,
     precision: Precision = "auto",
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a collection that can be searched by image, or add images to one.
+    """Make a collection that can be searched by image, or change one.
 
     The collection keeps ids, paths, labels and vectors in one table that survives a kill and several writers. Vectors
     are kept by content besides, so that adding to a folder and indexing it again computes the new images only.
+    --update looks at all of IMAGES, embeds what is new or changed, and is gone on with where it was interrupted.
     """
     from ..core.checks import InputError
     from ..core.runtime import measured
-    from ..representation.sources import is_vectors, load_vectors
     from ..reuse.search.index import SearchIndex
 
-    if add + remove + overwrite > 1:
-        raise InputError("--add, --remove, --overwrite: expected one of the three, got several.")
+    if add + update + remove + overwrite > 1:
+        raise InputError("--add, --update, --remove, --overwrite: expected one of them, got several.")
     if replace and not add:
         raise InputError("--replace: expected --add beside it, got none. A whole index is replaced with --overwrite.")
-    new = replaced = removed = 0
+    options = {"precision": precision, "device": device}
+    done: dict[str, int] = {}
+    aside: list[dict[str, str]] = []
     with measured() as cost:
-        if remove:
-            from ..data.sources import open_images
-            from ..representation.embeddings import Embeddings
-
+        if update:
+            there, done, aside = _updated(images, out, with_, watcher("index", quiet=quiet), options)
+        elif remove:
             there = SearchIndex.open(out)
-            ids = Embeddings.load(images).ids if is_vectors(images) else open_images(images).ids
-            removed = there.remove([str(name) for name in ids])
+            done = {"removed": there.remove(_ids(images))}
         else:
-            known = SearchIndex.open(out) if add else None
-            chosen = with_ or (str(known.card.get("loaded_from") or "imagenet") if known else "imagenet")
-            watch = watcher("embed", quiet=quiet)
-            vectors = load_vectors(images, chosen, argument="IMAGES", precision=precision, device=device, watch=watch)
-            if known is not None:
-                there = known
-                new, replaced = there.add(vectors, replace=replace)
-            else:
-                there, new = SearchIndex.create(out, vectors, overwrite=overwrite), len(vectors)
-        if add or remove:
+            there, done, aside = _added(
+                images, out, with_, watcher("embed", quiet=quiet), options, add, replace, overwrite, metric
+            )
+        if add or update or remove:
             there.maintain()
-    aside = [] if remove else list(vectors.card.get("set_aside", ()))
+        if tag is not None:
+            there.tag(tag)
+    names = ("new", "changed", "moved", "copied", "replaced", "removed", "unchanged")
     metrics = {
         "images": len(there),
-        "new": new,
-        "replaced": replaced,
-        "removed": removed,
+        **{name: done.get(name, 0) for name in names},
         "set_aside": len(aside),
         "seconds": cost.seconds,
     }
 
     def human() -> None:
-        print(f"{out}: {len(there)} images ({new} new, {replaced} replaced, {removed} removed)")
+        parts = ", ".join(f"{done[name]} {name}" for name in names if name in done)
+        print(f"{out}: {len(there)} images ({parts})")
         for fault in aside[:20]:
             print(f"set aside: {fault['path']}: {fault['cause']}")
 
     emit({"out": out, "set_aside": aside, "metrics": metrics}, json, human)
+
+
+def _ids(images: str) -> list[str]:
+    from ..data.sources import open_images
+    from ..representation.embeddings import Embeddings
+    from ..representation.sources import is_vectors
+
+    found = Embeddings.load(images).ids if is_vectors(images) else open_images(images).ids
+    return [str(name) for name in found]
+
+
+def _updated(images: str, out: Path, with_: str | None, watch: Any, options: dict[str, Any]) -> tuple[Any, Any, Any]:
+    from ..core.checks import bad
+    from ..data.sources import open_images
+    from ..representation.sources import is_vectors
+    from ..reuse.search.index import SearchIndex
+    from ..reuse.search.update import update
+
+    if is_vectors(images):
+        raise bad("--update", images, "a folder or table of images", "Vectors are added with --add.")
+    there = SearchIndex.open(out)
+    chosen = with_ or str(there.card.get("loaded_from") or "imagenet")
+    found = update(there, open_images(images), chosen, watch=watch, **options)
+    return there, {k: v for k, v in found.as_dict().items() if k != "set_aside"}, list(found.set_aside)
+
+
+def _added(
+    images: str,
+    out: Path,
+    with_: str | None,
+    watch: Any,
+    options: dict[str, Any],
+    add: bool,
+    replace: bool,
+    overwrite: bool,
+    metric: str,
+) -> tuple[Any, Any, Any]:
+    from ..representation.sources import load_vectors
+    from ..reuse.search.index import SearchIndex
+    from ..reuse.search.update import with_contents
+
+    known = SearchIndex.open(out) if add else None
+    chosen = with_ or (str(known.card.get("loaded_from") or "imagenet") if known else "imagenet")
+    vectors = with_contents(load_vectors(images, chosen, argument="IMAGES", watch=watch, **options))
+    aside = list(vectors.card.get("set_aside", ()))
+    if known is not None:
+        new, replaced = known.add(vectors, replace=replace)
+        return known, {"new": new, "replaced": replaced}, aside
+    return SearchIndex.create(out, vectors, metric=metric, overwrite=overwrite), {"new": len(vectors)}, aside

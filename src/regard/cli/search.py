@@ -16,6 +16,25 @@ def search(
     where: Annotated[
         str | None, typer.Option(help="Only images for which this holds: \"label = 'cat'\".", show_default=False)
     ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(help="x0,y0,x1,y1 in pixels: search with this part of the query image.", show_default=False),
+    ] = None,
+    not_: Annotated[
+        list[str] | None,
+        typer.Option("--not", metavar="IMAGE", help="Unlike this image; makes one query of all. Many times."),
+    ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="The queries show one thing: make one query of them.")
+    ] = False,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="expansion, kreciprocal, diffusion, spatial: one or more, as a,b.", show_default=False),
+    ] = None,
+    way: Annotated[str, typer.Option("--search", help="auto, exact, sketch or ivf.")] = "auto",
+    at: Annotated[
+        str | None, typer.Option("--at", help="A tag or version: the index as it was.", show_default=False)
+    ] = None,
     by_id: Annotated[bool, typer.Option("--id", help="The queries are ids of images in the index.")] = False,
     with_: Annotated[
         str | None,
@@ -31,42 +50,77 @@ def search(
 ) -> None:
     """Find the images of a collection that are most similar to a query image.
 
-    A query is embedded as the collection was and never becomes a part of it. The score is the cosine of the vectors.
+    A query is embedded as the collection was and never becomes a part of it. The score is the cosine of the vectors,
+    or what the last re-ranking makes of it. Up to 50,000 images are compared exactly; of more, the recall that is
+    measured is shown.
     """
+    from ..core.checks import InputError
     from ..core.runtime import measured
-    from ..data.sources import open_images
     from ..reuse.search.index import SearchIndex
+    from ..reuse.search.reranking import read_stages
 
-    there = SearchIndex.open(index)
+    there = SearchIndex.open(index, int(at) if at and at.isdigit() else at)
+    stages = read_stages(rerank)
+    options = {"precision": precision, "device": device, "watch": watcher("embed", quiet=quiet)}
+    if by_id and (box or together or not_):
+        raise InputError("--id: expected no --box, --together or --not beside it, which take images.")
     with measured() as cost:
         if by_id:
-            hits = there.search_ids(query, top, where)
+            hits = there.search_ids(query, top, where, way=way, rerank=stages)
+            pictures: dict[str, Any] = dict(zip(query, map(Path, there.paths(query))))
         else:
-            asked = open_images(query[0] if len(query) == 1 else [Path(name) for name in query], argument="QUERY")
-            options = {"precision": precision, "device": device, "watch": watcher("embed", quiet=quiet)}
-            hits = there.search_images(asked, top, where, with_, **options)
+            asked = _asked(query, box)
+            if together or not_:
+                wanted, unwanted = there.embedded(asked, with_, **options), None
+                if not_:
+                    unwanted = there.embedded(_asked(not_, None), with_, **options).vectors
+                from ..reuse.search.queries import combine
+
+                one = combine(wanted.vectors, unwanted)
+                hits = there.search(one, top, where, way=way, rerank=stages, pictures=[asked.items[0]])
+                hits.queries = (" + ".join(map(str, asked.ids)),)
+                pictures = {hits.queries[0]: asked.items[0]}
+            else:
+                hits = there.search_images(asked, top, where, with_, way=way, rerank=stages, **options)
+                pictures = dict(zip(map(str, asked.ids), asked.items))
     rows = [
         (name, place + 1, hit.score, hit.label, hit.path or hit.id)
         for name, found in zip(hits.queries, hits)
         for place, hit in enumerate(found)
     ]
     if out is not None:
-        queries = zip(query, map(Path, there.paths(query))) if by_id else zip(asked.ids, asked.items)
-        _page(out, index, len(there), dict(queries), hits)
+        _page(out, index, len(there), pictures, hits)
 
     def human() -> None:
         table(["query", "place", "score", "label", "image"], rows)
         for note in hits.notes:
             print(f"note: {note}")
+        if hits.way != "exact":
+            print(f"found through the {hits.way}; measured recall@10 {hits.recall:.3f}")
         if out is not None:
             print(f"pictures: {out}")
 
     answers = [
-        {"query": name, "hits": [{**vars(hit), "place": place + 1} for place, hit in enumerate(found)]}
+        {"query": name, "hits": [{**hit.as_dict(), "place": place + 1} for place, hit in enumerate(found)]}
         for name, found in zip(hits.queries, hits)
     ]
-    metrics = {"queries": len(hits), "collection": len(there), "seconds": cost.seconds}
-    emit({"results": answers, "notes": hits.notes, "metrics": metrics}, json, human)
+    metrics = {"queries": len(hits), "collection": len(there), "recall": hits.recall, "seconds": cost.seconds}
+    emit({"results": answers, "notes": hits.notes, "search": hits.way, "metrics": metrics}, json, human)
+
+
+def _asked(query: list[str], box: str | None) -> Any:
+    """The query images; with a box, that part of the only one."""
+    from ..core.checks import bad
+    from ..data.imageset import ImageSet
+    from ..data.sources import open_images
+    from ..reuse.search.crop import cut_out, read_box
+
+    found = open_images(query[0] if len(query) == 1 else [Path(name) for name in query], argument="QUERY")
+    if box is None:
+        return found
+    if len(found) != 1:
+        raise bad("--box", f"{len(found)} query images", "one query image")
+    return ImageSet([cut_out(found.items[0], read_box(box))], found.ids, name=found.name)
 
 
 def _page(out: Path, index: str, count: int, images: dict[str, Any], hits: Any) -> None:
@@ -74,7 +128,7 @@ def _page(out: Path, index: str, count: int, images: dict[str, Any], hits: Any) 
     from ..report.thumbs import Hit, Query, neighbours
 
     shown = [
-        Query(images[name], None, [Hit(Path(hit.path), hit.score, hit.label or Path(hit.path).name) for hit in found])
+        Query(images[name], None, [Hit(_drawn(hit), hit.score, hit.label or Path(hit.path).name) for hit in found])
         for name, found in zip(hits.queries, hits)
         if found
     ]
@@ -82,3 +136,17 @@ def _page(out: Path, index: str, count: int, images: dict[str, Any], hits: Any) 
     empty = f"{len(hits) - len(shown)} of them found nothing." if len(shown) < len(hits) else ""
     summary = f"Queries: {len(hits)}. Images in the collection: {count}. {empty}"
     write_report(out, f"Search in {index}", [Section("What was found", "", pictures)], summary)
+
+
+def _drawn(hit: Any) -> Any:
+    """The hit's picture; where geometry holds, with the box that was found in it."""
+    if hit.verified is None or not hit.verified.accepted or hit.verified.box is None:
+        return Path(hit.path)
+    from PIL import Image, ImageDraw
+
+    from ..data.decode import decode
+
+    picture = Image.fromarray(decode(Path(hit.path)).permute(1, 2, 0).numpy())
+    corners = [tuple(map(float, corner)) for corner in hit.verified.box]
+    ImageDraw.Draw(picture).line([*corners, corners[0]], fill=(255, 80, 0), width=max(2, max(picture.size) // 80))
+    return picture

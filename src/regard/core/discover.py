@@ -17,6 +17,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "task": ("regard.create.supervised", "regard.create.pretext"),
     "adapt": ("regard.adapt.shallow",),
     "backbone": ("regard.backbones.networks",),
+    "pooling": ("regard.representation.pooling",),
+    "rerank": ("regard.reuse.search.rerank",),
 }
 
 

@@ -82,15 +82,15 @@ def test_the_score_of_a_ranking_is_that_of_the_metrics(index):
 
 
 def test_vectors_are_kept_as_given(index):
-    kept = vectors_in(index._store.get([f"i{i}" for i in range(30)]))
+    kept = vectors_in(index.store.get([f"i{i}" for i in range(30)]))
     assert np.array_equal(kept, vectors().vectors)
 
 
 def test_a_query_changes_nothing(index):
-    before = index._store.version, index.count()
+    before = index.store.version, index.count()
     index.search(np.ones(6))
     index.search_ids(["i3"])
-    assert (index._store.version, index.count()) == before
+    assert (index.store.version, index.count()) == before
 
 
 def test_by_id_leaves_the_query_out(index):
@@ -172,12 +172,12 @@ def test_maintain_leaves_little_more_than_the_vectors(tmp_path):
 
 
 def test_many_rows_are_few_versions(index, monkeypatch):
-    start = index._store.version
+    start = index.store.version
     index.add(vectors(2500, seed=1, prefix="many"))
-    assert index._store.version == start + 1
+    assert index.store.version == start + 1
     monkeypatch.setattr(store_module, "ROWS_A_VERSION", 1000)
     assert index.add(vectors(2500, seed=2, prefix="many")) == (0, 2500)
-    assert index._store.version == start + 4 and index.count() == 2530
+    assert index.store.version == start + 4 and index.count() == 2530
 
 
 WRITER = """
@@ -212,19 +212,19 @@ def test_commit_conflicts_are_tried_again(index, monkeypatch):
             raise RuntimeError("Retryable commit conflict for version 3")
         return "done"
 
-    assert index._store._repeat(flaky) == "done" and len(tries) == 4
+    assert index.store._repeat(flaky) == "done" and len(tries) == 4
 
     def hopeless():
         raise RuntimeError("Commit conflict for version 3")
 
     with pytest.raises(RunError, match="others kept writing"):
-        index._store._repeat(hopeless)
+        index.store._repeat(hopeless)
 
     def full():
         raise OSError("No space left on device")
 
     with pytest.raises(RunError, match="cannot be written: No space"):
-        index._store._repeat(full)
+        index.store._repeat(full)
 
 
 class TestRefusals:
@@ -379,7 +379,7 @@ def large(tmp_path_factory):
 @pytest.mark.parametrize("way", ["sketch", "ivf"])
 def test_other_ways_find_nearly_the_same_and_say_how_nearly(large, way):
     if way == "ivf":
-        large._store.index_vectors()
+        large.store.index_vectors()
     names = [f"n{i}" for i in range(0, 200, 20)]
     exact, found = large.search_ids(names, way="exact"), large.search_ids(names, way=way)
     assert (exact.way, exact.recall, found.way) == ("exact", 1.0, way)

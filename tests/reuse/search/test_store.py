@@ -20,15 +20,26 @@ from regard.reuse.search.store import lance
 from regard.reuse.search.store.lance import LanceStore
 from regard.reuse.search.store.memory import MemoryStore
 from regard.reuse.search.store.protocol import as_rows, metadata_of, schema_of, vectors_in
+from regard.reuse.search.store.qdrant import QdrantStore
 
 DIM = 6
 SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "truth"})
 Make = Callable[[], object]
 
 
-@pytest.fixture(params=["memory", "lance"])
+@pytest.fixture(params=["memory", "lance", "qdrant"])
 def store(request: pytest.FixtureRequest, tmp_path: Path):
-    return MemoryStore(SCHEMA) if request.param == "memory" else LanceStore.create(tmp_path / "t", SCHEMA)
+    if request.param == "qdrant":
+        yield qdrant()
+    else:
+        yield MemoryStore(SCHEMA) if request.param == "memory" else LanceStore.create(tmp_path / "t", SCHEMA)
+
+
+def qdrant() -> QdrantStore:
+    """The client's own mode in memory: no server."""
+    from qdrant_client import QdrantClient
+
+    return QdrantStore.create(QdrantClient(":memory:"), "photos", SCHEMA)
 
 
 def rows(*names: str, seed: int = 0, **more: list) -> pa.Table:
@@ -45,8 +56,11 @@ def test_rows_come_back_as_they_were_given(store) -> None:
     assert store.upsert(given) == (2, 0)
     back = store.get(["b'c", "nobody", "a"])
     assert back.column("id").to_pylist() == ["b'c", "a"]
-    assert back.select(SCHEMA.names).take([1, 0]).to_pylist() == given.to_pylist()
-    np.testing.assert_array_equal(vectors_in(back), vectors_in(given)[::-1])
+    plain = [name for name in SCHEMA.names if name != "vector"]
+    assert back.select(plain).take([1, 0]).to_pylist() == given.select(plain).to_pylist()
+    # Qdrant keeps length and direction apart
+    near = 1e-6 if isinstance(store, QdrantStore) else 0
+    np.testing.assert_allclose(vectors_in(back), vectors_in(given)[::-1], rtol=near)
     assert store.get(["a"], ["year"]).to_pylist() == [{"year": 1990}]
     assert store.get([]).num_rows == 0 and store.get([], ["id"]).column_names == ["id"]
 
@@ -102,6 +116,12 @@ def test_search_is_by_cosine(store) -> None:
 
 def test_tags_keep_a_version_through_maintenance(store) -> None:
     store.upsert(rows("a", "b"))
+    if isinstance(store, QdrantStore):
+        with pytest.raises(InputError, match="a store that keeps versions"):
+            store.tag("first")
+        with pytest.raises(InputError, match="a store that keeps versions"):
+            store.at(1)
+        return
     first = store.tag("first")
     store.delete(["a"])
     store.upsert(rows("b", "c", seed=3))
@@ -129,22 +149,25 @@ STEPS = st.lists(
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_random_operations_agree(tmp_path_factory: pytest.TempPathFactory, steps: list) -> None:
-    plain, other = MemoryStore(SCHEMA), LanceStore.create(tmp_path_factory.mktemp("store") / "t", SCHEMA)
-    marks = plain.version, other.version
+    stores = MemoryStore(SCHEMA), LanceStore.create(tmp_path_factory.mktemp("store") / "t", SCHEMA), qdrant()
+    marks = [store.version for store in stores]
     for what, names, seed in steps:
+        given = rows(*names, seed=seed, year=[seed] * len(names))
         if what == "upsert":
-            given = rows(*names, seed=seed, year=[seed] * len(names))
-            assert plain.upsert(given) == other.upsert(given)
+            assert len({store.upsert(given) for store in stores}) == 1
         elif what == "delete":
-            assert plain.delete(names) == other.delete(names)
+            assert len({store.delete(names) for store in stores}) == 1
         elif what == "maintain":
-            plain.maintain(), other.maintain()
+            for store in stores:
+                store.maintain()
         else:
-            assert ids(plain.scan(["id"], since=marks[0])) == ids(other.scan(["id"], since=marks[1]))
-            marks = plain.version, other.version
-        seen = [sorted(s.scan(SCHEMA.names).to_pylist(), key=lambda row: row["id"]) for s in (plain, other)]
-        assert seen[0] == seen[1]
-        assert plain.count("year > 4") == other.count("year > 4")
+            assert len({frozenset(ids(s.scan(["id"], since=m))) for s, m in zip(stores, marks)}) == 1
+            marks = [store.version for store in stores]
+        plain, *others = [store.scan().sort_by("id") for store in stores]
+        for other in others:
+            assert plain.drop(["vector"]).to_pylist() == other.drop(["vector"]).to_pylist()
+            np.testing.assert_allclose(vectors_in(plain), vectors_in(other), rtol=1e-5)
+        assert len({store.count("year > 4") for store in stores}) == 1
 
 
 def test_rows_that_cannot_be_are_refused() -> None:
@@ -243,6 +266,21 @@ def test_twenty_rounds_of_changes_leave_no_more_than_half_again_of_the_live_data
     live.upsert(left.select(wide.names))
     assert store.count() == 1000 and before > 3 * after
     assert after <= 1.5 * lance.size_of(str(tmp_path / "fresh")) and after <= 1.5 * (1000 * 256 * 4)
+
+
+def test_a_qdrant_collection_is_opened_by_name() -> None:
+    store = qdrant()
+    store.upsert(rows("a", style=["flat"]))
+    again = QdrantStore.open(store._client, "photos")
+    assert again.schema == SCHEMA and again.get(["a"], ["style"]).to_pylist() == [{"style": "flat"}]
+    assert again.recall() == 1
+    with pytest.raises(InputError, match="expected a new name"):
+        QdrantStore.create(store._client, "photos", SCHEMA)
+    with pytest.raises(InputError, match="no collection 'other'"):
+        QdrantStore.open(store._client, "other")
+    store._client.delete_collection("photos")
+    with pytest.raises(RunError, match="cannot be reached"):
+        store.count()
 
 
 def test_damage_is_said(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What goes into a collection and what comes out: columns of the table, where vectors are from, hits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,31 @@ from .store.protocol import OWN
 
 @dataclass(frozen=True)
 class Hit:
-    """One result: which image, how similar (by cosine -1 to 1), where it is and what it is called."""
+    """One result: which image, how similar, where it is and what it is called.
+
+    Attributes:
+        id: the image.
+        score: of the search, or of the last re-ranking by vectors; by cosine -1 to 1.
+        path: "" where it is not known.
+        label: None where it is not known.
+        stages: the score that the search and each re-ranking gave.
+        verified: what spatial verification says (`local.verify.Verification`), where it looked.
+    """
 
     id: str
     score: float
     path: str = ""
     label: str | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
+    verified: Any = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON: of a verification whether it holds, the inliers, and the box found in the hit."""
+        seen = self.verified
+        box = seen.box.round(1).tolist() if seen is not None and seen.accepted and seen.box is not None else None
+        about = {} if seen is None else {"verified": seen.accepted, "inliers": seen.inliers, "box": box}
+        plain = {"id": self.id, "score": self.score, "path": self.path, "label": self.label}
+        return plain | ({"stages": dict(self.stages)} if self.stages else {}) | about
 
 
 class Hits(list[list[Hit]]):

@@ -4,7 +4,7 @@ Conditions are read by SQLite, in a table made for each call.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any, Self
 
@@ -112,23 +112,28 @@ class MemoryStore:
             raise RunError("index: an earlier version can only be read")
 
     def _holding(self, where: str | None) -> list[dict[str, Any]]:
+        rows = list(self._rows.values())
         if where is None:
-            return list(self._rows.values())
-        names = [name for name in self.schema.names if name != "vector"]
-        with closing(sqlite3.connect(":memory:")) as base:
-            base.execute(f"CREATE TABLE rows ({', '.join(names)})")
-            places = f"INSERT INTO rows VALUES ({', '.join('?' * len(names))})"
-            base.executemany(places, [[row[name] for name in names] for row in self._rows.values()])
-            try:
-                found = {name for (name,) in base.execute(f"SELECT id FROM rows WHERE ({where})")}
-            except (sqlite3.Error, sqlite3.Warning) as error:
-                raise unreadable(where, error) from error
-        return [row for row in self._rows.values() if row["id"] in found]
+            return rows
+        found = holding(where, [name for name in self.schema.names if name != "vector"], rows)
+        return [row for row in rows if row["id"] in found]
 
     def _table(self, rows: list[dict[str, Any]], columns: Sequence[str] | None) -> pa.Table:
         names = list(columns) if columns is not None else self.schema.names
         kinds = [self.schema.field(name) if name != ROW else pa.field(ROW, pa.uint64()) for name in names]
         return pa.Table.from_pylist([{name: row[name] for name in names} for row in rows], pa.schema(kinds))
+
+
+def holding(where: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The ids of the rows for which a condition on these columns holds."""
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.execute(f"CREATE TABLE rows ({', '.join(names)})")
+        places = f"INSERT INTO rows VALUES ({', '.join('?' * len(names))})"
+        base.executemany(places, [[row.get(name) for name in names] for row in rows])
+        try:
+            return {name for (name,) in base.execute(f"SELECT id FROM rows WHERE ({where})")}
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise unreadable(where, error) from error
 
 
 def unreadable(where: str, error: Exception) -> InputError:

@@ -1,0 +1,206 @@
+"""Copies in a collection: files that are the same, the same photograph changed, and other photographs of one scene.
+
+Two notions, with names of their own, as they are cured differently (Barz & Denzler 2020, Do we train on test data?, J.
+Imaging 6, keep exact, near duplicates and merely similar pictures apart, too):
+
+- same photo: one exposure, compressed, resized, lit, captioned, cropped, turned or mirrored. Laid on each other, 60 %
+  of the blocks that both show agree.
+- same scene: one thing photographed twice. A map of one plane explains at least 12 matches, and 30 % of the blocks
+  agree.
+
+Cheap steps find candidates, and dear ones look at candidates alone: content hash; perceptual hash of the eight turns
+and mirrors; neighbours of the embedding; then pixels and local features. No pair is accepted for its hash or cosine.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.checks import check_number
+from ...core.runtime import one_blas_thread, threads
+from ...data.decode import DecodeError, content_hash, read
+from ...data.sources import open_images
+from .duplicate_candidates import Candidates, by_hash, by_vector, unit_vectors
+from .duplicate_groups import Decisions, grouped, ordered, read_decisions
+from .local.agreement import agreement, overlap, resizing
+from .local.cache import FeatureCache
+from .local.features import pixels
+from .local.verify import verify
+from .phash import grey_32, turned
+
+KINDS = ("identical", "same photo", "same scene")
+SAME_PHOTO = 0.6  # agreement; another camera 19 cm beside reaches 0.54, strongly compressed copies 0.66
+SAME_SCENE = 0.3  # two photographs with one caption in common stay below
+_ALIGNED = 0.75  # agreement where no point was matched: more is asked
+_WHOLE = 0.9  # of an image that must be shown for it to count as being there as a whole
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images that belong together.
+
+    Attributes:
+        a: id of the one that comes first in the collection.
+        b: id of the other.
+        kind: identical | same photo | same scene.
+        score: in [0, 1]: the share of blocks that agree; 1 for identical ones and for what was decided.
+        evidence: `by` (content | hash | spatial | decision) and what was measured: `hamming`, `cosine`, `agreement`,
+            `inliers`, `mirrored`; for a crop `part` (a | b: which is the crop), and `box`, where it lies in the
+            other image (left, top, right, bottom in pixels).
+    """
+
+    a: str
+    b: str
+    kind: str
+    score: float
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """What was found.
+
+    Attributes:
+        pairs: identical ones first, then same photo, then same scene, each best first.
+        groups: ids that are copies of one another, directly or through others; same scene does not link.
+        hashes: the content hash of each id, for `duplicate_groups.decide`.
+        set_aside: images that could not be read, as {"path": ..., "cause": ...}.
+    """
+
+    pairs: list[Pair]
+    groups: list[list[str]]
+    hashes: Mapping[str, str]
+    set_aside: tuple[dict[str, str], ...] = ()
+
+
+def find_duplicates(
+    images: Any,
+    vectors: Any = None,
+    *,
+    radius: int = 10,
+    top: int = 10,
+    cosine: float = 0.4,
+    mirror: bool = True,
+    decisions: Decisions | str | Path | None = None,
+    workers: int | None = None,
+) -> Duplicates:
+    """Find copies and other views among n images.
+
+    Args:
+        images: what `open_images` takes.
+        vectors: (n, d) vectors in the order of the images, or `Embeddings` with their ids; without them crops, small
+            turns and other views are not found.
+        radius: bits in which the perceptual hashes of candidates may differ. At 10 all of compressed, resized, lit,
+            blurred and noisy copies come up, and 1 pair in 85,000 of different pictures; at 8 a tenth of lit ones not.
+        top: neighbours of each image by its vector that are looked at ...
+        cosine: ... if they are at least so near; 99 % of different photographs are not, in the bundled `imagenet`.
+        mirror: look for mirrored copies, too.
+        decisions: remembered verdicts, or the file of them (`duplicate_groups.decide`): pairs called different are left
+            out and never grouped, pairs called same are same photo.
+        workers: threads; as many as processors by default.
+
+    Returns:
+        Pairs and groups. O(n^2) comparisons of hashes (eight for each pair) and of vectors, in pieces; n decodings; 50
+        ms an image among candidates for its features, and 5 ms a candidate.
+
+    Raises:
+        InputError: no images, vectors that do not belong to them, or settings out of range.
+    """
+    check_number("radius", radius, 0, 64, whole=True)
+    check_number("top", top, 1, whole=True)
+    check_number("cosine", cosine, -1, 1)
+    number = threads() if workers is None else check_number("workers", workers, 1, whole=True)
+    known = read_decisions(decisions) if isinstance(decisions, str | Path) else dict(decisions or {})
+    opened = open_images(images)
+    unit = None if vectors is None else unit_vectors(vectors, opened.ids)
+    with ThreadPoolExecutor(number) as pool:
+        looked: list[Any] = list(pool.map(_look, opened.items))
+    contents = {row: one[0] for row, one in enumerate(looked) if not isinstance(one, str)}
+    unread = [(row, one) for row, one in enumerate(looked) if isinstance(one, str)]
+    first: dict[str, int] = {}  # from here on one image stands for all with its content
+    for row, content in contents.items():
+        first.setdefault(content, row)
+    rows = list(first.values())
+    near = by_hash([looked[row][1] for row in rows], radius, mirror)
+    if unit is not None:
+        for pair, about in by_vector(unit[rows], top, cosine).items():
+            near[pair] = near.get(pair, {}) | about
+    near = {(rows[i], rows[j]): about for (i, j), about in near.items()}
+    undecided = [pair for pair in sorted(near) if ordered(contents[pair[0]], contents[pair[1]]) not in known]
+    judge = partial(_judge, opened.items, near, FeatureCache(mirror=mirror), mirror)
+    with one_blas_thread(), ThreadPoolExecutor(number) as pool:
+        judged = [one for one in pool.map(judge, undecided) if one is not None]
+    copies: list[_Found] = [
+        (first[content], row, "identical", 1.0, {"by": "content"})
+        for row, content in contents.items()
+        if row != first[content]
+    ]
+    same, apart = _decided(known, first)
+    found = sorted(copies + same + judged, key=lambda one: (KINDS.index(one[2]), -one[3], one[:2]))
+    groups = grouped(len(opened), [one[:2] for one in found if one[2] != "same scene"], apart)
+    ids = opened.ids.tolist()
+    return Duplicates(
+        [Pair(ids[i], ids[j], kind, score, about) for i, j, kind, score, about in found],
+        [[ids[row] for row in group] for group in groups],
+        {ids[row]: content for row, content in contents.items()},
+        opened.set_aside + tuple({"path": ids[row], "cause": one} for row, one in unread),
+    )
+
+
+_Found = tuple[int, int, str, float, dict[str, Any]]
+
+
+def _look(item: Any) -> tuple[str, np.ndarray] | str:
+    """Content hash and small grey picture, or why there are none."""
+    try:
+        content = read(item)
+        return content_hash(content), grey_32(content)
+    except DecodeError as error:
+        return str(error)
+
+
+def _judge(items: Any, near: Candidates, cache: FeatureCache, mirror: bool, pair: tuple[int, int]) -> _Found | None:
+    """What a candidate pair is, with the evidence; None where it is nothing."""
+    i, j = pair
+    about = dict(near[pair])
+    place = about.pop("place", None)
+    a, b = pixels(items[i]), pixels(items[j])
+    if place is not None:
+        # laid on each other corner to corner: needs no points, so that it works for thumbnails and plain pictures
+        upright = np.ascontiguousarray(turned(a, place))
+        share = agreement(upright, b, resizing(upright, b))
+        if share >= _ALIGNED:
+            about |= {"agreement": share, "mirrored": place >= 4, "turns": place % 4}
+            return i, j, "same photo", share, {"by": "hash", **about}
+    found = verify(cache.get(items[i]), cache.get(items[j]), mirror=mirror)
+    if not found.accepted or found.matrix is None:
+        return None
+    share = agreement(a, b, found.matrix)
+    if share < SAME_SCENE:
+        return None
+    about |= {"agreement": share, "inliers": found.inliers, "mirrored": found.mirrored}
+    of_a, of_b, box_a, box_b = overlap(found.matrix, a, b)
+    if of_a >= _WHOLE > of_b:
+        about |= {"part": "a", "box": box_b}
+    elif of_b >= _WHOLE > of_a:
+        about |= {"part": "b", "box": box_a}
+    return i, j, "same photo" if share >= SAME_PHOTO else "same scene", share, {"by": "spatial", **about}
+
+
+def _decided(known: Decisions, first: Mapping[str, int]) -> tuple[list[_Found], list[tuple[int, int]]]:
+    """Pairs of the collection that were called the same, and rows that were called different."""
+    same: list[_Found] = []
+    apart = []
+    for (one, other), verdict in known.items():
+        if one in first and other in first:
+            i, j = sorted((first[one], first[other]))
+            if verdict == "different":
+                apart.append((i, j))
+            else:
+                same.append((i, j, "same photo", 1.0, {"by": "decision"}))
+    return same, apart

@@ -1,0 +1,88 @@
+"""Results in a better order: the chosen re-rankings, one after the other, on each query's first results."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...core.checks import bad, check_choice
+from ...core.discover import load, names
+from .record import Hit
+from .store.protocol import Store, vectors_in
+
+SPATIAL = "spatial"  # looks at the pictures; the others look at the vectors
+SHORTLIST = 200  # results that are put in a new order
+DEPTH = 100  # of them whose geometry is verified
+
+
+def read_stages(text: str | None) -> tuple[str, ...]:
+    """The re-rankings named in `a,b,c`, in this order.
+
+    >>> read_stages("expansion, spatial"), read_stages(None)
+    (('expansion', 'spatial'), ())
+
+    Raises:
+        InputError: an unknown name, or one twice.
+    """
+    stages = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    for stage in stages:
+        check_choice("--rerank", stage, [*names("rerank"), SPATIAL])
+    if len(set(stages)) != len(stages):
+        raise bad("--rerank", repr(text), "each re-ranking once")
+    return stages
+
+
+def rerank(
+    stages: Sequence[str], hits: Sequence[Hit], query_D: np.ndarray, store: Store, picture: Any = None
+) -> list[Hit]:
+    """One query's hits in a new order.
+
+    Args:
+        stages: names of re-rankings, in the order in which they are applied.
+        hits: what the search found, best first.
+        query_D: the query.
+        store: where the hits' vectors are.
+        picture: the query's path or pixels, which `spatial` needs.
+
+    Returns:
+        The same hits; each one's `stages` says what score every stage gave it, and `verified` what geometry says.
+    """
+    found = [replace(hit, stages={"search": hit.score}) for hit in hits]
+    for stage in stages:
+        found = _verified(found, picture) if stage == SPATIAL else _by_vectors(stage, found, query_D, store)
+    return found
+
+
+def _by_vectors(stage: str, hits: list[Hit], query_D: np.ndarray, store: Store) -> list[Hit]:
+    if len(hits) < 2:
+        return hits
+    vectors = vectors_in(store.get([hit.id for hit in hits], ["id", "vector"]))
+    # what came before may have changed the order; these go by cosine
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query_D)
+    cosines = vectors @ query_D / np.where(lengths > 0, lengths, 1)
+    first = np.argsort(-cosines, kind="stable")
+    rows, scores = load("rerank", stage)()(query_D[None], first[None], cosines[first][None], vectors)
+    return [
+        replace(hits[row], score=float(score), stages={**hits[row].stages, stage: float(score)})
+        for row, score in zip(rows[0], scores[0])
+    ]
+
+
+def _verified(hits: list[Hit], picture: Any) -> list[Hit]:
+    from .rerank_spatial import rerank_spatial
+
+    if picture is None:
+        raise bad("--rerank", SPATIAL, "a query that is an image", "Leave spatial out, or search by image.")
+    missing = [hit.id for hit in hits[:DEPTH] if not hit.path]
+    if missing:
+        raise bad(
+            "--rerank", f"{SPATIAL}, with {missing[0]!r} of unknown path", "an index that was made of image files"
+        )
+    # their places as scores: the order that came before, whatever its scores mean
+    found = rerank_spatial(picture, [hit.path for hit in hits], -np.arange(len(hits)), DEPTH)
+    marked = [
+        hit if seen is None else replace(hit, stages={**hit.stages, SPATIAL: float(seen.score)}, verified=seen)
+        for hit, seen in zip(hits, found.verifications)
+    ]
+    return [marked[row] for row in found.order]

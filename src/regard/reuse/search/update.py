@@ -1,0 +1,211 @@
+"""Bring a collection in step with a folder: what is new is embedded, what was moved is not, what is gone goes.
+
+An image is known by the hash of its bytes. A file whose size and time are as they were is not even read. New images are
+embedded and written a thousand at a time, so that an update that was interrupted goes on where it was.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.events import Event
+from ...core.runtime import threads
+from ...data.decode import DecodeError, content_hash, read
+from ...data.imageset import ImageSet
+from ...representation.embeddings import Embeddings
+from .index import SearchIndex
+from .store.protocol import vectors_in
+
+PIECE = 1000  # images embedded between two writes
+Watch = Callable[[Iterable[Event]], Iterable[Event]]
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update did, as numbers of images.
+
+    Attributes:
+        new: embedded, and not there before.
+        changed: embedded anew, as the file is another one now.
+        moved: under another id, with the vector that it had.
+        copied: new, with the vector of an image with the same bytes.
+        removed: no longer among the images.
+        unchanged: left as they were.
+        set_aside: could not be read; what the collection had of them stays.
+    """
+
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    copied: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    set_aside: tuple[dict[str, str], ...] = ()
+
+    def as_dict(self) -> dict[str, int]:
+        """The numbers, by name."""
+        return asdict(self) | {"set_aside": len(self.set_aside)}
+
+
+def update(
+    index: SearchIndex,
+    images: ImageSet,
+    representation: Any,
+    *,
+    remove: bool = True,
+    watch: Watch | None = None,
+    **embed_settings: Any,
+) -> Updated:
+    """Bring a collection in step with images.
+
+    Args:
+        index: the collection.
+        images: all that should be in it, under their ids.
+        representation: what made the collection's vectors, or its name.
+        remove: take out what is not among the images.
+        watch: wraps the stream of progress events.
+        embed_settings: precision, device, batch ... of `embed`.
+
+    Raises:
+        InputError: another representation than the collection's.
+    """
+    found: list[Updated] = []
+    events = _work(index, images, representation, remove, embed_settings, found)
+    for _ in watch(events) if watch else events:
+        pass
+    return found[0]
+
+
+def with_contents(embeddings: Embeddings) -> Embeddings:
+    """The same, with the columns `content`, `size` and `mtime` of the files at `path`: what an update knows them by."""
+    paths = [Path(str(path)) if path else None for path in embeddings.columns.get("path", [])]
+    if not any(paths):
+        return embeddings
+    with ThreadPoolExecutor(threads()) as pool:
+        facts = list(pool.map(_facts, paths))
+    columns = {name: np.array([fact[name] for fact in facts]) for name in ("content", "size", "mtime")}
+    return replace(embeddings, columns=dict(embeddings.columns) | columns)
+
+
+def _work(
+    index: SearchIndex,
+    images: ImageSet,
+    representation: Any,
+    remove: bool,
+    settings: dict[str, Any],
+    out: list[Updated],
+) -> Iterator[Event]:
+    rows = index.store.scan(["id", "content", "path", "size", "mtime"]).to_pylist()
+    there = {row["id"]: row for row in rows}
+    by_content = {row["content"]: row["id"] for row in rows if row["content"]}
+    wanted = {str(name) for name in images.ids}
+    done = Updated(set_aside=tuple(images.set_aside))
+    open_places: list[int] = []
+    kept: list[int] = []
+    facts: dict[int, dict[str, Any]] = {}
+    with ThreadPoolExecutor(threads()) as pool:
+        look = pool.map(lambda pair: _same(pair[0], there.get(str(pair[1]))), zip(images.items, images.ids))
+        for place, fact in enumerate(look):
+            if fact is None:
+                done = replace(done, unchanged=done.unchanged + 1)
+            else:
+                facts[place] = fact
+                (kept if fact["content"] in by_content else open_places).append(place)
+    fresh = [place for place in kept if str(images.ids[place]) not in there]
+    sources = [by_content[facts[place]["content"]] for place in fresh]
+    moved = len({name for name in sources if name not in wanted})
+    for start in range(0, len(kept), PIECE):
+        _carry_over(index, images.subset(part := kept[start : start + PIECE]), [facts[p] for p in part], by_content)
+    done = replace(done, moved=moved, copied=len(fresh) - moved, unchanged=done.unchanged + len(kept) - len(fresh))
+    for start in range(0, len(open_places), PIECE):
+        part = open_places[start : start + PIECE]
+        yield Event("index", start, len(open_places))
+        done = _embed(index, images.subset(part), [facts[p] for p in part], representation, settings, there, done)
+    # a file that cannot be read today is not gone
+    unread = {Path(fault["path"]).absolute() for fault in done.set_aside}
+    gone = [name for name, row in there.items() if name not in wanted and Path(row["path"] or "") not in unread]
+    if remove and gone:
+        done = replace(done, removed=index.remove(gone) - moved)
+    out.append(done)
+    yield Event("done", len(open_places), len(open_places))
+
+
+def _facts(item: Path | np.ndarray | None) -> dict[str, Any]:
+    """Hash, size and time of an image; an empty hash where it cannot be read."""
+    size = mtime = -1
+    try:
+        if isinstance(item, Path):
+            seen = item.stat()
+            size, mtime = seen.st_size, seen.st_mtime_ns
+        content = "" if item is None else content_hash(read(item))
+    except (DecodeError, OSError):
+        content = ""
+    return {"content": content, "size": size, "mtime": mtime}
+
+
+def _same(item: Path | np.ndarray, row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """None where an image is as the collection has it; else what is found of it."""
+    if row and row["content"] and isinstance(item, Path):
+        try:
+            seen = item.stat()
+        except OSError:
+            return _facts(item)
+        if (seen.st_size, seen.st_mtime_ns) == (row["size"], row["mtime"]):
+            return None
+    return _facts(item)
+
+
+def _carry_over(index: SearchIndex, images: ImageSet, facts: list[dict[str, Any]], by_content: dict[str, str]) -> None:
+    """Write images whose content is there already, under their ids, with the vectors that it has."""
+    sources = [by_content[fact["content"]] for fact in facts]
+    rows = index.store.get(list(dict.fromkeys(sources)), ["id", "vector"])
+    place = {name: row for row, name in enumerate(rows.column("id").to_pylist())}
+    vectors = vectors_in(rows)[[place[name] for name in sources]]
+    index.add(_described(images, vectors, facts, {}), replace=True)
+
+
+def _embed(
+    index: SearchIndex,
+    images: ImageSet,
+    facts: list[dict[str, Any]],
+    representation: Any,
+    settings: dict[str, Any],
+    there: dict[str, Any],
+    done: Updated,
+) -> Updated:
+    from ...core.checks import InputError
+    from ...representation.embed import embed
+
+    readable = [row for row, fact in enumerate(facts) if fact["content"]]
+    aside = [_fault(images, row) for row, fact in enumerate(facts) if not fact["content"]]
+    made = None
+    if readable:
+        try:
+            made = embed(images.subset(readable), representation, layer=index.card.get("layer"), **settings)
+        except InputError as error:
+            if "can be read" not in str(error):
+                raise
+            aside += [_fault(images, row) for row in readable]
+    if made is not None:
+        aside += list(made.card.get("set_aside", ()))
+        by_id = {str(name): row for row, name in enumerate(images.ids)}
+        places = [by_id[str(name)] for name in made.ids]
+        index.add(_described(images.subset(places), made.vectors, [facts[p] for p in places], made.card), replace=True)
+        changed = sum(str(name) in there for name in made.ids)
+        done = replace(done, new=done.new + len(made) - changed, changed=done.changed + changed)
+    return replace(done, set_aside=(*done.set_aside, *aside))
+
+
+def _fault(images: ImageSet, row: int) -> dict[str, str]:
+    item = images.items[row]
+    return {"path": str(item if isinstance(item, Path) else images.ids[row]), "cause": "cannot be read"}
+
+
+def _described(images: ImageSet, vectors: np.ndarray, facts: list[dict[str, Any]], card: Any) -> Embeddings:
+    paths = np.array([str(item.absolute()) if isinstance(item, Path) else "" for item in images.items])
+    known = {name: np.array([fact[name] for fact in facts]) for name in ("content", "size", "mtime")}
+    return Embeddings(vectors, images.ids, images.labels, card, {**images.columns, "path": paths, **known})
