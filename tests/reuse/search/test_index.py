@@ -11,11 +11,11 @@ from regard.core.checks import InputError, RunError
 from regard.metrics.retrieve import retrieval
 from regard.representation.embeddings import Embeddings
 from regard.representation.representation import Representation
-from regard.reuse.search.store import lance as store_module
-from regard.reuse.search.store.protocol import vectors_in
 from regard.reuse.search.exact import top_by_product
 from regard.reuse.search.index import SearchIndex
 from regard.reuse.search.record import Hit
+from regard.reuse.search.store import lance as store_module
+from regard.reuse.search.store.protocol import vectors_in
 
 
 def vectors(n=30, d=6, seed=0, prefix="i", card=None):

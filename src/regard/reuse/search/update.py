@@ -125,13 +125,19 @@ def _work(
         part = open_places[start : start + PIECE]
         yield Event("index", start, len(open_places))
         done = _embed(index, images.subset(part), [facts[p] for p in part], representation, settings, there, done)
-    # a file that cannot be read today is not gone
-    unread = {Path(fault["path"]).absolute() for fault in done.set_aside}
-    gone = [name for name, row in there.items() if name not in wanted and Path(row["path"] or "") not in unread]
+    # a file or folder that cannot be read today is not gone
+    unread = {fault["path"] for fault in done.set_aside}
+    gone = [name for name, row in there.items() if name not in wanted and not _among(unread, name, row["path"] or "")]
     if remove and gone:
         done = replace(done, removed=index.remove(gone) - moved)
     out.append(done)
     yield Event("done", len(open_places), len(open_places))
+
+
+def _among(unread: set[str], name: str, path: str) -> bool:
+    """Whether an image, its file or a folder above it is among what could not be read."""
+    above = {str(folder) for folder in Path(name).parents} - {"."}
+    return bool(unread & {name, path, *above})
 
 
 def _facts(item: Path | np.ndarray | None) -> dict[str, Any]:
