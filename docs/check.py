@@ -3,14 +3,15 @@
     python docs/check.py            # status 1 and a line for each fault
     python docs/check.py --write    # put the program's help texts into the pages
 
-Also: a `regard` command in a `sh` block names verbs and options that exist. Blocks marked `python` are run by
-tests/docs/test_docs.py.
+Also: the tables of the tasks' settings equal the program's, and a `regard` command in a `sh` block names verbs and
+options that exist. Blocks marked `python` are run by tests/docs/test_docs.py.
 """
 
 import re
 import shlex
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from typing import Any
 import typer
 
 from regard.cli import _app, verbs
-from regard.core.discover import KINDS, names
+from regard.core.discover import KINDS, load, names
+from regard.create.objective import setting_names
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 HELP = re.compile(r"(<!-- help -->\n```text\n)(.*?)(```\n<!-- /help -->)", re.S)
 SHELL = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.S | re.M)
 FENCES = re.compile(r"^```.*?^```", re.S | re.M)
+SETTING = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \| ([^|]*) \|", re.M)
 LINK = re.compile(r"\]\(([^)#\s]+?\.(?:md|png|svg|py|json))(?:#[^)]*)?\)")
 
 
@@ -53,6 +56,7 @@ def faults(write: bool = False) -> list[str]:
         *(fault for verb in verbs() for fault in _help(verb, write)),
         *_strays(),
         *_methods(),
+        *_settings(),
         *(fault for page in pages() for fault in (*_links(page), *_commands(page))),
     ]
 
@@ -104,6 +108,29 @@ def _methods() -> Iterator[str]:
         index = (DOCS / folder / "index.md").read_text(encoding="utf-8")
         for name in sorted(set(names(kind)) - set(re.findall(r"\]\(([a-z0-9_]+)\.md\)", index))):
             yield f"docs/{folder}/index.md does not lead to {name}"
+
+
+def _settings() -> Iterator[str]:
+    """The tables of the tasks' settings name each one, with the default that it has."""
+    for name in names("task"):
+        method, told = load("task", name), {}
+        for row, values in SETTING.findall((DOCS / "tasks" / f"{name}.md").read_text(encoding="utf-8")):
+            listed = re.findall(r"`(\w+)`", row)
+            told |= zip(listed, map(str.strip, values.split(",") if len(listed) > 1 else [values]))
+        for setting in setting_names(method):
+            default = str(method.__dataclass_fields__[setting].default)
+            if setting not in told:
+                yield f"docs/tasks/{name}.md does not tell of the setting {setting}"
+            elif _plain(told[setting]) != _plain(default):
+                yield f"docs/tasks/{name}.md: the default of {setting} is {default}, not {told[setting]}"
+
+
+def _plain(value: str) -> float | str:
+    """A default as it is compared: a number, also as a fraction, or lower case."""
+    try:
+        return round(float(Fraction(value)), 6)
+    except ValueError:
+        return value.strip("`").lower()
 
 
 def _links(page: Path) -> Iterator[str]:
