@@ -228,6 +228,7 @@ def test_killed_five_times_in_the_middle_of_adds_every_acknowledged_row_is_there
         time.sleep(0.01 * life)
         os.kill(process.pid, signal.SIGKILL)
         done += [int(line) for line in process.stdout.read().split()]
+        process.stdout.close()
         process.wait()
         acknowledged |= {f"life{life}-{part}-{i}" for part in done for i in range(20)}
         store = LanceStore.open(folder)
