@@ -18,7 +18,7 @@ from ...core.checks import bad, check_matrix, check_number
 from ...core.runtime import numpy_rng, threads
 
 LEAST_BITS = 256  # shorter vectors are turned at random into so many directions
-_PIECE = 16_384  # vectors whose distances are counted at once: their words fit in a processor's own cache
+_PIECE = 2**18  # words that are compared at once: 2 MiB, a processor's own cache
 _ROWS = 65_536  # vectors whose bits are taken at once
 
 
@@ -117,15 +117,15 @@ class Sketch:
 
 
 def _count_bits(words: np.ndarray, query: np.ndarray, start: int, end: int, out: np.ndarray) -> None:
-    differ, counts = np.empty(_PIECE, np.uint64), np.empty(_PIECE, np.uint8)
-    for low in range(start, end, _PIECE):
-        high = min(low + _PIECE, end)
-        found, d, c = out[low:high], differ[: high - low], counts[: high - low]
-        found[:] = 0
-        for word, asked in zip(words[:, low:high], query):
-            np.bitwise_xor(word, asked, out=d)
-            np.bitwise_count(d, out=c)
-            np.add(found, c, out=found)
+    # few large calls: each takes and gives back Python's lock, for which the threads would otherwise wait
+    piece = max(1, _PIECE // len(words))
+    differ, counts = np.empty((len(words), piece), np.uint64), np.empty((len(words), piece), np.uint8)
+    for low in range(start, end, piece):
+        high = min(low + piece, end)
+        d, c = differ[:, : high - low], counts[:, : high - low]
+        np.bitwise_xor(words[:, low:high], query[:, None], out=d)
+        np.bitwise_count(d, out=c)
+        np.add.reduce(c, axis=0, dtype=np.uint16, out=out[low:high])
 
 
 def _mean(vectors_ND: Any) -> np.ndarray:
