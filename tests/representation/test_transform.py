@@ -9,8 +9,12 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 
 from regard.core.checks import InputError
-from regard.representation import transform
-from regard.representation.transform import L2, Chain, LearnedWhiten, PCAWhiten, Power, fit_whitening, load, save
+from regard.representation.transform import _covariance, saved, whitening
+from regard.representation.transform.learned import LearnedWhiten
+from regard.representation.transform.pca import PCAWhiten
+from regard.representation.transform.saved import chain_of, load, save
+from regard.representation.transform.steps import L2, Chain, Power
+from regard.representation.transform.whitening import fit_whitening
 
 
 def rows(n=60, d=5, seed=0):
@@ -58,7 +62,7 @@ class TestPCAWhiten:
     @pytest.mark.parametrize("piece", [8192, 7])
     @pytest.mark.parametrize("n, d", [(60, 5), (15, 40)])
     def test_the_shrunk_covariance_is_ledoit_and_wolfs(self, monkeypatch, piece, n, d):
-        monkeypatch.setattr(transform, "_ROWS", piece)
+        monkeypatch.setattr(_covariance, "_ROWS", piece)
         X = rows(n, d)
         found = PCAWhiten.fit(X, floor=0)
         ours = found.components.T @ np.diag(found.eigenvalues) @ found.components
@@ -147,7 +151,7 @@ class TestLearnedWhiten:
     @pytest.mark.parametrize("piece", [8192, 7])
     @pytest.mark.parametrize("sizes", [[2] * 20, [1, 5, 2, 4, 3, 6, 2]])
     def test_differences_of_all_pairs_become_white(self, monkeypatch, piece, sizes):
-        monkeypatch.setattr(transform, "_ROWS", piece)
+        monkeypatch.setattr(_covariance, "_ROWS", piece)
         labels = np.repeat(np.arange(len(sizes)), sizes)
         order = np.random.default_rng(1).permutation(len(labels))
         X, labels = rows(len(labels), 4)[order], labels[order].astype(str)
@@ -221,7 +225,7 @@ class TestFitWhitening:
         assert np.allclose(fit_whitening(X, labels).apply(X), by_hand)
 
     def test_a_large_collection_is_drawn_from_by_whole_groups(self, monkeypatch):
-        monkeypatch.setattr(transform, "_MOST", 30)
+        monkeypatch.setattr(whitening, "_MOST", 30)
         X, labels = things()
         seen = {}
         monkeypatch.setattr(
@@ -263,11 +267,13 @@ class TestKept:
         step, X = chains()[name], things()[0]
         state = step.state()
         assert all(isinstance(value, np.ndarray) and value.dtype.kind == "f" for value in state.values())
-        assert np.array_equal(type(step).from_state(state).apply(X), step.apply(X))
+        assert np.array_equal(
+            (chain_of if type(step) is Chain else type(step).from_state)(state).apply(X), step.apply(X)
+        )
 
     def test_more_than_ten_steps_keep_their_order(self):
         chain = Chain(tuple(Power(1 / (place + 1)) for place in range(12)))
-        assert [step.alpha for step in Chain.from_state(chain.state()).steps] == [1 / (k + 1) for k in range(12)]
+        assert [step.alpha for step in chain_of(chain.state()).steps] == [1 / (k + 1) for k in range(12)]
 
     def test_a_second_one_takes_the_place_of_the_first(self, tmp_path):
         save(Power(0.3), tmp_path)
@@ -282,7 +288,7 @@ class TestKept:
         def full(*_):
             raise OSError("no space")
 
-        monkeypatch.setattr(transform, "write_json", full)
+        monkeypatch.setattr(saved, "write_json", full)
         with pytest.raises(OSError):
             save(Power(0.4), tmp_path)
         assert load(tmp_path).steps[0] == Power(0.3)
@@ -299,7 +305,7 @@ class TestKept:
             ({"regard_transform": 2}, "transform: expected format 1, got format 2"),
             ({"tensors": "../x.safetensors"}, "a name inside"),
             ({"tensors": "gone.safetensors"}, "which does not exist"),
-            ({"tensors": 3}, "a file that transform.save wrote"),
+            ({"tensors": 3}, "a file that save wrote"),
         ):
             card.write_text(json.dumps(good | change))
             with pytest.raises(InputError, match=message):
@@ -309,9 +315,9 @@ class TestKept:
         with pytest.raises(InputError, match="state of power: expected alpha, got nothing"):
             Power.from_state({})
         with pytest.raises(InputError, match="kind: expected one of l2, power"):
-            Chain.from_state({"0.pour.alpha": np.array(1.0)})
+            chain_of({"0.pour.alpha": np.array(1.0)})
         with pytest.raises(InputError, match="names as PLACE.KIND.FIELD"):
-            Chain.from_state({"alpha": np.array(1.0)})
+            chain_of({"alpha": np.array(1.0)})
         with pytest.raises(InputError, match="steps: expected at least one step"):
             Chain(())
         with pytest.raises(InputError, match="mean and axes"):

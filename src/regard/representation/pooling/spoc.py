@@ -1,7 +1,7 @@
 """SPoC: the sum of each channel over the cells, those in the middle weighing more where asked.
 
 Babenko and Lempitsky 2015, "Aggregating deep convolutional features for image retrieval", arXiv 1510.07493. The paper
-then brings vectors to length 1, whitens, and does so again: `transform.fit_whitening` is that part.
+then brings vectors to length 1, whitens, and does so again: `transform.whitening` is that part.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,64 @@
+"""Transforms on disk: JSON that names the steps, and a safetensors file of their numbers beside it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ...core.checks import bad, check_choice, check_path
+from ...core.storage import hash_tensors, inside, load_tensors, read_json, save_tensors, write_json
+from .learned import LearnedWhiten
+from .pca import PCAWhiten
+from .steps import L2, Chain, Power, Step
+
+CARD, FORMAT = "transform.json", 1
+_KINDS: dict[str, type[Step]] = {step.kind: step for step in (L2, Power, PCAWhiten, LearnedWhiten)}
+
+
+def save(step: Step, folder: str | Path) -> Path:
+    """Write a step or a chain to `transform.json` and a safetensors file beside it; an older pair goes when it stands.
+
+    The JSON names the file by its content and comes last, so that at any moment the pair that it names is whole.
+    """
+    import torch
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    chain = step if isinstance(step, Chain) else Chain((step,))
+    tensors = {name: torch.from_numpy(np.array(value)) for name, value in chain.state().items()}
+    name = f"transform-{hash_tensors(tensors)[:12]}.safetensors"
+    save_tensors(folder / name, tensors)
+    kinds = [inner.kind for inner in chain.steps]
+    write_json(folder / CARD, {"regard_transform": FORMAT, "steps": kinds, "tensors": name})
+    for other in folder.glob("transform-*.safetensors"):
+        if other.name != name:
+            other.unlink(missing_ok=True)
+    return folder
+
+
+def load(folder: str | Path) -> Chain:
+    """Read what `save` wrote.
+
+    Raises:
+        InputError: no such folder, damaged files, a newer format.
+    """
+    path = check_path("transform", folder, folder=True)
+    card = read_json(check_path("transform", path / CARD, folder=False))
+    if not isinstance(card, dict) or not isinstance(card.get("tensors"), str):
+        raise bad("transform", str(path / CARD), "a file that save wrote")
+    if card.get("regard_transform") != FORMAT:
+        raise bad("transform", f"format {card.get('regard_transform')}", f"format {FORMAT}", "Update regard.")
+    tensors = load_tensors(inside(path, card["tensors"]))
+    return chain_of({name: value.numpy() for name, value in tensors.items()})
+
+
+def chain_of(state: Mapping[str, np.ndarray]) -> Chain:
+    """The chain whose `state` this was."""
+    parts: dict[tuple[int, str], dict[str, np.ndarray]] = {}
+    for key, value in state.items():
+        place, _, rest = key.partition(".")
+        kind, _, name = rest.partition(".")
+        if not place.isdigit():
+            raise bad("state", repr(key), "names as PLACE.KIND.FIELD")
+        parts.setdefault((int(place), check_choice("kind", kind, _KINDS)), {}).update({name: value} if name else {})
+    return Chain(tuple(_KINDS[kind].from_state(parts[place, kind]) for place, kind in sorted(parts)))
