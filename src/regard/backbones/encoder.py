@@ -59,16 +59,21 @@ class Encoder(nn.Module):
         x = self.normalise(x_NCHW)
         return list(self.network.forward_intermediates(x, intermediates_only=True, output_fmt="NCHW"))
 
-    def tokens(self, x_NCHW: Tensor) -> Tensor:
-        """The last features as (N, T, D): a token for each cell, in rows; class and register tokens left out."""
+    def last_map(self, x_NCHW: Tensor) -> Tensor:
+        """The last features as a map (N, D, h, w): what `pooled` averages; class and register tokens left out."""
         if not hasattr(self.network, "forward_features"):
-            return self.maps(x_NCHW)[-1].flatten(2).transpose(1, 2)
+            return self.maps(x_NCHW)[-1]
         features = self.network.forward_features(self.normalise(x_NCHW))
-        if features.ndim == 3:
-            return features[:, getattr(self.network, "num_prefix_tokens", 0) :]
-        if getattr(self.network, "output_fmt", "NCHW") == "NHWC":
-            return features.flatten(1, 2)
-        return features.flatten(2).transpose(1, 2)
+        if features.ndim == 4:
+            nhwc = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
+            return features.permute(0, 3, 1, 2) if nhwc else features
+        cells = features[:, getattr(self.network, "num_prefix_tokens", 0) :].transpose(1, 2)
+        height = round((cells.shape[2] * x_NCHW.shape[2] / x_NCHW.shape[3]) ** 0.5)
+        return cells.unflatten(2, (height, cells.shape[2] // height))
+
+    def tokens(self, x_NCHW: Tensor) -> Tensor:
+        """The last features as (N, T, D): a token for each cell, in rows."""
+        return self.last_map(x_NCHW).flatten(2).transpose(1, 2)
 
     def pooled(self, x_NCHW: Tensor) -> Tensor:
         """One vector (N, D) an image: what the network gives its own classifier."""

@@ -34,6 +34,7 @@ _FLOW = (
     "probe",
     "finetune",
     "evaluate",
+    "whiten",
     "index",
     "search",
     "shift",

@@ -117,6 +117,8 @@ def _pipeline(
     if shard[1] > 1:
         found = found.subset(slice(shard[0], None, shard[1]))
     rep = representation if isinstance(representation, Representation) else Representation.load(representation)
+    if layer is not None and (rep.pooled or rep.transform):
+        raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")
     runner = make_runner(
         rep.encoder,
         layer=layer,
@@ -124,7 +126,8 @@ def _pipeline(
         batch=batch,
         precision=precision,
         device=device,
-        key=hash_json([rep.fingerprint, layer]),
+        key=hash_json([rep.network_fingerprint, layer]),
+        pooled=rep.pooled,
     )
     return Pipeline(found, rep, runner, batch, layer, cache, list(found.set_aside))
 

@@ -49,7 +49,7 @@ class Pipeline:
 
     def __iter__(self) -> Iterator[Piece]:
         """Give the vectors in the order of the images; raise InputError at the end if no image could be read."""
-        key = hash_json([self.representation.fingerprint, self.layer, self.runner.name, self.batch, DECODER])
+        key = hash_json([self.representation.network_fingerprint, self.layer, self.runner.name, self.batch, DECODER])
         store = VectorCache(key) if self.cache else None
         fresh: dict[str, np.ndarray] = {}
         kept = 0
@@ -71,13 +71,19 @@ class Pipeline:
                     fresh.clear()
                 kept += len(rows)
                 if rows:
-                    yield Piece(group[-1][0] + 1, np.array(rows), np.stack(vectors))
+                    yield Piece(group[-1][0] + 1, np.array(rows), self._transformed(np.stack(vectors)))
         finally:
             if store:
                 store.put(fresh)
                 store.close()
         if not kept:
             self._nothing_read()
+
+    def _transformed(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors as the representation gives them; the cache keeps them as the network does."""
+        step = self.representation.transform
+        # in double precision, so that rounding does not depend on how many are changed at once
+        return vectors if step is None else step.apply(vectors.astype(np.float64)).astype(np.float32)
 
     def _batches(self, store: VectorCache | None) -> Iterator[tuple[list[tuple[int, str, Any]], np.ndarray]]:
         """Group images; those that need the network fill a batch, the others ride along in their order."""

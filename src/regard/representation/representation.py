@@ -1,7 +1,8 @@
 """A representation: how pictures are prepared, the network that sees them, and the card that says where it is from.
 
 A saved folder holds `config.json` and `model.safetensors` in timm's own form, so that
-`timm.create_model("local-dir:FOLDER")` loads it too, and `card.json`.
+`timm.create_model("local-dir:FOLDER")` loads it too, `card.json`, and where vectors are pooled or whitened in a way of
+their own `pooling.safetensors` and `transform.json` with its numbers.
 """
 
 import json
@@ -13,33 +14,55 @@ import torch
 from torch import Tensor
 
 from ..backbones.encoder import Encoder, make_encoder
-from ..core.checks import InputError, bad, check_choice
+from ..core.checks import InputError, bad, check_choice, check_path
 from ..core.storage import hash_json, hash_tensors, load_tensors, read_json, save_tensors, write_json
+from .pooled import Pooled
 from .preprocess import Preprocess
+from .transform import saved
+from .transform.saved import tensors_of
+from .transform.steps import Step
 
 if TYPE_CHECKING:
     from .embeddings import Embeddings
 
 BUNDLED = "imagenet"
+VOCABULARY = "pooling.safetensors"
 
 
 @dataclass
 class Representation:
-    """Preprocessing, an encoder, and a card of plain values: how it was made, from what, at what cost."""
+    """Preprocessing, an encoder, and a card of plain values: how it was made, from what, at what cost.
+
+    Attributes:
+        pooled: how the last map becomes a vector; None: as the network does it.
+        transform: what is done to vectors then, whitening mostly; None: nothing.
+        loaded_from: the name or folder that `load` was given, to load the same again.
+    """
 
     encoder: Encoder
     preprocess: Preprocess
     card: dict[str, Any] = field(default_factory=dict)
-    loaded_from: str = ""  # the name or folder that `load` was given, to load the same again
+    loaded_from: str = ""
+    pooled: Pooled | None = None
+    transform: Step | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the network's name, its weights and the preprocessing: equal vectors need equal fingerprints.
+        """Hash of all that makes a vector: equal vectors need equal fingerprints."""
+        network = self.network_fingerprint
+        return network if self.transform is None else hash_json([network, hash_tensors(tensors_of(self.transform))])
+
+    @property
+    def network_fingerprint(self) -> str:
+        """Hash of the network's name, its weights, the preprocessing and the pooling: all but the transform.
 
         Read from the weights as they are now, so that an encoder that learns on never meets its old vectors.
         """
         weights = hash_tensors(self.encoder.state_dict())
         steps = {"encoder": self.encoder.name, "weights": weights, "preprocess": self.preprocess.as_dict()}
+        if self.pooled is not None:
+            card, vocabulary = self.pooled.state()
+            steps |= {"pooling": card, "vocabulary": hash_tensors(vocabulary)}
         return hash_json(steps | {key: self.encoder.config[key] for key in ("mean", "std")})
 
     @property
@@ -70,7 +93,12 @@ class Representation:
         folder.mkdir(parents=True, exist_ok=True)
         save_tensors(folder / "model.safetensors", self.encoder.network.state_dict(), {"format": "pt"})
         library, _, architecture = self.encoder.name.partition(":")
-        own = {"size": self.preprocess.size, "input_size": self.encoder.input_size}
+        own: dict[str, Any] = {"size": self.preprocess.size, "input_size": self.encoder.input_size}
+        if self.pooled is not None:
+            own["pooling"], vocabulary = self.pooled.state()
+            save_tensors(folder / VOCABULARY, vocabulary)
+        if self.transform is not None:
+            saved.save(self.transform, folder)
         cfg = {
             "input_size": [3, self.preprocess.size, self.preprocess.size],
             "mean": list(self.encoder.config["mean"]),
@@ -90,6 +118,8 @@ class Representation:
             "regard": {"library": library, "preprocess": self.preprocess.as_dict(), **own},
         }
         write_json(folder / "config.json", config)
+        if self.transform is None:
+            (folder / saved.CARD).unlink(missing_ok=True)
         write_json(folder / "card.json", self.card | {"name": self.name, "fingerprint": self.fingerprint})
         return folder
 
@@ -181,4 +211,11 @@ def _from_folder(folder: Path) -> Representation:
     steps = ours.get("preprocess")
     preprocess = Preprocess(**steps) if steps else Preprocess.for_config(encoder.config | cfg)
     card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"name": folder.name}
-    return Representation(encoder, preprocess, json.loads(json.dumps(card)))
+    transform = saved.load(folder) if (folder / saved.CARD).is_file() else None
+    return Representation(encoder, preprocess, json.loads(json.dumps(card)), "", _pooled(folder, ours), transform)
+
+
+def _pooled(folder: Path, ours: dict[str, Any]) -> Pooled | None:
+    if "pooling" not in ours:
+        return None
+    return Pooled.from_state(ours["pooling"], load_tensors(check_path("pooling", folder / VOCABULARY, folder=False)))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..backbones.encoder import Encoder
 from ..core.checks import RunError, bad, check_choice
 from ..core.runtime import pick_device, pick_precision
+from .pooled import Pooled
 
 
 class Runner(Protocol):
@@ -27,16 +28,18 @@ class Runner(Protocol):
 
 
 class Pixels(nn.Module):
-    """uint8 pixels to vectors: the pooled vector, or the average of one map, in a form that can be traced."""
+    """uint8 pixels to vectors: as the representation pools, or the average of one map, in a form that can be traced."""
 
-    def __init__(self, encoder: Encoder, layer: int | None) -> None:
+    def __init__(self, encoder: Encoder, layer: int | None, pooled: Pooled | None = None) -> None:
         super().__init__()
-        self.encoder, self.layer = encoder, layer
+        self.encoder, self.layer, self.pooled = encoder, layer, pooled
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 to (N, D) float32."""
         x = pixels_NCHW.float() / 255
-        return self.encoder.pooled(x) if self.layer is None else self.encoder.maps(x)[self.layer].mean((2, 3))
+        if self.layer is not None:
+            return self.encoder.maps(x)[self.layer].mean((2, 3))
+        return self.encoder.pooled(x) if self.pooled is None else self.pooled(self.encoder, x)
 
 
 class TorchRunner:
@@ -65,6 +68,7 @@ def make_runner(
     precision: str = "auto",
     device: str = "auto",
     key: str = "",
+    pooled: Pooled | None = None,
 ) -> Runner:
     """Choose who runs the network.
 
@@ -79,7 +83,8 @@ def make_runner(
         batch: pictures a call.
         precision: auto | bf16 | fp32 (exact).
         device: auto | cpu | cuda | mps.
-        key: names the network, its weights and layer in the cache of traced networks.
+        key: names the network, its weights, layer and pooling in the cache of traced networks.
+        pooled: how the last map becomes a vector, where not by the network's own way.
 
     Raises:
         InputError: a layer that is not there; bf16 asked of a network that loses too much in it.
@@ -88,7 +93,7 @@ def make_runner(
     layers = len(encoder.feature_info)
     if layer is not None and not -layers <= layer < layers:
         raise bad("--layer", layer, f"a whole number from 0 to {layers - 1} (or from the end, -{layers} to -1)")
-    place, network = pick_device(device), Pixels(encoder, layer).eval()
+    place, network = pick_device(device), Pixels(encoder, layer, pooled).eval()
     if place != "cpu":
         return TorchRunner(network, place, pick_precision(precision, place))
     from .openvino_graph import has_bf16

@@ -51,7 +51,7 @@ def multi_scale(
 
 
 def _resized(x: Tensor, scale: float) -> Tensor:
-    size = [max(1, round(side * scale)) for side in x.shape[2:]]
+    size = [max(1, round(int(side) * scale)) for side in x.shape[2:]]  # int: while traced they are tensors
     if size == list(x.shape[2:]):
         return x
     return torch.nn.functional.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)

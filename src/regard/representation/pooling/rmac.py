@@ -44,7 +44,7 @@ def region_grid(height: int, width: int, levels: int = 3) -> list[tuple[int, int
 def region_vectors(x_NCHW: Tensor, levels: int = 3) -> Tensor:
     """The maxima of each region at length 1, (N, regions, C): what to fit a whitening on."""
     x = check_maps(x_NCHW)
-    grid = region_grid(x.shape[2], x.shape[3], levels)
+    grid = region_grid(int(x.shape[2]), int(x.shape[3]), levels)  # int: while traced they are tensors
     return unit(
         torch.stack([x[:, :, top : top + side, left : left + side].amax((2, 3)) for top, left, side in grid], 1)
     )

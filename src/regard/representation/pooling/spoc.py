@@ -23,7 +23,7 @@ def spoc(x_NCHW: Tensor, centre_prior: bool = False) -> Tensor:
     x = check_maps(x_NCHW)
     if not centre_prior:
         return x.sum((2, 3))
-    return (x * centre_weights(*x.shape[2:]).to(x)).sum((2, 3))
+    return (x * centre_weights(*map(int, x.shape[2:])).to(x)).sum((2, 3))
 
 
 def centre_weights(height: int, width: int) -> Tensor:

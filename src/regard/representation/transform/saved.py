@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,20 +21,24 @@ def save(step: Step, folder: str | Path) -> Path:
 
     The JSON names the file by its content and comes last, so that at any moment the pair that it names is whole.
     """
-    import torch
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    chain = step if isinstance(step, Chain) else Chain((step,))
-    tensors = {name: torch.from_numpy(np.array(value)) for name, value in chain.state().items()}
+    tensors = tensors_of(step)
     name = f"transform-{hash_tensors(tensors)[:12]}.safetensors"
     save_tensors(folder / name, tensors)
-    kinds = [inner.kind for inner in chain.steps]
+    kinds = [inner.kind for inner in _chain(step).steps]
     write_json(folder / CARD, {"regard_transform": FORMAT, "steps": kinds, "tensors": name})
     for other in folder.glob("transform-*.safetensors"):
         if other.name != name:
             other.unlink(missing_ok=True)
     return folder
+
+
+def tensors_of(step: Step) -> dict[str, Any]:
+    """The numbers of a step or a chain as torch tensors, by name."""
+    import torch
+
+    return {name: torch.from_numpy(np.array(value)) for name, value in _chain(step).state().items()}
 
 
 def load(folder: str | Path) -> Chain:
@@ -62,3 +67,7 @@ def chain_of(state: Mapping[str, np.ndarray]) -> Chain:
             raise bad("state", repr(key), "names as PLACE.KIND.FIELD")
         parts.setdefault((int(place), check_choice("kind", kind, _KINDS)), {}).update({name: value} if name else {})
     return Chain(tuple(_KINDS[kind].from_state(parts[place, kind]) for place, kind in sorted(parts)))
+
+
+def _chain(step: Step) -> Chain:
+    return step if isinstance(step, Chain) else Chain((step,))
