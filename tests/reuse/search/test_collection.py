@@ -108,8 +108,8 @@ def test_recall_is_measured_and_candidates_grow_until_it_is_good(monkeypatch: py
     assert collection.recall is None
     monkeypatch.setattr(plan, "first_candidates", lambda images: 12)
     collection.search(prepared_queries("cosine", clouds(1, seed=2)), 3, way="sketch")
-    assert collection.recall is not None and collection._many > 12
-    collection._many = 12
+    assert collection.recall is not None and collection.many > 12
+    collection.many = 12
     assert collection.measure() < collection.recall <= 1
 
 

@@ -24,19 +24,20 @@ class Collection:
         ids: (n,) the id at each place.
         vectors: (n, d) as they are compared (see `metric.prepared`).
         version: of the store, up to which all is here; None before the first `sync`.
+        sketch: bits of the vectors of a large collection; None as long as it was not needed.
         recall: measured recall@10 of the sketch (see `plan.recall`); None where there is no sketch.
+        many: candidates that the sketch gives.
     """
 
     def __init__(self, dim: int, metric: str = "cosine") -> None:
-        self.metric, self.version, self.recall = metric, None, None
+        self.metric, self.version, self.recall, self.many = metric, None, None, 0
         self.ids: list[str] = []
         self.vectors = Stacked(np.zeros((0, dim), np.float32))
         self._place: dict[str, int] = {}
         self._numbers = Stacked(np.zeros((0, 1), np.int64))
         self._alive = Stacked(np.zeros((0, 1), bool))
         self._bias = Stacked(np.zeros((0, 1), np.float32))
-        self._sketch: Sketch | None = None
-        self._many = 0
+        self.sketch: Sketch | None = None
         self._pool = ThreadPoolExecutor(threads(), "search")
 
     version: int | None
@@ -49,7 +50,35 @@ class Collection:
     @property
     def sketch_bytes(self) -> int:
         """Memory of the sketch; 0 where the collection is small enough to do without."""
-        return self._sketch.nbytes if self._sketch else 0
+        return self.sketch.nbytes if self.sketch else 0
+
+    @classmethod
+    def again(
+        cls,
+        ids: list[str],
+        vectors_ND: np.ndarray,
+        numbers_N: np.ndarray,
+        bias_N: np.ndarray,
+        metric: str,
+        version: int | None,
+    ) -> "Collection":
+        """A collection of vectors that are prepared already, perhaps in a file; see `kept`."""
+        found = cls(vectors_ND.shape[1], metric)
+        found.ids, found.version = ids, version
+        found._place = {name: place for place, name in enumerate(ids)}
+        found.vectors, found._numbers = Stacked(vectors_ND), Stacked(numbers_N[:, None])
+        found._alive, found._bias = Stacked(np.ones((len(ids), 1), bool)), Stacked(bias_N[:, None])
+        return found
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(n,) the store's row number at each place."""
+        return self._numbers.all()[:, 0]
+
+    @property
+    def bias(self) -> np.ndarray:
+        """(n,) what is added to each vector's product; empty where nothing is."""
+        return self._bias.all()[:, 0]
 
     def sync(self, store: Store) -> None:
         """Take in what was written to the store since the last time. O(what was written) but for deletions, O(n)."""
@@ -60,7 +89,7 @@ class Collection:
         self.put(new.column("id").to_pylist(), vectors_in(new), new.column(ROW).to_numpy().astype(np.int64))
         if store.count() != len(self):
             there = store.scan([ROW]).column(ROW).to_numpy().astype(np.int64)
-            gone = ~np.isin(self._numbers.all()[:, 0], there) & self._alive.all()[:, 0]
+            gone = ~np.isin(self.numbers, there) & self._alive.all()[:, 0]
             self.drop([self.ids[place] for place in np.flatnonzero(gone)])
         self.version = version
 
@@ -78,8 +107,8 @@ class Collection:
         self._numbers.append((np.full(len(ids), -1) if numbers_N is None else numbers_N)[:, None])
         if bias is not None:
             self._bias.append(bias[:, None])
-        if self._sketch is not None:
-            self._sketch.add(vectors)
+        if self.sketch is not None:
+            self.sketch.add(vectors)
 
     def drop(self, ids: list[str]) -> None:
         """Take images out."""
@@ -112,46 +141,46 @@ class Collection:
         taken = plan.pick(searched, len(query_QD), way)
         if taken == "exact" or top > searched // 10:
             return *self._exact(query_QD, top, among), "exact"
-        self._ensure_sketch()
+        self.tune()
         found = [self._by_sketch(query, top, among) for query in query_QD]
         return np.stack([places for places, _ in found]), np.stack([sums for _, sums in found]), "sketch"
 
     def _exact(self, query_QD: np.ndarray, top: int, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         alive = self._alive.all()[:, 0]
         rows = among if among is not None else None if len(self) == len(alive) else np.flatnonzero(alive)
-        bias = self._bias.all()[:, 0] if self.metric == "euclidean" else None
+        bias = self.bias if self.metric == "euclidean" else None
         return top_by_product(self.vectors, query_QD, top, rows, bias)
 
     def _by_sketch(self, query_D: np.ndarray, top: int, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        assert self._sketch is not None
+        assert self.sketch is not None
         alive = self._alive.all()[:, 0]
         if among is not None:
             alive = np.zeros_like(alive)
             alive[among] = True
         all_there = among is None and len(self) == len(alive)
-        many = max(self._many, 4 * top)
-        rows = self._sketch.candidates(query_D, many, None if all_there else alive, self._pool)
+        many = max(self.many, 4 * top)
+        rows = self.sketch.candidates(query_D, many, None if all_there else alive, self._pool)
         sums = self.vectors[rows] @ query_D
         if self.metric == "euclidean":
             sums = sums + self._bias[rows][:, 0]
         order = np.lexsort((rows, -sums))[:top]
         return rows[order], sums[order]
 
-    def _ensure_sketch(self) -> None:
+    def tune(self) -> None:
         """Make the sketch, and take as many candidates as the measured recall asks for."""
-        if self._sketch is not None:
+        if self.sketch is not None:
             return
-        self._sketch = Sketch.of(self.vectors)
-        self._many = plan.first_candidates(len(self))
+        self.sketch = Sketch.of(self.vectors)
+        self.many = plan.first_candidates(len(self))
         while True:
             self.recall = self.measure()
-            if self.recall >= plan.GOOD or 2 * self._many > len(self) // 10:
+            if self.recall >= plan.GOOD or 2 * self.many > len(self) // 10:
                 return
-            self._many *= 2
+            self.many *= 2
 
     def measure(self, seed: int = 0) -> float:
         """Recall@10 of the sketch as it is now."""
-        self._ensure_sketch()
+        self.tune()
 
         def sketch(queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
             found = [self._by_sketch(query, top, None) for query in queries]

@@ -9,10 +9,11 @@ import numpy as np
 from ...core.checks import InputError, bad, check_matrix, check_number
 from ...data.sources import open_images
 from ...representation.embeddings import Embeddings
+from . import kept, plan, reranking
 from . import metric as metrics
-from . import plan, reranking
 from .collection import Collection
 from .record import Hit, Hits, check_origin, mismatch
+from .store.lance import LanceStore
 from .store.protocol import Store, vectors_in
 
 
@@ -27,7 +28,7 @@ class Searcher:
 
     def __init__(self, folder: Path, card: dict[str, Any], store: Store) -> None:
         self.folder, self.card, self.store = folder, card, store
-        self._collection = Collection(card["dim"], card["metric"])
+        self._collection: Collection | None = None
 
     def __len__(self) -> int:
         return self.store.count()
@@ -165,20 +166,30 @@ class Searcher:
                 raise bad("--with", "none", f"the one that made the index's vectors ({name})") from error
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 
+    def _current(self) -> Collection:
+        """The collection as it is now: what others have written since the last call is taken in."""
+        if self._collection is None:
+            if isinstance(self.store, LanceStore) and len(self) > plan.EXACT:
+                self._collection = kept.opened(self.store, self.card["metric"])
+            else:
+                self._collection = Collection(self.card["dim"], self.card["metric"])
+        self._collection.sync(self.store)
+        return self._collection
+
     def _from_memory(
         self, queries: np.ndarray, top: int, where: str | None, way: str
     ) -> tuple[list[list[Hit]], str, float]:
         """Hits, the way that was taken, and its recall."""
-        self._collection.sync(self.store)
-        among = None if where is None else self._collection.places(self._ids_where(where))
+        collection = self._current()
+        among = None if where is None else collection.places(self._ids_where(where))
         asked = metrics.prepared_queries(self.card["metric"], queries)
-        places, sums, way = self._collection.search(asked, top, among, way)
+        places, sums, way = collection.search(asked, top, among, way)
         shown = metrics.scores(self.card["metric"], sums, asked)
         named = [
-            [(self._collection.ids[place], float(score)) for place, score in zip(row, scores)]
+            [(collection.ids[place], float(score)) for place, score in zip(row, scores)]
             for row, scores in zip(places, shown)
         ]
-        return self._described(named), way, 1.0 if way == "exact" else float(self._collection.recall or 0)
+        return self._described(named), way, 1.0 if way == "exact" else float(collection.recall or 0)
 
     def _from_store(
         self, queries: np.ndarray, top: int, where: str | None, way: str

@@ -48,6 +48,13 @@ class Sketch:
             sketch.add(vectors_ND[start : start + _ROWS])
         return sketch
 
+    @classmethod
+    def again(cls, mean_D: np.ndarray, words: np.ndarray, seed: int = 0) -> "Sketch":
+        """The sketch that had this `mean` and these `words`."""
+        sketch = cls(len(mean_D), mean_D, seed)
+        sketch._words, sketch._count = np.ascontiguousarray(words, np.uint64), words.shape[1]
+        return sketch
+
     def __len__(self) -> int:
         return self._count
 

@@ -6,28 +6,28 @@ of several writers can conflict, so they are repeated; files of old versions sta
 alone. A lock file keeps writers on one machine apart; on several machines the repeats do.
 """
 
-import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from ....core.checks import RunError, bad
+from ....core.checks import bad
 from ....core.runtime import numpy_rng
+from . import versions
+from .commits import repeated, size_of
 from .lock import locked, readable
 from .memory import unreadable
 from .protocol import OWN, Store, dim_of, vectors_in
 
 TABLE = "vectors"
 ROWS_A_VERSION = 20_000
+ROWS_A_PIECE = 8_192  # 16 MiB of 512 numbers: memory of that size is used again, more would be asked for anew
 IDS_AT_ONCE = 2_000
 INDEXED = 10_000  # rows from which ids and contents get an index of their own
-_TRIES = 8
 T = TypeVar("T")
 
 
@@ -57,7 +57,7 @@ class LanceStore:
             table = lancedb.connect(str(place)).open_table(TABLE)
             missing = set(OWN) - set(table.schema.names)
             if version is not None:
-                _check_out(table, version)
+                versions.check_out(table, version)
         if missing:
             raise bad("index", f"{str(place)!r} without {', '.join(sorted(missing))}", "a table made by regard")
         return cls(str(place), table, version is not None)
@@ -114,6 +114,18 @@ class LanceStore:
                 if where is None:
                     raise
                 raise unreadable(where, error) from error
+
+    def pieces(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """All rows, 8,192 at a time, so that memory does not grow with them; no writer comes in between."""
+        with readable(self.place), self._reading():
+            self._latest()
+            for batch in self._table.search().select(list(columns)).limit(None).to_batches(ROWS_A_PIECE):
+                yield pa.Table.from_batches([batch])
+
+    @property
+    def mark(self) -> str:
+        """See `versions.mark`; "" for a version of the past."""
+        return "" if self._frozen else versions.mark(self.place, TABLE, self.version)
 
     def search(
         self, query_D: np.ndarray, top: int, where: str | None = None, exact: bool = False
@@ -198,20 +210,12 @@ class LanceStore:
                     have = {index.columns[0] for index in self._table.list_indices()}
                     for name in {"id", "content"} - have:
                         self._table.create_index(name, config=BTree())
-                self._table.optimize(cleanup_older_than=self._unneeded(), delete_unverified=True)
+                self._table.optimize(cleanup_older_than=versions.unneeded(self._table), delete_unverified=True)
 
         with locked(self.place, frozen=self._frozen):
             before = size_of(self.place)
-            self._repeat(tidy)
+            repeated(self._table, self.place, tidy)
             return before, size_of(self.place)
-
-    def _unneeded(self) -> timedelta:
-        """The age beyond which versions may go; LanceDB refuses to clean where a tagged one would be among them."""
-        tagged = [int(tag["version"]) for tag in self._table.tags.list().values()]
-        if not tagged:
-            return timedelta(0)
-        made = next(one["timestamp"] for one in self._table.list_versions() if one["version"] == min(tagged))
-        return datetime.now(made.tzinfo) - made + timedelta(seconds=1)
 
     def _latest(self) -> None:
         if not self._frozen:
@@ -222,36 +226,7 @@ class LanceStore:
 
     def _write(self, action: Callable[[], T]) -> T:
         with locked(self.place, frozen=self._frozen):
-            return self._repeat(action)
-
-    def _repeat(self, action: Callable[[], T]) -> T:
-        """Do it, and again from the newest version where another machine's commit came in between."""
-        for attempt in range(_TRIES):
-            self._table.checkout_latest()
-            try:
-                return action()
-            except Exception as error:  # the binding raises RuntimeError, ValueError or OSError by version
-                if "conflict" not in str(error).lower():
-                    raise RunError(f"index {self.place!r}: cannot be written: {error}") from error
-                cause = error
-            time.sleep(0.02 * 2**attempt * (1 + numpy_rng(time.monotonic_ns(), "back off").random()))
-        raise RunError(
-            f"index {self.place!r}: others kept writing to it; gave up after {_TRIES} tries. Try again."
-        ) from cause
-
-
-def size_of(place: str) -> int:
-    """Bytes of all files under a folder; 0 for an object store's address."""
-    folder = Path(place)
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else 0
-
-
-def _check_out(table: Any, version: int | str) -> None:
-    try:
-        table.checkout(version)
-    except (ValueError, RuntimeError) as error:
-        tags = ", ".join(sorted(table.tags.list())) or "no tags"
-        raise bad("version", repr(version), f"a version that is kept, or one of {tags}", str(error)[:200]) from error
+            return repeated(self._table, self.place, action)
 
 
 def _parts(ids: Sequence[str]) -> list[Sequence[str]]:

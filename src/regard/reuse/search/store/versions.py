@@ -1,0 +1,36 @@
+"""Versions of a LanceDB table: which one is meant, what tells it from all others, which may go."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ....core.checks import bad
+
+
+def check_out(table: Any, version: int | str) -> None:
+    """Show the table as it was at a version or tag; raises InputError where there is none."""
+    try:
+        table.checkout(version)
+    except (ValueError, RuntimeError) as error:
+        tags = ", ".join(sorted(table.tags.list())) or "no tags"
+        raise bad("version", repr(version), f"a version that is kept, or one of {tags}", str(error)[:200]) from error
+
+
+def mark(place: str, name: str, version: int) -> str:
+    """What tells this state from any other, also of a copy or of a backup put back; "" where that is unknown."""
+    manifests = Path(place) / f"{name}.lance" / "_versions"
+    for number in (2**64 - 1 - version, version):  # newer tables count down, so that the latest is listed first
+        with suppress(OSError):
+            seen = (manifests / f"{number}.manifest").stat()
+            return f"{version} {seen.st_size} {seen.st_mtime_ns}"
+    return ""
+
+
+def unneeded(table: Any) -> timedelta:
+    """The age beyond which versions may go; LanceDB refuses to clean where a tagged one would be among them."""
+    tagged = [int(tag["version"]) for tag in table.tags.list().values()]
+    if not tagged:
+        return timedelta(0)
+    made = next(one["timestamp"] for one in table.list_versions() if one["version"] == min(tagged))
+    return datetime.now(made.tzinfo) - made + timedelta(seconds=1)
