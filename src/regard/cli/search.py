@@ -11,7 +11,9 @@ from ._shared import Device, Json, Precision, Quiet, emit, table
 
 def search(
     index: Annotated[str, typer.Argument(metavar="INDEX", help="A folder made by `regard index`.")],
-    query: Annotated[list[str], typer.Argument(metavar="QUERY...", help="Images, or ids of the index with --id.")],
+    query: Annotated[
+        list[str], typer.Argument(metavar="QUERY...", help="Images, a file of vectors, or with --id ids.")
+    ],
     top: Annotated[int, typer.Option(min=1, help="Results for each query.")] = 10,
     where: Annotated[
         str | None, typer.Option(help="Only images for which this holds: \"label = 'cat'\".", show_default=False)
@@ -29,7 +31,17 @@ def search(
     ] = False,
     rerank: Annotated[
         str | None,
-        typer.Option(help="expansion, kreciprocal, diffusion, spatial: one or more, as a,b.", show_default=False),
+        typer.Option(
+            help="expansion (or qe), augmentation (dba), kreciprocal, diffusion, spatial: as a,b.", show_default=False
+        ),
+    ] = None,
+    relevant: Annotated[
+        float | None,
+        typer.Option(
+            metavar="Q",
+            help="Only what stands out from the collection; of it this share comes by chance (0.05 is usual).",
+            show_default=False,
+        ),
     ] = None,
     way: Annotated[str, typer.Option("--search", help="auto, exact, sketch or ivf.")] = "auto",
     at: Annotated[
@@ -56,6 +68,8 @@ def search(
     """
     from ..core.checks import InputError
     from ..core.runtime import measured
+    from ..representation.embeddings import Embeddings
+    from ..representation.sources import is_vectors
     from ..reuse.search.index import SearchIndex
     from ..reuse.search.reranking import read_stages
 
@@ -65,9 +79,16 @@ def search(
     if by_id and (box or together or not_):
         raise InputError("--id: expected no --box, --together or --not beside it, which take images.")
     with measured() as cost:
-        if by_id:
-            hits = there.search_ids(query, top, where, way=way, rerank=stages)
-            pictures: dict[str, Any] = dict(zip(query, map(Path, there.paths(query))))
+        if len(query) == 1 and not by_id and is_vectors(query[0]):
+            if box or together or not_:
+                raise InputError("QUERY: expected images beside --box, --together or --not, got a file of vectors.")
+            asked = Embeddings.load(query[0])
+            hits = there.search(asked, top, where, way=way, rerank=stages, relevant=relevant)
+            paths = asked.columns.get("path", [""] * len(asked))
+            pictures: dict[str, Any] = {str(name): Path(str(path)) for name, path in zip(asked.ids, paths) if path}
+        elif by_id:
+            hits = there.search_ids(query, top, where, way=way, rerank=stages, relevant=relevant)
+            pictures = dict(zip(query, map(Path, there.paths(query))))
         else:
             asked = _asked(query, box)
             if together or not_:
@@ -77,11 +98,15 @@ def search(
                 from ..reuse.search.queries import combine
 
                 one = combine(wanted.vectors, unwanted)
-                hits = there.search(one, top, where, way=way, rerank=stages, pictures=[asked.items[0]])
+                hits = there.search(
+                    one, top, where, way=way, rerank=stages, pictures=[asked.items[0]], relevant=relevant
+                )
                 hits.queries = (" + ".join(map(str, asked.ids)),)
                 pictures = {hits.queries[0]: asked.items[0]}
             else:
-                hits = there.search_images(asked, top, where, with_, way=way, rerank=stages, **options)
+                hits = there.search_images(
+                    asked, top, where, with_, way=way, rerank=stages, relevant=relevant, **options
+                )
                 pictures = dict(zip(map(str, asked.ids), asked.items))
     rows = [
         (name, place + 1, hit.score, hit.label, hit.path or hit.id)
@@ -128,7 +153,7 @@ def _page(out: Path, index: str, count: int, images: dict[str, Any], hits: Any) 
     from ..report.thumbs import Hit, Query, neighbours
 
     shown = [
-        Query(images[name], None, [Hit(_drawn(hit), hit.score, hit.label or Path(hit.path).name) for hit in found])
+        Query(images.get(name), None, [Hit(_drawn(hit), hit.score, hit.label or Path(hit.path).name) for hit in found])
         for name, found in zip(hits.queries, hits)
         if found
     ]

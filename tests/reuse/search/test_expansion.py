@@ -9,9 +9,9 @@ import pytest
 from regard.core.checks import InputError
 from regard.metrics.retrieve import mean_ap
 from regard.reuse.search.exact import top_by_product
-from regard.reuse.search.rerank import _common, diffusion, expansion, kreciprocal
+from regard.reuse.search.rerank import _common, augmentation, diffusion, expansion, kreciprocal
 
-METHODS = [expansion.Method(), kreciprocal.Method(), diffusion.Method()]
+METHODS = [expansion.Method(), augmentation.Method(), kreciprocal.Method(), diffusion.Method()]
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -65,16 +65,16 @@ def test_expansion_finds_more_of_a_class_than_one_image_of_it() -> None:
     plain = score(rows)
     assert score(expansion.Method()(query, rows, scores, x)[0]) > plain + 0.1
     assert score(expansion.Method(alpha=0)(query, rows, scores, x)[0]) > plain + 0.1
-    augmented = expansion.augment(x)
+    augmented = augmentation.augment(x)
     assert score(top_by_product(augmented, query, len(x))[0]) > plain + 0.1
 
 
 @pytest.mark.parametrize(("n", "top", "alpha"), [(50, 5, 3.0), (50, 5, 0.0), (4, 10, 1.0), (1, 3, 1.0)])
 def test_augmentation_by_a_plain_loop(n: int, top: int, alpha: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expansion, "_PIECE", 7)
+    monkeypatch.setattr(augmentation, "_PIECE", 7)
     x = 3 * found(n)[0]
     before = x.copy()
-    new = expansion.augment(x, top, alpha)
+    new = augmentation.augment(x, top, alpha)
     np.testing.assert_array_equal(x, before)
     for i in range(n):
         cosine = {j: float(x[i] @ x[j]) / 9 for j in range(n) if j != i}
@@ -86,11 +86,11 @@ def test_augmentation_by_a_plain_loop(n: int, top: int, alpha: float, monkeypatc
 
 def test_augmentation_of_copies_leaves_them_and_does_not_count_a_vector_twice() -> None:
     x = np.repeat(np.eye(3), [6, 1, 1], axis=0)
-    np.testing.assert_allclose(expansion.augment(x, top=2), x)
+    np.testing.assert_allclose(augmentation.augment(x, top=2), x)
     near, cosines = _common.others(x, np.arange(8), 3)
     assert near.shape == (8, 3) and all(row not in line for row, line in enumerate(near))
     assert (cosines[:6] == 1).all() and (cosines[6:] == 0).all()
-    assert expansion.augment(x.astype(np.float32)).dtype == np.float32
+    assert augmentation.augment(x.astype(np.float32)).dtype == np.float32
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__module__.rsplit(".", 1)[1])
@@ -151,6 +151,6 @@ def test_wrong_settings_are_named() -> None:
     with pytest.raises(InputError, match="top"):
         expansion.Method(top=0)(query, rows, scores, x)
     with pytest.raises(InputError, match="alpha"):
-        expansion.augment(x, alpha=-1)
+        augmentation.augment(x, alpha=-1)
     with pytest.raises(InputError, match="row 3"):
-        expansion.augment(np.where(np.arange(20)[:, None] == 3, 0, x))
+        augmentation.augment(np.where(np.arange(20)[:, None] == 3, 0, x))

@@ -212,19 +212,19 @@ def test_commit_conflicts_are_tried_again(index, monkeypatch):
             raise RuntimeError("Retryable commit conflict for version 3")
         return "done"
 
-    assert index.store._repeat(flaky) == "done" and len(tries) == 4
+    assert index.store._write(flaky) == "done" and len(tries) == 4
 
     def hopeless():
         raise RuntimeError("Commit conflict for version 3")
 
     with pytest.raises(RunError, match="others kept writing"):
-        index.store._repeat(hopeless)
+        index.store._write(hopeless)
 
     def full():
         raise OSError("No space left on device")
 
     with pytest.raises(RunError, match="cannot be written: No space"):
-        index.store._repeat(full)
+        index.store._write(full)
 
 
 class TestRefusals:

@@ -5,6 +5,8 @@ import pytest
 from scipy.stats import false_discovery_control, kstest
 
 from regard.core.checks import InputError
+from regard.data.builtin import photo_crops
+from regard.representation.embed import embed
 from regard.reuse.search import relevance
 from regard.reuse.search.exact import top_by_product
 from regard.reuse.search.relevance import Background, background, relevant
@@ -43,13 +45,16 @@ def test_p_values_below_the_edge_are_counts() -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "classes", "positive"])
 def test_p_values_of_fresh_pairs_are_uniform(kind: str) -> None:
-    x, _ = collection(kind, 4000)
+    """Of pairs of different classes, where there are classes: those of one class are what should stand out."""
+    x, labels = collection(kind, 4000)
     at_random = background(x, 100_000)
     draw = np.random.default_rng(9)
     one, other = draw.integers(0, 4000, (2, 20_000))
-    p = at_random.p_values(np.einsum("nd,nd->n", x[one], x[other])[one != other])
+    apart = labels[one] != labels[other] if kind == "classes" else one != other
+    p = at_random.p_values(np.einsum("nd,nd->n", x[one], x[other])[apart])
     assert kstest(p, "uniform").statistic < 0.02
-    assert 0.3e-3 < (p < 1e-3).mean() < 3e-3
+    # with classes the exponent is that of pairs farther apart, and too small: p-values are on the safe side
+    assert (0 if kind == "classes" else 0.3e-3) < (p < 1e-3).mean() < 3e-3
 
 
 def test_few_items_give_all_pairs_and_many_a_sample_of_different_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +96,7 @@ def test_noise_has_nothing_relevant(kind: str, most: float) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "classes", "positive"])
 def test_planted_copies_are_found_and_little_else(kind: str) -> None:
-    x, _ = collection(kind, 4000)
+    x, labels = collection(kind, 4000)
     draw = np.random.default_rng(5)
     copies = draw.choice(4000, (20, 4), replace=False)
     query = x[copies[:, 0]].copy()
@@ -99,21 +104,45 @@ def test_planted_copies_are_found_and_little_else(kind: str) -> None:
         x[copies[:, place]] = unit(query + 0.03 * draw.standard_normal((20, 64)))
     rows, scores = top_by_product(x, query, 50)
     found = relevant(scores, background(x), 4000)
+    foreign = 0
     for q in range(20):
-        kept = set(rows[q, : found.counts[q]].tolist())
-        assert set(copies[q].tolist()) <= kept
-    assert found.counts.sum() <= 20 * 4 * 1.15
+        kept = rows[q, : found.counts[q]]
+        assert set(copies[q].tolist()) <= set(kept.tolist())
+        alike = labels[kept] == labels[copies[q, 0]] if kind == "classes" else False
+        foreign += (~np.isin(kept, copies[q]) & ~np.asarray(alike)).sum()
+    assert foreign <= 20 * 4 * 0.15
 
 
-def test_without_labels_a_class_is_chance_and_with_them_it_is_relevant() -> None:
+def test_of_many_classes_the_querys_own_is_kept_with_labels_and_without() -> None:
     x, labels = collection("classes", 4000)
     query = x[:50]
     rows, scores = top_by_product(x, query, 200)
     known = relevant(scores, background(x, labels=labels), 4000)
     blind = relevant(scores, background(x), 4000)
-    right = [labels[rows[q, : known.counts[q]]] == labels[q] for q in range(50)]
-    assert np.median(known.counts) > 20 and np.concatenate(right).mean() > 0.9
-    assert np.median(blind.counts) <= 3 and (blind.counts >= 1).all(), "itself, and hardly more"
+    for found, most in ((known, 20), (blind, 8)):
+        right = [labels[rows[q, : found.counts[q]]] == labels[q] for q in range(50)]
+        assert np.median(found.counts) > most and np.concatenate(right).mean() > 0.9
+    assert (blind.counts >= 1).all(), "itself at least"
+
+
+def test_crops_of_a_photograph_are_kept_and_few_others() -> None:
+    """Measured: 12.4 of 19 kept, 3.8 % of them of other photographs, where 5 % were asked for."""
+    crops = embed(photo_crops(400), "imagenet")
+    x, names = unit(crops.vectors), crops.columns["identity"]
+    rows, scores = top_by_product(x, x, 60)
+    found = relevant(scores, background(x), 400)
+    kept = [names[rows[i, 1:count]] == names[i] for i, count in enumerate(found.counts)]  # 0 is itself
+    assert np.mean([right.sum() for right in kept]) > 9
+    assert np.mean([1 - right.mean() if len(right) else 0 for right in kept]) < 0.08
+
+
+def test_of_few_classes_nothing_but_copies_is_kept_without_labels() -> None:
+    """Three classes make a third of all pairs: that is what comes by chance there."""
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 3, 3000)
+    x = unit(draw.standard_normal((3000, 64)) + 1.5 * draw.standard_normal((3, 64))[labels])
+    found = relevant(top_by_product(x, x[:50], 200)[1], background(x), 3000)
+    assert np.median(found.counts) == 1, "itself"
 
 
 def test_all_kept_says_that_there_may_be_more() -> None:

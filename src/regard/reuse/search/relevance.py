@@ -11,12 +11,15 @@ Hill's (1975, A simple general approach to inference about the tail of a distrib
 known to be at distance 0, which a generalized Pareto tail of the cosine has to guess, and guesses badly where classes
 make up the tail.
 
-What it does not say: that two images show the same kind of thing. Images of a class make up some share of the random
-pairs, and are what comes by chance; only what stands out from them is kept, mostly copies and the same object. With
-`labels`, pairs of one label are no background, and the class is kept too. The background is one for all queries: a
-query that is near to everything (a hub) has too many results. P-values are no better than the fit. Of queries of noise
-2 to 4 % keep something where the collection is noise, too, and none where it has classes; a hub among them can keep
-all that is shown.
+Where classes make up the tail, it tells of them and not of chance. So m is estimated in several windows, from the
+median pair to the nearest ones, and the steepest is carried on: where all is alike that is the last, as m grows
+towards the end; where some per cent of the pairs are of one kind, it is the one before they set in.
+
+So images of one kind are kept where there are many kinds, as copies and the same object are; where kinds are few, such
+as ten digits, they make up the background and nothing stands out (with `labels`, pairs of one label are left out of
+it, and the kind is kept too). The background is one for all queries: a query that is near to everything (a hub) has
+too many results. P-values are no better than the fit. Of queries of noise 2 to 4 % keep something where the collection
+is noise, too; a hub among them can keep all that is shown.
 """
 
 from dataclasses import dataclass
@@ -30,7 +33,8 @@ from ...metrics.knn import unit
 
 PAIRS, Q = 200_000, 0.05
 LEAST = 1000  # scores below which nothing can be said about a tail
-_SHARE, _TAIL = 0.003, 50  # the share of scores that the tail is fitted to, and how many at least
+_SHARES, _TAIL = (0.5, 0.25, 0.1, 0.03, 0.01, 0.003), 50  # where windows begin; scores in the last one at least
+_CLEARLY = 1.3  # times as steep as the last window: fifty scores give its slope to within 14 %
 _NEAREST = 1e-3  # distances below it are rounding of single precision
 _PIECE = 16_384  # pairs compared at once
 _SLACK = 1e-3
@@ -56,7 +60,8 @@ class Background:
     def of(cosines: Any) -> "Background":
         """The background that these cosines are a sample of, at least 1000.
 
-        The 0.3 % highest (at least 50) make the tail: m = 1 / mean(log(r_edge / r)), r = |x - y| = sqrt(2 - 2 cosine).
+        With r = |x - y| = sqrt(2 - 2 cosine): between the edges where shares s and t of the pairs are nearer,
+        m = log(s / t) / log(r_s / r_t); among the 0.3 % nearest (at least 50), m = 1 / mean(log(r_edge / r)).
         """
         values = np.asarray(cosines, np.float64)
         if (
@@ -67,10 +72,20 @@ class Background:
         ):
             raise bad("cosines", f"an array of shape {values.shape}", f"at least {LEAST} cosines (p,), without NaN")
         values = np.sort(values)
-        many = max(_TAIL, round(_SHARE * len(values)))
-        edge = float(values[-many - 1])
-        excess = float(np.mean(_log_distance(edge) - _log_distance(values[-many:])))
-        return Background(values, edge, many / len(values), 1 / excess if excess > 1e-9 else 0.0)
+        many = [max(_TAIL, round(share * len(values))) for share in _SHARES]
+        edges = [float(values[-one - 1]) for one in many]
+        slopes = [
+            _inverse(float(_log_distance(edge) - _log_distance(end)) / np.log(one / fewer))
+            for edge, end, one, fewer in zip(edges, edges[1:], many, many[1:])
+            if one > fewer
+        ]
+        slopes.append(_inverse(float(np.mean(_log_distance(edges[-1]) - _log_distance(values[-many[-1] :])))))
+        steepest = int(np.argmax(slopes))
+        if slopes[steepest] <= _CLEARLY * slopes[-1]:
+            steepest = len(slopes) - 1
+        # windows without scores of their own, in a small sample, are the last ones: the last edge is all of theirs
+        at = steepest if steepest < len(slopes) - 1 else len(edges) - 1
+        return Background(values, edges[at], many[at] / len(values), float(slopes[steepest]))
 
     def p_values(self, cosines: Any) -> np.ndarray:
         """The share of random pairs that score as much, for cosines of any shape.
@@ -175,3 +190,7 @@ def _pairs(count: int, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _log_distance(cosines: Any) -> Any:
     return np.log(np.maximum(2 - 2 * np.asarray(cosines), _NEAREST**2)) / 2
+
+
+def _inverse(step: float) -> float:
+    return 1 / step if step > 1e-9 else 0.0  # all alike: nothing to fit

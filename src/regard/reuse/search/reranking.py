@@ -11,6 +11,7 @@ from ...core.discover import load, names
 from .record import Hit
 from .store.protocol import Store, vectors_in
 
+SHORT = {"qe": "expansion", "dba": "augmentation"}  # names by which they are known as well
 SPATIAL = "spatial"  # looks at the pictures; the others look at the vectors
 SHORTLIST = 200  # results that are put in a new order
 DEPTH = 100  # of them whose geometry is verified
@@ -19,13 +20,14 @@ DEPTH = 100  # of them whose geometry is verified
 def read_stages(text: str | None) -> tuple[str, ...]:
     """The re-rankings named in `a,b,c`, in this order.
 
-    >>> read_stages("expansion, spatial"), read_stages(None)
+    >>> read_stages("qe, spatial"), read_stages(None)
     (('expansion', 'spatial'), ())
 
     Raises:
         InputError: an unknown name, or one twice.
     """
-    stages = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    parts = (part.strip() for part in (text or "").split(","))
+    stages = tuple(SHORT.get(part, part) for part in parts if part)
     for stage in stages:
         check_choice("--rerank", stage, [*names("rerank"), SPATIAL])
     if len(set(stages)) != len(stages):

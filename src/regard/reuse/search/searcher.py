@@ -12,7 +12,9 @@ from ...representation.embeddings import Embeddings
 from . import kept, plan, reranking
 from . import metric as metrics
 from .collection import Collection
+from .cutoff import background_of, cut
 from .record import Hit, Hits, check_origin, mismatch
+from .relevance import Background
 from .store.lance import LanceStore
 from .store.protocol import Store, vectors_in
 
@@ -29,6 +31,7 @@ class Searcher:
     def __init__(self, folder: Path, card: dict[str, Any], store: Store) -> None:
         self.folder, self.card, self.store = folder, card, store
         self._collection: Collection | None = None
+        self._background: tuple[int, Background] | None = None
 
     def __len__(self) -> int:
         return self.store.count()
@@ -53,6 +56,7 @@ class Searcher:
         way: str = "auto",
         rerank: Sequence[str] = (),
         pictures: Sequence[Any] | None = None,
+        relevant: float | None = None,
     ) -> Hits:
         """Find the most similar images to each query.
 
@@ -67,6 +71,7 @@ class Searcher:
             way: auto | exact | sketch | ivf (the store's own index, for many millions).
             rerank: names of re-rankings (`regard methods rerank`, and `spatial`) for the first 200 results, in turn.
             pictures: each query's path or pixels, which `spatial` compares.
+            relevant: keep only what stands out from the collection, of which this share comes by chance (`cutoff.py`).
 
         Returns:
             For each query its hits, best first; equal ones in the order of the collection.
@@ -91,6 +96,11 @@ class Searcher:
         rows = [
             [hit for hit in row if leave_out is None or hit.id != leave_out[i]][:depth] for i, row in enumerate(found)
         ]
+        notes: list[str] = []
+        if relevant is not None:
+            if self._background is None or self._background[0] != self.store.version:
+                self._background = self.store.version, background_of(self._current())
+            rows, notes = cut(rows, self._background[1], searched, relevant)
         if rerank:
             seen = pictures if pictures is not None else [None] * len(queries)
             rows = [
@@ -101,7 +111,8 @@ class Searcher:
         hits.queries, hits.way, hits.recall = names, taken, recall
         if searched < top:
             scope = "the index holds" if where is None else f"{where} holds for"
-            hits.notes = (f"{top} results were asked for; {scope} {searched} image(s).",)
+            notes.insert(0, f"{top} results were asked for; {scope} {searched} image(s).")
+        hits.notes = tuple(notes)
         return hits
 
     def search_ids(
@@ -109,15 +120,13 @@ class Searcher:
         ids: Sequence[str],
         top: int = 10,
         where: str | None = None,
-        *,
-        way: str = "auto",
-        rerank: Sequence[str] = (),
+        **settings: Any,
     ) -> Hits:
-        """Find what is most similar to images of the collection, each without itself."""
+        """Find what is most similar to images of the collection, each without itself; `settings` are of `search`."""
         names = [ids] if isinstance(ids, str) else [str(name) for name in ids]
         self._known(names)
         vectors = vectors_in(self.store.get(names, ["id", "vector"]))
-        hits = self.search(vectors, top, where, leave_out=names, way=way, rerank=rerank, pictures=self._pictures(names))
+        hits = self.search(vectors, top, where, leave_out=names, pictures=self._pictures(names), **settings)
         hits.queries = tuple(names)
         return hits
 
@@ -130,6 +139,7 @@ class Searcher:
         *,
         way: str = "auto",
         rerank: Sequence[str] = (),
+        relevant: float | None = None,
         **embed_settings: Any,
     ) -> Hits:
         """Find what is most similar to images from outside; they are embedded as the collection was, and not added.
@@ -141,13 +151,14 @@ class Searcher:
             representation: by default the one that the collection's card names.
             way: as in `search`.
             rerank: as in `search`.
+            relevant: as in `search`.
             embed_settings: device, precision, cache ... of `embed`.
         """
         opened = open_images(images)
         queries = self.embedded(opened, representation, **embed_settings)
         items = dict(zip(map(str, opened.ids), opened.items))
         pictures = [items[str(name)] for name in queries.ids]
-        hits = self.search(queries, top, where, way=way, rerank=rerank, pictures=pictures)
+        hits = self.search(queries, top, where, way=way, rerank=rerank, pictures=pictures, relevant=relevant)
         unread = [f"{row['path']} was set aside: {row['cause']}" for row in queries.card.get("set_aside", ())]
         hits.notes = (*hits.notes, *unread)
         return hits

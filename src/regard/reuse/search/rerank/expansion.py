@@ -3,7 +3,7 @@
 Chum et al. 2007, Total Recall: automatic query expansion with a generative feature model for object retrieval (ICCV):
 the plain mean (`alpha=0`). Radenović et al. 2018, Fine-tuning CNN image retrieval with no human annotation (TPAMI,
 arXiv 1711.02512): each is weighted by its cosine to the power alpha, so that a wrong one among the first harms less.
-`augment` does the same to the collection itself, once.
+`augmentation` does the same to what was found.
 
 What differs: Chum et al. take only results that geometry has verified; here the first `top` are trusted as they are.
 The published way searches again with the new query (`expanded`, then a search); `Method` only gives the list that it
@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ....core.checks import bad, check_matrix, check_number
+from ....core.checks import check_number
 from ....metrics.knn import unit
-from ._common import best_first, checked, others
+from ._common import best_first, checked
 
 TOP, ALPHA = 10, 3.0
-_PIECE = 512  # vectors whose neighbours are looked for at once
 
 
 def expand(vectors_ND: np.ndarray, near_NKD: np.ndarray, cosines_NK: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
@@ -49,7 +48,7 @@ def expanded(
         alpha: at least 0; the larger, the less the far ones count.
     """
     query, rows, scores, read = checked(query_QD, rows_QM, scores_QM, vectors)
-    _check(top, alpha)
+    check_settings(top, alpha)
     return np.concatenate(
         [expand(query[i : i + 1], read(rows[i, :top])[None], scores[i : i + 1, :top], alpha) for i in range(len(query))]
     )
@@ -75,37 +74,7 @@ class Method:
         return np.stack([line for line, _ in found]), np.stack([scores for _, scores in found])
 
 
-def augment(vectors_ND: Any, top: int = TOP, alpha: float = ALPHA) -> np.ndarray:
-    """Database-side augmentation (alpha-DBA): every vector expanded by its own nearest neighbours, (n, d).
-
-    x' = normalise(x + sum over its `top` nearest others of max(s, 0)^alpha * y), all from the vectors as they came. A
-    vector's place then speaks for its neighbourhood; items that are alone keep theirs. Queries stay as they are.
-
-    O(n² d) time: ten times the vectors take a hundred times as long. Memory is the result and pieces of it; there is
-    no n x n matrix.
-
-    Args:
-        vectors_ND: (n, d), not changed; their length does not matter.
-        top: neighbours taken in; all the others where there are fewer.
-        alpha: at least 0.
-
-    Raises:
-        InputError: NaN, a vector of zeros.
-    """
-    _check(top, alpha)
-    vectors = check_matrix("vectors", vectors_ND)
-    lengths = np.linalg.norm(vectors, axis=1)
-    if not lengths.all():
-        raise bad("vectors", f"a vector of zeros (row {int(lengths.argmin())})", "vectors with a direction")
-    vectors = unit(vectors)
-    new = np.empty_like(vectors)
-    for start in range(0, len(vectors), _PIECE):
-        own = np.arange(start, min(start + _PIECE, len(vectors)))
-        near, cosines = others(vectors, own, top)
-        new[own] = expand(vectors[own], vectors[near], cosines, alpha)
-    return new
-
-
-def _check(top: int, alpha: float) -> None:
+def check_settings(top: int, alpha: float) -> None:
+    """Refuse less than one neighbour, and a negative power."""
     check_number("top", top, 1, whole=True)
     check_number("alpha", alpha, 0)
