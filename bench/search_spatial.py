@@ -1,8 +1,8 @@
 """Does verification find the photograph that a changed copy was made from, among crops of other places?
 
 The collection: photographs that ship with scikit-learn and scikit-image, and crops of such photographs as distractors.
-Each photograph in 20 changed forms is a query. First stage: cosine of the bundled `imagenet`; then the first 100 are
-verified, mirrors allowed.
+Each photograph in 20 changed forms is a query. First stage: cosine of the bundled `imagenet` (--with another); then the
+first 100 are verified, mirrors allowed.
 
 Crops of the query's own photograph show what the query shows, so that they are neither right nor wrong: they are taken
 out before ranking, as the Oxford buildings' protocol does with its junk (Philbin et al. 2007). With --own they stay in
@@ -11,7 +11,7 @@ intervals are bootstraps over photographs, as the changed forms of one are right
 
 Bars: recall@1 of at least 0.95 with verification, and more than with the first stage alone.
 
-    python bench/search_spatial.py [--photos 12] [--distractors 2000] [--depth 100] [--own] [--out FILE.json]
+    python bench/search_spatial.py [--photos 12] [--distractors 2000] [--depth 100] [--with REP] [--own] [--out FILE]
 
 A few minutes on two cores.
 """
@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument("--distractors", type=int, default=2000)
     parser.add_argument("--depth", type=int, default=100)
     parser.add_argument("--own", action="store_true")
+    parser.add_argument("--with", dest="representation", default="imagenet")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     files = {Path(str(path)).stem: Path(str(path)) for path in photos().items}
@@ -56,9 +57,10 @@ def main() -> int:
     whole = {name: np.asarray(Image.open(files[name]).convert("RGB")) for name in names}
     crops = photo_crops(options.distractors, 224, seed=1)
     items = [*whole.values(), *crops.items]
-    collection = _unit(ImageSet(items, np.array([*names, *crops.ids])))
+    collection = _unit(ImageSet(items, np.array([*names, *crops.ids])), options.representation)
     made = [(name, change, make(whole[name])) for name in names for change, make in CHANGES.items()]
-    queries = _unit(ImageSet([one[2] for one in made], np.array([f"{name}/{change}" for name, change, _ in made])))
+    asked = ImageSet([one[2] for one in made], np.array([f"{name}/{change}" for name, change, _ in made]))
+    queries = _unit(asked, options.representation)
     label = np.array([*names, *crops.need_labels()])
     cache = FeatureCache(mib=2048)
     before, after, there = [], [], []
@@ -87,8 +89,8 @@ def main() -> int:
     return finish("search_spatial", table, options.out)
 
 
-def _unit(images: ImageSet) -> np.ndarray:
-    vectors = embed(images, "imagenet").vectors
+def _unit(images: ImageSet, representation: str) -> np.ndarray:
+    vectors = embed(images, representation).vectors
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 

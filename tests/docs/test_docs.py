@@ -30,6 +30,7 @@ COMMANDS = {
     "whiten": "whiten builtin:faces --with run --out whitened",
     "index": "index faces.npz --out index",
     "search": "search index faces/000 --id",
+    "duplicates": "duplicates builtin:photos",
     "shift": "shift faces.npz faces.npz --samples 60 --permutations 5",
     "adapt": "adapt faces.npz faces.npz --method coral",
     "compare-adapt": "compare-adapt faces.npz faces.npz --methods coral --seeds 2 --no-auto",

@@ -37,6 +37,7 @@ _FLOW = (
     "whiten",
     "index",
     "search",
+    "duplicates",
     "shift",
     "adapt",
     "compare-adapt",

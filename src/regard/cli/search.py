@@ -68,11 +68,14 @@ def search(
     """
     from ..core.checks import InputError
     from ..core.runtime import measured
+    from ..report.html import check_page
     from ..representation.embeddings import Embeddings
     from ..representation.sources import is_vectors
     from ..reuse.search.index import SearchIndex
     from ..reuse.search.reranking import read_stages
 
+    if out is not None:
+        check_page("--out", out)
     there = SearchIndex.open(index, int(at) if at and at.isdigit() else at)
     stages = read_stages(rerank)
     options = {"precision": precision, "device": device, "watch": watcher("embed", quiet=quiet)}

@@ -105,13 +105,18 @@ def write_report(
     Raises:
         InputError: the file's name does not end with .html.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise bad("path", repr(str(path)), "a name that ends with .html")
+    path = check_page("path", path)
     page = render(title, sections, summary, gains=gains, highlights=highlights, facts=facts)
     with replacing(path) as beside:
         beside.write_text(page, encoding="utf-8")
     return path
+
+
+def check_page(argument: str, path: str | Path) -> Path:
+    """Refuse a name that a page cannot have, before the work that it would show."""
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise bad(argument, repr(str(path)), "a name that ends with .html")
+    return Path(path)
 
 
 def render(

@@ -10,6 +10,7 @@ from ...core.checks import bad, check_choice
 from ...core.storage import read_json, write_json
 
 VERDICTS = ("same", "different")
+REMEMBERED = "decisions.json"  # in an index's folder
 Decisions = dict[tuple[str, str], str]
 
 

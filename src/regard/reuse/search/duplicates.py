@@ -12,8 +12,9 @@ Cheap steps find candidates, and dear ones look at candidates alone: content has
 and mirrors; neighbours of the embedding; then pixels and local features. No pair is accepted for its hash or cosine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,21 +23,26 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import check_number
+from ...core.events import Event
 from ...core.runtime import one_blas_thread, threads
 from ...data.decode import DecodeError, content_hash, read
+from ...data.imageset import ImageSet
 from ...data.sources import open_images
+from ...representation.embed import Watch
+from ...representation.vector_cache import VectorCache
 from .duplicate_candidates import Candidates, by_hash, by_vector, unit_vectors
 from .duplicate_groups import Decisions, grouped, ordered, read_decisions
 from .local.agreement import agreement, overlap, resizing
 from .local.cache import FeatureCache
 from .local.features import pixels
 from .local.verify import verify
-from .phash import grey_32, turned
+from .phash import SIDE, grey_32, turned
 
 KINDS = ("identical", "same photo", "same scene")
 SAME_PHOTO = 0.6  # agreement; another camera 19 cm beside reaches 0.54, strongly compressed copies 0.66
 SAME_SCENE = 0.3  # two photographs with one caption in common stay below
 _ALIGNED = 0.75  # agreement where no point was matched: more is asked
+GREYS = "grey-32-1"  # the cache of small grey pictures, by content
 _WHOLE = 0.9  # of an image that must be shown for it to count as being there as a whole
 
 
@@ -88,6 +94,7 @@ def find_duplicates(
     mirror: bool = True,
     decisions: Decisions | str | Path | None = None,
     workers: int | None = None,
+    watch: Watch | None = None,
 ) -> Duplicates:
     """Find copies and other views among n images.
 
@@ -103,10 +110,11 @@ def find_duplicates(
         decisions: remembered verdicts, or the file of them (`duplicate_groups.decide`): pairs called different are left
             out and never grouped, pairs called same are same photo.
         workers: threads; as many as processors by default.
+        watch: wraps the stream of progress events: `look` for each image, then `judge` for each candidate.
 
     Returns:
-        Pairs and groups. O(n^2) comparisons of hashes (eight for each pair) and of vectors, in pieces; n decodings; 50
-        ms an image among candidates for its features, and 5 ms a candidate.
+        Pairs and groups. O(n^2) comparisons of hashes (eight for each pair) and of vectors, in pieces; n decodings,
+        which are remembered; 50 ms an image among candidates for its features, and 5 ms a candidate.
 
     Raises:
         InputError: no images, vectors that do not belong to them, or settings out of range.
@@ -118,8 +126,29 @@ def find_duplicates(
     known = read_decisions(decisions) if isinstance(decisions, str | Path) else dict(decisions or {})
     opened = open_images(images)
     unit = None if vectors is None else unit_vectors(vectors, opened.ids)
-    with ThreadPoolExecutor(number) as pool:
-        looked: list[Any] = list(pool.map(_look, opened.items))
+    found: list[Duplicates] = []
+    events = _work(opened, unit, radius, top, cosine, mirror, known, int(number), found)
+    for _ in watch(events) if watch else events:
+        pass
+    return found[0]
+
+
+def _work(
+    opened: ImageSet,
+    unit: np.ndarray | None,
+    radius: int,
+    top: int,
+    cosine: float,
+    mirror: bool,
+    known: Decisions,
+    number: int,
+    out: list[Duplicates],
+) -> Iterator[Event]:
+    looked: list[Any] = []
+    with ThreadPoolExecutor(number) as pool, closing(VectorCache(GREYS)) as greys:
+        for one in pool.map(partial(_look, greys), opened.items):
+            looked.append(one)
+            yield Event("look", len(looked), len(opened))
     contents = {row: one[0] for row, one in enumerate(looked) if not isinstance(one, str)}
     unread = [(row, one) for row, one in enumerate(looked) if isinstance(one, str)]
     first: dict[str, int] = {}  # from here on one image stands for all with its content
@@ -133,8 +162,11 @@ def find_duplicates(
     near = {(rows[i], rows[j]): about for (i, j), about in near.items()}
     undecided = [pair for pair in sorted(near) if ordered(contents[pair[0]], contents[pair[1]]) not in known]
     judge = partial(_judge, opened.items, near, FeatureCache(mirror=mirror), mirror)
+    judged: list[_Found] = []
     with one_blas_thread(), ThreadPoolExecutor(number) as pool:
-        judged = [one for one in pool.map(judge, undecided) if one is not None]
+        for done, verdict in enumerate(pool.map(judge, undecided), 1):
+            judged += [] if verdict is None else [verdict]
+            yield Event("judge", done, len(undecided))
     copies: list[_Found] = [
         (first[content], row, "identical", 1.0, {"by": "content"})
         for row, content in contents.items()
@@ -144,24 +176,33 @@ def find_duplicates(
     found = sorted(copies + same + judged, key=lambda one: (KINDS.index(one[2]), -one[3], one[:2]))
     groups = grouped(len(opened), [one[:2] for one in found if one[2] != "same scene"], apart)
     ids = opened.ids.tolist()
-    return Duplicates(
-        [Pair(ids[i], ids[j], kind, score, about) for i, j, kind, score, about in found],
-        [[ids[row] for row in group] for group in groups],
-        {ids[row]: content for row, content in contents.items()},
-        opened.set_aside + tuple({"path": ids[row], "cause": one} for row, one in unread),
+    out.append(
+        Duplicates(
+            [Pair(ids[i], ids[j], kind, score, about) for i, j, kind, score, about in found],
+            [[ids[row] for row in group] for group in groups],
+            {ids[row]: content for row, content in contents.items()},
+            opened.set_aside + tuple({"path": ids[row], "cause": one} for row, one in unread),
+        )
     )
+    yield Event("done", len(undecided), len(undecided))
 
 
 _Found = tuple[int, int, str, float, dict[str, Any]]
 
 
-def _look(item: Any) -> tuple[str, np.ndarray] | str:
+def _look(greys: VectorCache, item: Any) -> tuple[str, np.ndarray] | str:
     """Content hash and small grey picture, or why there are none."""
     try:
         content = read(item)
-        return content_hash(content), grey_32(content)
+        name = content_hash(content)
+        known = greys.get(name)
+        if known is not None and known.size == SIDE**2:
+            return name, known.reshape(SIDE, SIDE).astype(np.uint8)
+        grey = grey_32(content)
     except DecodeError as error:
         return str(error)
+    greys.put({name: grey.astype(np.float32).ravel()})
+    return name, grey
 
 
 def _judge(items: Any, near: Candidates, cache: FeatureCache, mirror: bool, pair: tuple[int, int]) -> _Found | None:

@@ -14,6 +14,7 @@ from ...core.checks import bad, check_choice, check_path
 from ...core.storage import new_folder, read_json, write_json
 from ...representation.embeddings import Embeddings
 from . import metric as metrics
+from .duplicate_groups import REMEMBERED
 from .record import check_origin, columns, metadata, origin
 from .searcher import Searcher
 from .store.lance import LanceStore
@@ -66,6 +67,8 @@ class SearchIndex(Searcher):
             write_json(beside / CARD, card)
             store = LanceStore.create(beside, schema_of(embeddings.dim, metadata(embeddings)))
             store.upsert(as_rows(store.schema, columns(embeddings, paths), embeddings.vectors))
+            if (target / REMEMBERED).exists():  # by content, so that they hold for the new index, too
+                shutil.copyfile(target / REMEMBERED, beside / REMEMBERED)
             take_place(beside, target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)

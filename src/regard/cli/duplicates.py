@@ -1,0 +1,162 @@
+"""`regard duplicates`: copies in a collection."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ._progress import watcher
+from ._shared import Json, Quiet, emit, table
+
+
+def duplicates(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="A folder made by `regard index`, or images.")],
+    pair: Annotated[
+        list[str] | None, typer.Argument(metavar="[A B]", help="Two ids, with --decide.", show_default=False)
+    ] = None,
+    decide: Annotated[
+        str | None, typer.Option(help="Remember that A and B are the same, or different.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        str, typer.Option(help="What is shown: identical, same-photo, same-scene; one or more, as a,b.")
+    ] = "identical,same-photo,same-scene",
+    radius: Annotated[int, typer.Option(min=0, max=64, help="Bits in which hashes of candidates may differ.")] = 10,
+    mirror: Annotated[bool, typer.Option(help="Look for mirrored copies, too.")] = True,
+    limit: Annotated[int, typer.Option(min=1, help="Groups and pairs that are shown of each kind.")] = 200,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Show them as pictures in this .html.", show_default=False)
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find copies in a collection: the same file, the same photo changed, and other photos of the same scene.
+
+    Same photo: compressed, resized, lit, captioned, cropped, turned or mirrored. Same scene: one thing photographed
+    twice. Each pair says why. What you decide about a pair holds after a file is renamed or moved.
+    """
+    from ..core.checks import InputError, bad, check_choice
+    from ..core.runtime import measured
+    from ..report.html import check_page
+    from ..reuse.search.duplicates import KINDS, find_duplicates
+
+    names = {one.replace(" ", "-"): one for one in KINDS}
+    kinds = [names[check_choice("--kind", one.strip(), names)] for one in kind.split(",")]
+    if out is not None:
+        check_page("--out", out)
+    images, vectors, decisions = _opened(index)
+    if pair or decide:
+        if decide is None or pair is None or len(pair) != 2:
+            raise bad("A B", " ".join(pair or ["nothing"]), "two ids, and --decide same or --decide different")
+        _decide(images, decisions, pair[0], pair[1], decide)
+        told: dict[str, Any] = {"decided": decide, "pair": pair, "decisions": decisions, "metrics": {}}
+        emit(told, json, lambda: print(f"{pair[0]} and {pair[1]}: {decide}, remembered in {decisions}"))
+        return
+    if len(images) < 2:
+        raise InputError(f"INDEX: {index!r} holds {len(images)} image(s); expected at least two.")
+    with measured() as cost:
+        found = find_duplicates(
+            images,
+            vectors,
+            radius=radius,
+            mirror=mirror,
+            decisions=decisions,
+            watch=watcher("duplicates", quiet=quiet),
+        )
+    shown = {one: [pair for pair in found.pairs if pair.kind == one] for one in kinds}
+    if out is not None:
+        from ._duplicates_page import write_page
+
+        write_page(out, index, images, found, shown, limit)
+    metrics = {
+        "images": len(images),
+        "identical": sum(one.kind == "identical" for one in found.pairs),
+        "same_photo": sum(one.kind == "same photo" for one in found.pairs),
+        "same_scene": sum(one.kind == "same scene" for one in found.pairs),
+        "groups": len(found.groups),
+        "set_aside": len(found.set_aside),
+        "seconds": cost.seconds,
+    }
+
+    def human() -> None:
+        rows = [[one.kind, one.score, one.a, one.b, why(one)] for pairs in shown.values() for one in pairs[:limit]]
+        if rows:
+            table(["kind", "score", "image", "image", "why"], rows)
+        for name, pairs in shown.items():
+            rest = len(pairs) - limit
+            print(
+                f"{name}: {len(pairs)} pair(s)" + (f", of which {rest} are not shown; see --limit" if rest > 0 else "")
+            )
+        print(f"{len(found.groups)} group(s) of copies")
+        if vectors is None:
+            print("note: these are images, not an index: crops, small turns and other views were not looked for.")
+        for fault in found.set_aside[:20]:
+            print(f"set aside: {fault['path']}: {fault['cause']}")
+        if out is not None:
+            print(f"pictures: {out}")
+
+    listed = [
+        {"kind": one.kind, "score": one.score, "a": one.a, "b": one.b, "evidence": dict(one.evidence)}
+        for pairs in shown.values()
+        for one in pairs
+    ]
+    result = {"pairs": listed, "groups": found.groups, "set_aside": list(found.set_aside), "metrics": metrics}
+    emit(result, json, human)
+
+
+def why(pair: Any) -> str:
+    """The evidence of a pair in a few words."""
+    about = pair.evidence
+    words = {"content": "same bytes", "decision": "decided", "hash": "fits corner to corner", "spatial": "fits"}
+    parts = [words[about["by"]]]
+    if "inliers" in about:
+        parts.append(f"{about['inliers']} points")
+    if about.get("mirrored"):
+        parts.append("mirrored")
+    if about.get("turns"):
+        parts.append(f"turned by {90 * about['turns']} degrees")
+    if "part" in about:
+        parts.append(f"{'first' if about['part'] == 'a' else 'second'} is a part of the other")
+    return ", ".join(parts)
+
+
+def _opened(index: str) -> tuple[Any, Any, Path | None]:
+    """The images, their vectors, and where decisions are remembered; images alone have none of these."""
+    import numpy as np
+
+    from ..data.imageset import ImageSet
+    from ..data.sources import open_images
+    from ..reuse.search.duplicate_groups import REMEMBERED
+    from ..reuse.search.index import SearchIndex
+    from ..reuse.search.store.protocol import vectors_in
+    from ..reuse.search.swap import CARD
+
+    if not (Path(index) / CARD).exists():
+        return open_images(index, argument="INDEX"), None, None
+    there = SearchIndex.open(index)
+    rows = there.store.scan(["id", "path", "vector"]).sort_by("id")
+    paths = rows.column("path").to_pylist()
+    # where an image was never in a file, a name that does not exist is set aside like a file that is gone
+    items = [Path(path) if path else Path(name) for path, name in zip(paths, rows.column("id").to_pylist())]
+    images = ImageSet(items, np.array(rows.column("id").to_pylist(), dtype=np.str_), name=index)
+    return images, vectors_in(rows), Path(index) / REMEMBERED
+
+
+def _decide(images: Any, decisions: Path | None, a: str, b: str, verdict: str) -> None:
+    from ..core.checks import InputError, bad
+    from ..data.decode import DecodeError, content_hash, read
+    from ..reuse.search.duplicate_groups import decide
+
+    if decisions is None:
+        raise InputError("--decide: expected an index, which remembers; make one with `regard index`.")
+    place = {str(name): item for name, item in zip(images.ids, images.items)}
+    contents = []
+    for name in (a, b):
+        if name not in place:
+            raise bad("A B", repr(name), f"an id of {images.name}")
+        try:
+            contents.append(content_hash(read(place[name])))
+        except DecodeError as error:
+            raise bad("A B", f"{name!r} ({error})", "images that can be read") from error
+    if contents[0] == contents[1]:
+        raise bad("A B", f"{a!r} and {b!r}, the same bytes", "two different images")
+    decide(decisions, contents[0], contents[1], verdict)

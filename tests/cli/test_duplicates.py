@@ -1,0 +1,119 @@
+"""`regard duplicates` on files: the three kinds, decisions that stay, pages, and what is wrong with its arguments."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from regard import cli
+from regard.data.builtin import photos
+
+FILES = {Path(str(path)).stem: Path(str(path)) for path in photos().items}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("coffee", "chelsea", "rocket"):
+        picture = Image.open(FILES[name]).convert("RGB")
+        picture.thumbnail((360, 360))
+        picture.save(folder / f"{name}.png")
+    coffee = Image.open(folder / "coffee.png")
+    shutil.copy(folder / "coffee.png", folder / "again.png")
+    coffee.save(folder / "q30.jpg", quality=30)
+    coffee.crop((60, 40, 250, 190)).save(folder / "crop.png")
+    Image.open(folder / "chelsea.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "mirror.png")
+    for side in ("left", "right"):
+        view = Image.open(FILES["motorcycle_left"].with_name(f"motorcycle_{side}.png")).convert("RGB")
+        view.resize((500, 333)).save(folder / f"view_{side}.png")
+    return folder
+
+
+@pytest.fixture
+def index(folder, tmp_path, capsys) -> Path:
+    shutil.copytree(folder, tmp_path / "photos")
+    assert cli.main(["index", str(tmp_path / "photos"), "--out", str(tmp_path / "index"), "--quiet"]) == 0
+    capsys.readouterr()
+    return tmp_path / "index"
+
+
+def run(capsys, *line: object) -> dict:
+    assert cli.main(["duplicates", *map(str, line), "--json", "--quiet"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def pairs(found: dict, kind: str) -> set[frozenset[str]]:
+    return {frozenset((one["a"], one["b"])) for one in found["pairs"] if one["kind"] == kind}
+
+
+def test_each_kind_is_found_and_named(index, capsys):
+    found = run(capsys, index, "--out", index.with_name("page.html"))
+    assert pairs(found, "identical") == {frozenset(("again.png", "coffee.png"))}
+    copies = pairs(found, "same photo")
+    assert frozenset(("chelsea.png", "mirror.png")) in copies and frozenset(("again.png", "crop.png")) in copies
+    assert pairs(found, "same scene") == {frozenset(("view_left.png", "view_right.png"))}
+    assert ["again.png", "coffee.png", "crop.png", "q30.jpg"] in found["groups"]
+    assert not any(
+        "rocket.png" in one for kind in ("identical", "same photo", "same scene") for one in pairs(found, kind)
+    )
+    (crop,) = (one for one in found["pairs"] if {one["a"], one["b"]} == {"again.png", "crop.png"})
+    assert crop["evidence"]["box"] == pytest.approx([60, 40, 250, 190], abs=3)
+    page = index.with_name("page.html").read_text()
+    assert "Same scene" in page and "mirrored" in page and "<script" not in page
+
+
+def test_a_decision_holds_after_a_move_and_a_new_index(index, capsys):
+    told = run(capsys, index, "chelsea.png", "mirror.png", "--decide", "different")
+    assert told["decided"] == "different"
+    assert frozenset(("chelsea.png", "mirror.png")) not in pairs(run(capsys, index), "same photo")
+    photos = index.with_name("photos")
+    (photos / "mirror.png").rename(photos / "renamed.png")
+    for how in ("--update", "--overwrite"):
+        assert cli.main(["index", str(photos), "--out", str(index), how, "--quiet"]) == 0
+        capsys.readouterr()
+        found = run(capsys, index)
+        assert not any("renamed.png" in (one["a"], one["b"]) for one in found["pairs"])
+    run(capsys, index, "chelsea.png", "rocket.png", "--decide", "same")
+    assert frozenset(("chelsea.png", "rocket.png")) in pairs(run(capsys, index), "same photo")
+
+
+def test_files_that_are_gone_are_set_aside(index, capsys):
+    (index.with_name("photos") / "rocket.png").unlink()
+    found = run(capsys, index, "--kind", "identical")
+    assert [fault["path"] for fault in found["set_aside"]] == ["rocket.png"]
+    assert {one["kind"] for one in found["pairs"]} == {"identical"} and found["metrics"]["same_photo"] > 0
+
+
+def test_a_folder_without_an_index_is_looked_at_by_hashes(folder, capsys):
+    assert cli.main(["duplicates", str(folder), "--quiet", "--limit", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "crops, small turns and other views were not looked for" in said and "not shown; see --limit" in said
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        (["coffee.png", "--decide", "same"], "A B: expected two ids"),
+        (["coffee.png", "nobody.png", "--decide", "same"], "A B: expected an id of"),
+        (["coffee.png", "again.png", "--decide", "same"], "A B: expected two different images"),
+        (["coffee.png", "crop.png", "--decide", "maybe"], "verdict: expected one of"),
+        (["coffee.png", "crop.png"], "A B: expected two ids, and --decide"),
+        (["--kind", "twins"], "--kind: expected one of identical, same-photo"),
+        (["--out", "page.pdf"], "expected a name that ends with .html"),
+    ],
+)
+def test_wrong_arguments_are_said(index, capsys, line, message):
+    assert cli.main(["duplicates", str(index), *line, "--quiet"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_decisions_need_an_index_and_copies_two_images(folder, tmp_path, capsys):
+    assert cli.main(["duplicates", str(folder), "coffee.png", "crop.png", "--decide", "same", "--quiet"]) == 2
+    assert "expected an index, which remembers" in capsys.readouterr().err
+    shutil.copytree(folder, tmp_path / "one")
+    for path in list((tmp_path / "one").iterdir())[1:]:
+        path.unlink()
+    assert cli.main(["duplicates", str(tmp_path / "one"), "--quiet"]) == 2
+    assert "expected at least two" in capsys.readouterr().err
