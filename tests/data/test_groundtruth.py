@@ -10,20 +10,10 @@ import numpy as np
 import pytest
 
 from regard.core.checks import InputError
-from regard.data.groundtruth import (
-    CONVERT,
-    Boxes,
-    GradedQuery,
-    Query,
-    Revisited,
-    holidays,
-    market1501,
-    read_gldv2,
-    read_oxford,
-    read_pairs,
-    read_revisited,
-    ukbench,
-)
+from regard.data.groundtruth.landmarks import CONVERT, read_gldv2, read_oxford, read_revisited
+from regard.data.groundtruth.names import holidays, market1501, ukbench
+from regard.data.groundtruth.pairs import read_pairs
+from regard.data.groundtruth.records import Boxes, GradedQuery, Query, Revisited
 from regard.metrics.landmarks import ap_oxford, oxford, revisited
 
 GND = {

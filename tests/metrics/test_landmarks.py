@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.core.checks import InputError
-from regard.metrics.landmarks import (
-    ap_oxford,
-    gldv2_ap_at_100,
-    gldv2_map_at_100,
-    micro_ap,
-    oxford,
-    revisited,
-)
+from regard.metrics.gldv2 import gldv2_ap_at_100, gldv2_map_at_100, micro_ap
+from regard.metrics.landmarks import ap_oxford, oxford, revisited
 from regard.metrics.retrieve import ap_at_k
 
 

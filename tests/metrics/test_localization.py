@@ -5,15 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from regard.core.checks import InputError
-from regard.metrics.localization import (
-    camera_centres,
-    first_near,
-    localization_recall,
-    localized,
-    place_recall,
-    pose_errors,
-    rotation_angle,
-)
+from regard.metrics.localization import first_near, localization_recall, localized, place_recall, pose_errors
+from regard.metrics.rotations import camera_centres, rotation_angle
 
 
 def turns(seed, n):
