@@ -30,6 +30,7 @@ COMMANDS = {
     "whiten": "whiten builtin:faces --with run --out whitened",
     "index": "index faces.npz --out index",
     "search": "search index faces/000 --id",
+    "search-eval": "search-eval index labels --sample 20 --rerank qe",
     "duplicates": "duplicates builtin:photos",
     "shift": "shift faces.npz faces.npz --samples 60 --permutations 5",
     "adapt": "adapt faces.npz faces.npz --method coral",

@@ -37,6 +37,7 @@ _FLOW = (
     "whiten",
     "index",
     "search",
+    "search-eval",
     "duplicates",
     "shift",
     "adapt",

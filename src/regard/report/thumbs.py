@@ -27,11 +27,21 @@ _CELL = Markup(
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture that a search found: the picture, its score, and its label where that is known."""
+    """One picture that a search found.
+
+    Attributes:
+        image: the picture.
+        score: its score.
+        label: what to call it, or None.
+        right: whether it is right; None: as the labels of query and hit say, where both are known.
+        scored: whether the score is shown.
+    """
 
     image: Any
     score: float
     label: str | None = None
+    right: bool | None = None
+    scored: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,19 +116,22 @@ def neighbours(queries: Sequence[Query]) -> Markup:
         name = query.label or "query"
         cells = [_CELL.format(kind="query", image=thumbnail(query.image, f"query: {name}"), caption=name)]
         for rank, hit in enumerate(query.hits, 1):
-            kind, mark, told = _compare(query.label, hit.label)
-            alt = f"result {rank}: {hit.label or 'picture'}, score {hit.score:.2f}{told}"
-            caption = Markup('{}<span class="score">{:.2f}</span>{}').format(mark, hit.score, _name(hit.label))
+            known = query.label is not None and hit.label is not None
+            right = hit.right if hit.right is not None else query.label == hit.label if known else None
+            kind, mark, told = _marked(right)
+            alt = f"result {rank}: {hit.label or 'picture'}{f', score {hit.score:.2f}' if hit.scored else ''}{told}"
+            score = Markup('<span class="score">{:.2f}</span>').format(hit.score) if hit.scored else ""
+            caption = Markup("{}{}{}").format(mark, score, _name(hit.label))
             cells.append(_CELL.format(kind=kind, image=thumbnail(hit.image, alt), caption=caption))
         rows.append(Markup('<div class="row">{}</div>').format(Markup("").join(cells)))
     width = 1 + max(len(query.hits) for query in queries)
     return Markup('<div class="neighbours" style="--columns: {}">{}</div>').format(width, Markup("").join(rows))
 
 
-def _compare(wanted: str | None, found: str | None) -> tuple[str, Markup, str]:
-    if wanted is None or found is None:
+def _marked(right: bool | None) -> tuple[str, Markup, str]:
+    if right is None:
         return "plain", Markup(""), ""
-    if wanted == found:
+    if right:
         return "right", Markup('<span class="mark" aria-hidden="true">✓</span>'), ", right"
     return "wrong", Markup('<span class="mark" aria-hidden="true">✗</span>'), ", wrong"
 

@@ -58,7 +58,7 @@ def test_the_background_follows_the_collection(tmp_path, monkeypatch):
     index.search(x[:1], 5, relevant=0.05)
     assert index._background is not first
     monkeypatch.setattr(cutoff, "SAMPLE", 100)
-    some = cutoff.background_of(index._current())
+    some = cutoff.background_of(index.collection())
     assert len(some.cosines) == 100 * 99 // 2
 
 

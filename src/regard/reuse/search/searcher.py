@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.checks import InputError, bad, check_matrix, check_number
+from ...core.checks import InputError, bad, check_choice, check_matrix, check_number
 from ...data.sources import open_images
 from ...representation.embeddings import Embeddings
 from . import kept, plan, reranking
@@ -45,6 +45,16 @@ class Searcher:
         names = [ids] if isinstance(ids, str) else [str(name) for name in ids]
         self._known(names)
         return [path or "" for path in self.store.get(names, ["path"]).column("path").to_pylist()]
+
+    def column(self, name: str) -> dict[str, np.ndarray]:
+        """The values of a column by place in `collection`, under its name; raises where there is no such column."""
+        check_choice("column", name, [one for one in self.store.schema.names if one not in ("id", "vector")])
+        rows, collection = self.store.scan(["id", name]), self.collection()
+        values = np.full(len(collection.ids), None, object)
+        for known, value in zip(rows.column("id").to_pylist(), rows.column(name).to_pylist()):
+            if known in collection:
+                values[collection.place_of(known)] = value
+        return {name: values}
 
     def search(
         self,
@@ -99,7 +109,7 @@ class Searcher:
         notes: list[str] = []
         if relevant is not None:
             if self._background is None or self._background[0] != self.store.version:
-                self._background = self.store.version, background_of(self._current())
+                self._background = self.store.version, background_of(self.collection())
             rows, notes = cut(rows, self._background[1], searched, relevant)
         if rerank:
             seen = pictures if pictures is not None else [None] * len(queries)
@@ -177,7 +187,7 @@ class Searcher:
                 raise bad("--with", "none", f"the one that made the index's vectors ({name})") from error
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 
-    def _current(self) -> Collection:
+    def collection(self) -> Collection:
         """The collection as it is now: what others have written since the last call is taken in."""
         if self._collection is None:
             if isinstance(self.store, LanceStore) and len(self) > plan.EXACT:
@@ -191,7 +201,7 @@ class Searcher:
         self, queries: np.ndarray, top: int, where: str | None, way: str
     ) -> tuple[list[list[Hit]], str, float]:
         """Hits, the way that was taken, and its recall."""
-        collection = self._current()
+        collection = self.collection()
         among = None if where is None else collection.places(self._ids_where(where))
         asked = metrics.prepared_queries(self.card["metric"], queries)
         places, sums, way = collection.search(asked, top, among, way)
@@ -200,7 +210,7 @@ class Searcher:
             [(collection.ids[place], float(score)) for place, score in zip(row, scores)]
             for row, scores in zip(places, shown)
         ]
-        return self._described(named), way, 1.0 if way == "exact" else float(collection.recall or 0)
+        return self.described(named), way, 1.0 if way == "exact" else float(collection.recall or 0)
 
     def _from_store(
         self, queries: np.ndarray, top: int, where: str | None, way: str
@@ -208,13 +218,13 @@ class Searcher:
         if self.card["metric"] != "cosine":
             raise bad("--search", "ivf", f"exact or sketch for an index by {self.card['metric']}")
         asked = metrics.prepared_queries("cosine", queries)
-        found = self._described([self.store.search(query, top, where) for query in asked])
+        found = self.described([self.store.search(query, top, where) for query in asked])
         return found, way, self.store.recall()
 
     def _pictures(self, names: list[str]) -> list[Path | None]:
         return [Path(path) if path else None for path in self.paths(names)]
 
-    def _described(self, named: list[list[tuple[str, float]]]) -> list[list[Hit]]:
+    def described(self, named: list[list[tuple[str, float]]]) -> list[list[Hit]]:
         """Hits with the path and label that the store has for each id."""
         wanted = list({name: None for row in named for name, _ in row})
         rows = self.store.get(wanted, ["id", "path", "label"]).to_pylist()
