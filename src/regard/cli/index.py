@@ -31,6 +31,14 @@ def index(
     remove: Annotated[bool, typer.Option("--remove", help="Take these images out of the index.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the index that is there.")] = False,
     metric: Annotated[str, typer.Option(help="What is similar: cosine, product or euclidean.")] = "cosine",
+    store: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where the table goes: s3://BUCKET/NAME ..., or qdrant:http://HOST:6333/NAME.",
+            show_default="INDEX itself",
+        ),
+    ] = "",
     tag: Annotated[
         str | None, typer.Option(help="Name what the index holds now, for `search --at`.", show_default=False)
     ] = None,
@@ -51,6 +59,8 @@ def index(
 
     if add + update + remove + overwrite > 1:
         raise InputError("--add, --update, --remove, --overwrite: expected one of them, got several.")
+    if store and (add or update or remove or overwrite):
+        raise InputError("--store: expected a new index; one that is there knows where its table is.")
     if replace and not add:
         raise InputError("--replace: expected --add beside it, got none. A whole index is replaced with --overwrite.")
     options = {"precision": precision, "device": device}
@@ -64,7 +74,7 @@ def index(
             done = {"removed": there.remove(_ids(images))}
         else:
             there, done, aside = _added(
-                images, out, with_, watcher("embed", quiet=quiet), options, add, replace, overwrite, metric
+                images, out, with_, watcher("embed", quiet=quiet), options, add, replace, overwrite, metric, store
             )
         if add or update or remove:
             there.maintain()
@@ -121,6 +131,7 @@ def _added(
     replace: bool,
     overwrite: bool,
     metric: str,
+    store: str,
 ) -> tuple[Any, Any, Any]:
     from ..representation.sources import load_vectors
     from ..reuse.search.index import SearchIndex
@@ -133,4 +144,5 @@ def _added(
     if known is not None:
         new, replaced = known.add(vectors, replace=replace)
         return known, {"new": new, "replaced": replaced}, aside
-    return SearchIndex.create(out, vectors, metric=metric, overwrite=overwrite), {"new": len(vectors)}, aside
+    there = SearchIndex.create(out, vectors, metric=metric, overwrite=overwrite, store=store)
+    return there, {"new": len(vectors)}, aside

@@ -17,7 +17,7 @@ from . import metric as metrics
 from .duplicate_groups import REMEMBERED
 from .record import check_origin, columns, metadata, origin
 from .searcher import Searcher
-from .store.lance import LanceStore
+from .store.address import create_store, open_store
 from .store.protocol import as_rows, schema_of
 from .swap import CARD, settle, take_place
 
@@ -35,6 +35,7 @@ class SearchIndex(Searcher):
         *,
         metric: str = "cosine",
         overwrite: bool = False,
+        store: str = "",
     ) -> "SearchIndex":
         """Make a collection of these embeddings in a new folder; it appears whole or not at all.
 
@@ -46,9 +47,10 @@ class SearchIndex(Searcher):
             paths: where each image is; by default the column `path` of the embeddings.
             metric: what counts as similar: cosine | product | euclidean.
             overwrite: replace the index that is there.
+            store: where the table goes, if not into the folder (`store.address`).
 
         Raises:
-            InputError: the folder holds something.
+            InputError: the folder holds something, or the store's address does.
         """
         check_choice("--metric", metric, metrics.METRICS)
         settle(Path(folder).resolve())
@@ -61,12 +63,14 @@ class SearchIndex(Searcher):
                 "Add to an index with add, or overwrite it.",
             )
         beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        card = {"regard_index": FORMAT, "dim": embeddings.dim, "metric": metric, **origin(embeddings)}
+        if store and (target / CARD).exists():
+            raise bad("--store", repr(store), "a new index", "A table that is elsewhere is not overwritten.")
+        card = {"regard_index": FORMAT, "dim": embeddings.dim, "metric": metric, "store": store, **origin(embeddings)}
         try:
             beside.mkdir()
             write_json(beside / CARD, card)
-            store = LanceStore.create(beside, schema_of(embeddings.dim, metadata(embeddings)))
-            store.upsert(as_rows(store.schema, columns(embeddings, paths), embeddings.vectors))
+            table = create_store(store, beside, schema_of(embeddings.dim, metadata(embeddings)))
+            table.upsert(as_rows(table.schema, columns(embeddings, paths), embeddings.vectors))
             if (target / REMEMBERED).exists():  # by content, so that they hold for the new index, too
                 shutil.copyfile(target / REMEMBERED, beside / REMEMBERED)
             take_place(beside, target)
@@ -96,7 +100,7 @@ class SearchIndex(Searcher):
             raise bad(
                 "index", f"format {card['regard_index']}", f"format {FORMAT}", "Make the index again, with --overwrite."
             )
-        return SearchIndex(path, card, LanceStore.open(path, version))
+        return SearchIndex(path, card, open_store(card.get("store") or "", path, version))
 
     def add(
         self, embeddings: Embeddings, paths: Sequence[str | Path] | None = None, *, replace: bool = False
