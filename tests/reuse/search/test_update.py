@@ -138,3 +138,10 @@ def test_another_representation_is_refused(index, folder) -> None:
     with pytest.raises(InputError, match="as the index has"):
         run(index, folder, Representation.load("random:convnet4:7"))
     assert index.count() == 8
+
+
+def test_a_folder_that_moved_as_a_whole_keeps_its_vectors_and_gets_new_paths(index, folder, rep, embedded) -> None:
+    """As on another machine: ids, sizes and times are as they were."""
+    there = folder.rename(folder.with_name("elsewhere"))
+    assert run(index, there, rep).unchanged == 8 and embedded == []
+    in_step(index, there, rep)

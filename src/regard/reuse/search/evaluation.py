@@ -181,7 +181,7 @@ def _reranked(
     collection = index.collection()
     head = ranking[: reranking.SHORTLIST]
     (hits,) = index.described([[(collection.ids[place], float(s)) for place, s in zip(head, score)]])
-    found = reranking.rerank(stages, hits, query_D, index.store, picture)
+    found, _ = reranking.rerank(stages, hits, query_D, index.store, picture)
     new = np.array([collection.place_of(hit.id) for hit in found], np.int64)
     return np.concatenate([new, ranking[len(head) :]])
 

@@ -37,7 +37,7 @@ def read_stages(text: str | None) -> tuple[str, ...]:
 
 def rerank(
     stages: Sequence[str], hits: Sequence[Hit], query_D: np.ndarray, store: Store, picture: Any = None
-) -> list[Hit]:
+) -> tuple[list[Hit], list[str]]:
     """One query's hits in a new order.
 
     Args:
@@ -48,12 +48,17 @@ def rerank(
         picture: the query's path or pixels, which `spatial` needs.
 
     Returns:
-        The same hits; each one's `stages` says what score every stage gave it, and `verified` what geometry says.
+        The same hits; each one's `stages` says what score every stage gave it, and `verified` what geometry says. And
+        what is to be said: images that could not be read.
     """
-    found = [replace(hit, stages={"search": hit.score}) for hit in hits]
+    found, notes = [replace(hit, stages={"search": hit.score}) for hit in hits], []
     for stage in stages:
-        found = _verified(found, picture) if stage == SPATIAL else _by_vectors(stage, found, query_D, store)
-    return found
+        if stage == SPATIAL:
+            found, said = _verified(found, picture)
+            notes += said
+        else:
+            found = _by_vectors(stage, found, query_D, store)
+    return found, notes
 
 
 def _by_vectors(stage: str, hits: list[Hit], query_D: np.ndarray, store: Store) -> list[Hit]:
@@ -71,7 +76,7 @@ def _by_vectors(stage: str, hits: list[Hit], query_D: np.ndarray, store: Store) 
     ]
 
 
-def _verified(hits: list[Hit], picture: Any) -> list[Hit]:
+def _verified(hits: list[Hit], picture: Any) -> tuple[list[Hit], list[str]]:
     from .rerank_spatial import rerank_spatial
 
     if picture is None:
@@ -83,8 +88,21 @@ def _verified(hits: list[Hit], picture: Any) -> list[Hit]:
         )
     # their places as scores: the order that came before, whatever its scores mean
     found = rerank_spatial(picture, [hit.path for hit in hits], -np.arange(len(hits)), DEPTH)
+    notes = []
+    if found.set_aside:
+        first = found.set_aside[0]
+        if len(found.set_aside) == min(len(hits), DEPTH):
+            raise bad(
+                "--rerank",
+                f"{SPATIAL}, where none of the results can be read (first: {first['path']}: {first['cause']})",
+                "image files where the index has them",
+                "Were they moved? Tell it with `regard index IMAGES --out INDEX --update`.",
+            )
+        notes.append(
+            f"{len(found.set_aside)} result(s) could not be compared; first: {first['path']}: {first['cause']}"
+        )
     marked = [
         hit if seen is None else replace(hit, stages={**hit.stages, SPATIAL: float(seen.score)}, verified=seen)
         for hit, seen in zip(hits, found.verifications)
     ]
-    return [marked[row] for row in found.order]
+    return [marked[row] for row in found.order], notes

@@ -103,10 +103,12 @@ class Searcher:
             rows, notes = cut(rows, self._background[1], searched, relevant)
         if rerank:
             seen = pictures if pictures is not None else [None] * len(queries)
-            rows = [
+            changed = [
                 reranking.rerank(rerank, row, query, self.store, picture)
                 for row, query, picture in zip(rows, queries, seen)
             ]
+            rows = [row for row, _ in changed]
+            notes += dict.fromkeys(note for _, said in changed for note in said)
         hits = Hits(row[:top] for row in rows)
         hits.queries, hits.way, hits.recall = names, taken, recall
         if searched < top:

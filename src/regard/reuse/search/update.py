@@ -155,7 +155,8 @@ def _facts(item: Path | np.ndarray | None) -> dict[str, Any]:
 
 def _same(item: Path | np.ndarray, row: dict[str, Any] | None) -> dict[str, Any] | None:
     """None where an image is as the collection has it; else what is found of it."""
-    if row and row["content"] and isinstance(item, Path):
+    # a folder that was moved as a whole has its ids still, and other paths
+    if row and row["content"] and isinstance(item, Path) and row["path"] == str(item.absolute()):
         try:
             seen = item.stat()
         except OSError:
