@@ -106,13 +106,22 @@ def test_what_cannot_be_pooled_is_said(make, message):
         make()
 
 
+def test_a_pooling_without_a_vocabulary_is_kept_too(tmp_path):
+    small(Pooled.of("gem", {"p": 4.0}, (1, 0.5))).save(tmp_path)
+    found = Representation.load(tmp_path).pooled
+    assert (found.name, found.method, found.scales) == ("gem", gem.Method(p=4.0), (1, 0.5))
+    small().save(tmp_path)
+    assert Representation.load(tmp_path).pooled is None
+
+
 def test_a_damaged_folder_is_said(tmp_path, class_folder):
-    small(Pooled.of("mac")).save(tmp_path)
+    maps = small().encoder.last_map(pixels(class_folder, small())).detach()
+    small(Pooled("vlad", vlad.fit(maps, k=2, dim=4))).save(tmp_path)
     (tmp_path / VOCABULARY).write_bytes(b"nothing")
     with pytest.raises(InputError, match="safetensors"):
         Representation.load(tmp_path)
     (tmp_path / VOCABULARY).unlink()
-    with pytest.raises(InputError, match="pooling: expected a file that exists"):
+    with pytest.raises(InputError, match="pooling: expected name, settings and scales"):
         Representation.load(tmp_path)
 
 

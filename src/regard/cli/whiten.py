@@ -44,14 +44,13 @@ def whiten(
     the collection: parts of its images are asked for, or, with --things, other images of things that the whitening
     did not learn from.
     """
-    from ..core.checks import InputError
+    from ..core.checks import bad
     from ..core.runtime import measured
-    from ..core.storage import new_folder
     from ..reuse.search.whiten import whiten as run
 
-    if (out / "card.json").exists():
-        raise InputError(f"--out: {str(out)!r} holds a representation or an index already. Name a new folder.")
-    new_folder("--out", out)
+    # made when there is something to put into it
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise bad("--out", f"{str(out)!r}, which is there already", "a new or empty folder")
     with measured() as cost:
         found = run(
             images,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..backbones.encoder import Encoder, make_encoder
-from ..core.checks import InputError, bad, check_choice, check_path
+from ..core.checks import InputError, bad, check_choice
 from ..core.storage import hash_json, hash_tensors, load_tensors, read_json, save_tensors, write_json
 from .pooled import Pooled
 from .preprocess import Preprocess
@@ -94,8 +94,10 @@ class Representation:
         save_tensors(folder / "model.safetensors", self.encoder.network.state_dict(), {"format": "pt"})
         library, _, architecture = self.encoder.name.partition(":")
         own: dict[str, Any] = {"size": self.preprocess.size, "input_size": self.encoder.input_size}
+        vocabulary: dict[str, Tensor] = {}
         if self.pooled is not None:
             own["pooling"], vocabulary = self.pooled.state()
+        if vocabulary:
             save_tensors(folder / VOCABULARY, vocabulary)
         if self.transform is not None:
             saved.save(self.transform, folder)
@@ -118,8 +120,9 @@ class Representation:
             "regard": {"library": library, "preprocess": self.preprocess.as_dict(), **own},
         }
         write_json(folder / "config.json", config)
-        if self.transform is None:
-            (folder / saved.CARD).unlink(missing_ok=True)
+        for name, kept in ((VOCABULARY, vocabulary), (saved.CARD, self.transform)):
+            if not kept:  # of a representation that was here before
+                (folder / name).unlink(missing_ok=True)
         write_json(folder / "card.json", self.card | {"name": self.name, "fingerprint": self.fingerprint})
         return folder
 
@@ -218,4 +221,5 @@ def _from_folder(folder: Path) -> Representation:
 def _pooled(folder: Path, ours: dict[str, Any]) -> Pooled | None:
     if "pooling" not in ours:
         return None
-    return Pooled.from_state(ours["pooling"], load_tensors(check_path("pooling", folder / VOCABULARY, folder=False)))
+    path = folder / VOCABULARY
+    return Pooled.from_state(ours["pooling"], load_tensors(path) if path.exists() else {})
