@@ -74,7 +74,7 @@ def index(
             done = {"removed": there.remove(_ids(images))}
         else:
             there, done, aside = _added(
-                images, out, with_, watcher("embed", quiet=quiet), options, add, replace, overwrite, metric, store
+                images, out, with_, watcher("index", quiet=quiet), options, add, replace, overwrite, metric, store
             )
         if add or update or remove:
             there.maintain()
@@ -133,12 +133,21 @@ def _added(
     metric: str,
     store: str,
 ) -> tuple[Any, Any, Any]:
-    from ..representation.sources import load_vectors
+    from ..data.sources import open_images
+    from ..representation.sources import is_vectors, load_vectors
+    from ..reuse.search.build import build
     from ..reuse.search.index import SearchIndex
     from ..reuse.search.update import with_contents
 
+    chosen = with_ or "imagenet"
+    if not add and not is_vectors(images):
+        there, found = build(
+            out, open_images(images), chosen, metric=metric, overwrite=overwrite, store=store, watch=watch, **options
+        )
+        return there, {"new": len(there)}, list(found.set_aside)
     known = SearchIndex.open(out) if add else None
-    chosen = with_ or (str(known.card.get("loaded_from") or "imagenet") if known else "imagenet")
+    if known is not None and with_ is None:
+        chosen = str(known.card.get("loaded_from") or "imagenet")
     vectors = with_contents(load_vectors(images, chosen, argument="IMAGES", watch=watch, **options))
     aside = list(vectors.card.get("set_aside", ()))
     if known is not None:

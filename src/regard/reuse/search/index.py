@@ -14,7 +14,6 @@ from ...core.checks import bad, check_choice, check_path
 from ...core.storage import new_folder, read_json, write_json
 from ...representation.embeddings import Embeddings
 from . import metric as metrics
-from .duplicate_groups import REMEMBERED
 from .record import check_origin, columns, metadata, origin
 from .searcher import Searcher
 from .store.address import create_store, open_store
@@ -53,26 +52,14 @@ class SearchIndex(Searcher):
             InputError: the folder holds something, or the store's address does.
         """
         check_choice("--metric", metric, metrics.METRICS)
-        settle(Path(folder).resolve())
-        target = new_folder("--out", folder).resolve()
-        if (target / CARD).exists() and not (overwrite and "regard_index" in read_json(target / CARD)):
-            raise bad(
-                "--out",
-                f"{str(folder)!r}, which holds an index or a run already",
-                "a new or empty folder",
-                "Add to an index with add, or overwrite it.",
-            )
+        target = check_target(folder, overwrite, store)
         beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        if store and (target / CARD).exists():
-            raise bad("--store", repr(store), "a new index", "A table that is elsewhere is not overwritten.")
         card = {"regard_index": FORMAT, "dim": embeddings.dim, "metric": metric, "store": store, **origin(embeddings)}
         try:
             beside.mkdir()
             write_json(beside / CARD, card)
             table = create_store(store, beside, schema_of(embeddings.dim, metadata(embeddings)))
             table.upsert(as_rows(table.schema, columns(embeddings, paths), embeddings.vectors))
-            if (target / REMEMBERED).exists():  # by content, so that they hold for the new index, too
-                shutil.copyfile(target / REMEMBERED, beside / REMEMBERED)
             take_place(beside, target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -157,3 +144,19 @@ class SearchIndex(Searcher):
                     "ids that are new, or of the same file",
                     "Give --replace, or embed from the common parent folder so that ids differ.",
                 )
+
+
+def check_target(folder: str | Path, overwrite: bool, store: str) -> Path:
+    """The folder of a new collection, made; refuses one that holds something, but an index with `overwrite`."""
+    settle(Path(folder).resolve())
+    target = new_folder("--out", folder).resolve()
+    if (target / CARD).exists() and not (overwrite and "regard_index" in read_json(target / CARD)):
+        raise bad(
+            "--out",
+            f"{str(folder)!r}, which holds an index or a run already",
+            "a new or empty folder",
+            "Add to an index with add, or overwrite it.",
+        )
+    if store and (target / CARD).exists():
+        raise bad("--store", repr(store), "a new index", "A table that is elsewhere is not overwritten.")
+    return target

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...core.checks import InputError, RunError
+from .duplicate_groups import REMEMBERED
 from .store.lock import locked
 
 CARD = "card.json"
@@ -20,6 +21,8 @@ def take_place(beside: Path, target: Path) -> None:
     if not (target / CARD).exists():
         os.replace(beside, target)
         return
+    if (target / REMEMBERED).exists():  # by content, so that they hold for the new collection, too
+        shutil.copyfile(target / REMEMBERED, beside / REMEMBERED)
     aside = target.with_name(f".{target.name}.{os.getpid()}.old")
     with locked(str(target)):
         os.replace(target, aside)
