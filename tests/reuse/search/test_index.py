@@ -14,6 +14,7 @@ from regard.representation.representation import Representation
 from regard.reuse.search.exact import top_by_product
 from regard.reuse.search.index import SearchIndex
 from regard.reuse.search.record import Hit
+from regard.reuse.search.store import lance
 from regard.reuse.search.store import lance as store_module
 from regard.reuse.search.store.protocol import vectors_in
 
@@ -439,3 +440,14 @@ def test_an_index_that_was_moved_is_read_where_it_is(index, tmp_path):
     assert SearchIndex.open(there).search_ids(["i3"], 2)[0]
     with pytest.raises(InputError, match="no longer there|damaged or missing"):
         index.search(np.ones(6))
+
+
+def test_a_very_large_table_gets_an_index_of_its_own(large, monkeypatch):
+    monkeypatch.setattr(lance, "SKETCH", 100)
+    monkeypatch.setattr(lance, "INDEXED", 100)
+    large.maintain()
+    assert "vector" in {index.columns[0] for index in large.store._table.list_indices()}
+    hits = large.search_ids(["n7"], way="ivf")
+    assert hits.way == "ivf" and 0.9 < hits.recall <= 1
+    large.maintain()  # and keeps it
+    assert {index.columns[0] for index in large.store._table.list_indices()} == {"id", "content", "vector"}

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from ....core.checks import bad
 from ....core.runtime import numpy_rng
+from ..plan import SKETCH
 from . import versions
 from .commits import repeated, size_of
 from .lock import locked, readable
@@ -145,14 +146,18 @@ class LanceStore:
         return list(zip(found.column("id").to_pylist(), scores.tolist()))
 
     def index_vectors(self) -> None:
-        """Make the table's own index: cells of near vectors, in each of them one bit a number (IVF_RQ). O(n d).
+        """Make the table's own index, as `maintain` does of a very large one. O(n d).
 
-        Where the length is not divisible by 8, a byte a number (IVF_SQ).
+        Cells of near vectors, in each of them one bit a number (IVF_RQ); a byte a number (IVF_SQ) where the length is
+        not divisible by 8.
         """
+        self._write(self._index_vectors)
+
+    def _index_vectors(self) -> None:
         from lancedb.index import IvfRq, IvfSq
 
         kind = IvfRq if dim_of(self.schema) % 8 == 0 else IvfSq
-        self._write(lambda: self._table.create_index("vector", config=kind(distance_type="cosine"), replace=True))
+        self._table.create_index("vector", config=kind(distance_type="cosine"), replace=True)
 
     def recall(self, samples: int = 16, top: int = 10, seed: int = 0) -> float:
         """Share of the true ten nearest of some rows, themselves left out, that `search` finds; once a version."""
@@ -206,10 +211,12 @@ class LanceStore:
             with warnings.catch_warnings():
                 # it warns of readers and writers of older versions; the lock keeps them out
                 warnings.filterwarnings("ignore", message=r"optimize\(cleanup_older_than=0\)", category=UserWarning)
-                if int(self._table.count_rows()) >= INDEXED:
-                    have = {index.columns[0] for index in self._table.list_indices()}
-                    for name in {"id", "content"} - have:
-                        self._table.create_index(name, config=BTree())
+                many = int(self._table.count_rows())
+                have = {index.columns[0] for index in self._table.list_indices()} if many >= INDEXED else set()
+                for name in {"id", "content"} - have if many >= INDEXED else ():
+                    self._table.create_index(name, config=BTree())
+                if many > SKETCH and "vector" not in have:
+                    self._index_vectors()
                 self._table.optimize(cleanup_older_than=versions.unneeded(self._table), delete_unverified=True)
 
         with locked(self.place, frozen=self._frozen):
