@@ -43,7 +43,7 @@ def cut(rows: Sequence[Sequence[Hit]], against: Background, total: int, q: float
         if not row:
             kept.append([])
             continue
-        found = relevant([[min(hit.score, 1.0) for hit in row]], against, total, q)
+        found = relevant([[hit.score for hit in row]], against, total, q)
         many = int(found.counts[0])
         open_ended += bool(found.open[0])
         kept.append([replace(hit, chance=float(p)) for hit, p in zip(row[:many], found.adjusted_QK[0])])

@@ -39,7 +39,9 @@ def prepared_queries(metric: str, query_QD: np.ndarray) -> np.ndarray:
 
 def scores(metric: str, sums_QK: np.ndarray, query_QD: np.ndarray) -> np.ndarray:
     """What is shown: the cosine, the product, or minus the distance, of products (with what was added)."""
-    if metric != "euclidean":
+    if metric == "cosine":
+        return np.clip(sums_QK, -1, 1)  # rounding passes 1
+    if metric == "product":
         return sums_QK
     squares = np.einsum("qd,qd->q", query_QD, query_QD)[:, None] - 2 * sums_QK
     return -np.sqrt(np.maximum(squares, 0))
