@@ -73,7 +73,7 @@ def search_eval(
     with measured() as cost:
         collection = there.collection()
         name = groundtruth.partition(":")[2] or "label"
-        values = there.column(name) if groundtruth.partition(":")[0] in ("labels", "column") else {}
+        values = collection.column(there.store, name) if groundtruth.partition(":")[0] in ("labels", "column") else {}
         truth = read_truth(
             groundtruth, collection, values, protocol=protocol, queries=queries, sample=sample, seed=seed
         )

@@ -23,8 +23,8 @@ class Pooled:
     """A pooling of the last map.
 
     Attributes:
-        name: of the pooling (`regard methods pooling`).
-        method: its `Method`, with settings and vocabulary.
+        name: of the pooling (`regard methods pooling`), or of one that is not saved.
+        method: its `Method`, with settings and vocabulary, or a function of maps with a `state` as here.
         scales: factors of the image's side; see `multi_scale`.
     """
 
@@ -33,7 +33,6 @@ class Pooled:
     scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        check_choice("--pooling", self.name, names("pooling"))
         if not self.scales:
             raise bad("--scales", "none", "at least one factor", "Give 1.")
         for scale in self.scales:
@@ -65,6 +64,9 @@ class Pooled:
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What JSON can hold of it, and its tensors."""
+        if hasattr(self.method, "state"):
+            settings, tensors = self.method.state()
+            return {"name": self.name, "settings": settings, "scales": list(self.scales)}, tensors
         own = {one.name: getattr(self.method, one.name) for one in fields(self.method)}
         tensors = {name: value for name, value in own.items() if isinstance(value, Tensor)}
         settings = {name: value for name, value in own.items() if name not in tensors and value is not None}

@@ -28,7 +28,11 @@ def on_a_circle(folder, names, angles, labels=None, **columns):
 
 
 def asked(index, source, **more):
-    column = index.column(source.partition(":")[2] or "label") if source.startswith(("labels", "column:")) else {}
+    column = (
+        index.collection().column(index.store, source.partition(":")[2] or "label")
+        if source.startswith(("labels", "column:"))
+        else {}
+    )
     return read_truth(str(source), index.collection(), column, **more)
 
 
@@ -215,7 +219,7 @@ def test_sources_that_are_none(tmp_path):
         with pytest.raises(InputError, match=message):
             asked(index, source)
     with pytest.raises(InputError, match="column: expected one of"):
-        index.column("colour")
+        index.collection().column(index.store, "colour")
     (tmp_path / "gnd.pkl").write_bytes(pickle.dumps({"imlist": []}))
     with pytest.raises(InputError, match="Convert the pickle"):
         asked(index, str(tmp_path / "gnd.pkl"))

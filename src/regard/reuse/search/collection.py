@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from ...core.checks import check_choice
 from ...core.runtime import threads
 from . import plan
 from .exact import top_by_product
@@ -79,6 +80,15 @@ class Collection:
     def bias(self) -> np.ndarray:
         """(n,) what is added to each vector's product; empty where nothing is."""
         return self._bias.all()[:, 0]
+
+    def column(self, store: Store, name: str) -> dict[str, np.ndarray]:
+        """The values of a column of the store by place, under its name; None where there is none."""
+        check_choice("column", name, [one for one in store.schema.names if one not in ("id", "vector")])
+        rows, values = store.scan(["id", name]), np.full(len(self.ids), None, object)
+        for known, value in zip(rows.column("id").to_pylist(), rows.column(name).to_pylist()):
+            if known in self._place:
+                values[self._place[known]] = value
+        return {name: values}
 
     def sync(self, store: Store) -> None:
         """Take in what was written to the store since the last time. O(what was written) but for deletions, O(n)."""

@@ -23,6 +23,7 @@ class Hit:
         label: None where it is not known.
         stages: the score that the search and each re-ranking gave.
         verified: what spatial verification says (`local.verify.Verification`), where it looked.
+        region: where the region lies that answers best (left, top, right, bottom in pixels), of a search by regions.
         chance: the share of results as good as this one that come by chance (`relevance.relevant`), where asked for.
     """
 
@@ -32,6 +33,7 @@ class Hit:
     label: str | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     verified: Any = None
+    region: tuple[float, float, float, float] | None = None
     chance: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class Hit:
         box = seen.box.round(1).tolist() if seen is not None and seen.accepted and seen.box is not None else None
         about = {} if seen is None else {"verified": seen.accepted, "inliers": seen.inliers, "box": box}
         plain = {"id": self.id, "score": self.score, "path": self.path, "label": self.label}
+        plain |= {} if self.region is None else {"region": [round(value, 1) for value in self.region]}
         plain |= {} if self.chance is None else {"chance": self.chance}
         return plain | ({"stages": dict(self.stages)} if self.stages else {}) | about
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.checks import InputError, bad, check_choice, check_matrix, check_number
+from ...core.checks import InputError, bad, check_matrix, check_number
 from ...data.sources import open_images
 from ...representation.embeddings import Embeddings
 from . import kept, plan, reranking
@@ -45,16 +45,6 @@ class Searcher:
         names = [ids] if isinstance(ids, str) else [str(name) for name in ids]
         self._known(names)
         return [path or "" for path in self.store.get(names, ["path"]).column("path").to_pylist()]
-
-    def column(self, name: str) -> dict[str, np.ndarray]:
-        """The values of a column by place in `collection`, under its name; raises where there is no such column."""
-        check_choice("column", name, [one for one in self.store.schema.names if one not in ("id", "vector")])
-        rows, collection = self.store.scan(["id", name]), self.collection()
-        values = np.full(len(collection.ids), None, object)
-        for known, value in zip(rows.column("id").to_pylist(), rows.column(name).to_pylist()):
-            if known in collection:
-                values[collection.place_of(known)] = value
-        return {name: values}
 
     def search(
         self,
@@ -176,16 +166,21 @@ class Searcher:
     def embedded(self, images: Any, representation: Any = None, **embed_settings: Any) -> Embeddings:
         """Images as vectors of the collection's kind; see `search_images`."""
         from ...representation.embed import embed
+
+        chosen = self.representation(representation)
+        return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
+
+    def representation(self, given: Any = None) -> Any:
+        """What made the index's vectors, loaded again; or the one that is given, by name or itself."""
         from ...representation.representation import Representation
 
-        chosen = representation
-        if chosen is None:
-            try:
-                chosen = Representation.load(self.card.get("loaded_from") or self.card.get("representation") or "")
-            except InputError as error:
-                name = self.card.get("representation") or "a representation from elsewhere"
-                raise bad("--with", "none", f"the one that made the index's vectors ({name})") from error
-        return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
+        if given is not None:
+            return given if isinstance(given, Representation) else Representation.load(given)
+        try:
+            return Representation.load(self.card.get("loaded_from") or self.card.get("representation") or "")
+        except InputError as error:
+            name = self.card.get("representation") or "a representation from elsewhere"
+            raise bad("--with", "none", f"the one that made the index's vectors ({name})") from error
 
     def collection(self) -> Collection:
         """The collection as it is now: what others have written since the last call is taken in."""
