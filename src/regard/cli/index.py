@@ -30,6 +30,14 @@ def index(
     ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take these images out of the index.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the index that is there.")] = False,
+    regions: Annotated[
+        bool | None,
+        typer.Option(
+            "--regions/--no-regions",
+            help="Keep vectors of parts of images besides, for `search --regions`; or keep them no more.",
+            show_default="as the index is",
+        ),
+    ] = None,
     metric: Annotated[str, typer.Option(help="What is similar: cosine, product or euclidean.")] = "cosine",
     store: Annotated[
         str,
@@ -56,6 +64,7 @@ def index(
     from ..core.checks import InputError
     from ..core.runtime import measured
     from ..reuse.search.index import SearchIndex
+    from ..reuse.search.regions.table import has_regions
 
     if add + update + remove + overwrite > 1:
         raise InputError("--add, --update, --remove, --overwrite: expected one of them, got several.")
@@ -64,6 +73,7 @@ def index(
     if replace and not add:
         raise InputError("--replace: expected --add beside it, got none. A whole index is replaced with --overwrite.")
     options = {"precision": precision, "device": device}
+    regions = True if regions is None and has_regions(out) else regions
     done: dict[str, int] = {}
     aside: list[dict[str, str]] = []
     with measured() as cost:
@@ -78,23 +88,41 @@ def index(
             )
         if add or update or remove:
             there.maintain()
+        parts = _regions(there, with_, regions, watcher("regions", quiet=quiet), options)
+        aside = aside + [fault for fault in (parts.set_aside if parts else ()) if fault not in aside]
         if tag is not None:
             there.tag(tag)
     names = ("new", "changed", "moved", "copied", "replaced", "removed", "unchanged")
     metrics = {
         "images": len(there),
         **{name: done.get(name, 0) for name in names},
+        "with_regions": parts.images if parts else 0,
         "set_aside": len(aside),
         "seconds": cost.seconds,
     }
 
     def human() -> None:
-        parts = ", ".join(f"{done[name]} {name}" for name in names if name in done)
-        print(f"{out}: {len(there)} images ({parts})")
+        told = ", ".join(f"{done[name]} {name}" for name in names if name in done)
+        print(f"{out}: {len(there)} images ({told})")
+        if parts:
+            told = f"{parts.embedded} new, {parts.carried} carried over, {parts.removed} removed"
+            print(f"regions of {parts.images} images ({told})")
+            print(f"note: {parts.note}" if parts.note else "", end="\n" if parts.note else "")
         for fault in aside[:20]:
             print(f"set aside: {fault['path']}: {fault['cause']}")
 
     emit({"out": out, "set_aside": aside, "metrics": metrics}, json, human)
+
+
+def _regions(there: Any, with_: str | None, wanted: bool | None, watch: Any, options: dict[str, Any]) -> Any:
+    """Bring the regions in step with the index where they are wanted; what that did, or None."""
+    from ..reuse.search.regions.step import in_step
+    from ..reuse.search.regions.table import drop
+
+    if wanted is False:
+        drop(there.folder)
+        return None
+    return in_step(there, with_, watch=watch, **options) if wanted else None
 
 
 def _ids(images: str) -> list[str]:

@@ -43,6 +43,9 @@ def search(
             show_default=False,
         ),
     ] = None,
+    regions: Annotated[
+        bool, typer.Option("--regions", help="By parts of images: finds a small thing. Needs `index --regions`.")
+    ] = False,
     way: Annotated[str, typer.Option("--search", help="auto, exact, sketch or ivf.")] = "auto",
     at: Annotated[
         str | None, typer.Option("--at", help="A tag or version: the index as it was.", show_default=False)
@@ -76,19 +79,24 @@ def search(
 
     if out is not None:
         check_page("--out", out)
+    if regions and (at or together or not_ or relevant is not None):
+        raise InputError("--regions: expected no --at, --together, --not or --relevant beside it.")
     there = SearchIndex.open(index, int(at) if at and at.isdigit() else at)
     stages = read_stages(rerank)
     options = {"precision": precision, "device": device, "watch": watcher("embed", quiet=quiet)}
     if by_id and (box or together or not_):
         raise InputError("--id: expected no --box, --together or --not beside it, which take images.")
+    pictures: dict[str, Any]
     with measured() as cost:
-        if len(query) == 1 and not by_id and is_vectors(query[0]):
+        if regions:
+            hits, pictures = _by_regions(there, query, by_id, box, top, where, with_, way, stages, options)
+        elif len(query) == 1 and not by_id and is_vectors(query[0]):
             if box or together or not_:
                 raise InputError("QUERY: expected images beside --box, --together or --not, got a file of vectors.")
             asked = Embeddings.load(query[0])
             hits = there.search(asked, top, where, way=way, rerank=stages, relevant=relevant)
             paths = asked.columns.get("path", [""] * len(asked))
-            pictures: dict[str, Any] = {str(name): Path(str(path)) for name, path in zip(asked.ids, paths) if path}
+            pictures = {str(name): Path(str(path)) for name, path in zip(asked.ids, paths) if path}
         elif by_id:
             hits = there.search_ids(query, top, where, way=way, rerank=stages, relevant=relevant)
             pictures = dict(zip(query, map(Path, there.paths(query))))
@@ -136,6 +144,31 @@ def search(
     emit({"results": answers, "notes": hits.notes, "search": hits.way, "metrics": metrics}, json, human)
 
 
+def _by_regions(
+    there: Any,
+    query: list[str],
+    by_id: bool,
+    box: str | None,
+    top: int,
+    where: str | None,
+    with_: str | None,
+    way: str,
+    stages: Any,
+    options: dict[str, Any],
+) -> tuple[Any, dict[str, Any]]:
+    """Hits by parts of images, and the query's pictures by name."""
+    import numpy as np
+
+    from ..data.imageset import ImageSet
+    from ..reuse.search.regions.search import RegionSearch
+
+    searcher = RegionSearch(there)
+    asked = ImageSet(list(map(Path, there.paths(query))), np.array(query)) if by_id else _asked(query, box)
+    left = query if by_id else None
+    hits = searcher.search_images(asked, top, where, with_, leave_out=left, way=way, rerank=stages, **options)
+    return hits, dict(zip(map(str, asked.ids), asked.items))
+
+
 def _asked(query: list[str], box: str | None) -> Any:
     """The query images; with a box, that part of the only one."""
     from ..core.checks import bad
@@ -167,14 +200,19 @@ def _page(out: Path, index: str, count: int, images: dict[str, Any], hits: Any) 
 
 
 def _drawn(hit: Any) -> Any:
-    """The hit's picture; where geometry holds, with the box that was found in it."""
-    if hit.verified is None or not hit.verified.accepted or hit.verified.box is None:
+    """The hit's picture; with the box that geometry found in it, or the region that answers best."""
+    if hit.verified is not None and hit.verified.accepted and hit.verified.box is not None:
+        box = hit.verified.box
+    elif hit.region is not None:
+        left, top, right, bottom = hit.region
+        box = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    else:
         return Path(hit.path)
     from PIL import Image, ImageDraw
 
     from ..data.decode import decode
 
     picture = Image.fromarray(decode(Path(hit.path)).permute(1, 2, 0).numpy())
-    corners = [tuple(map(float, corner)) for corner in hit.verified.box]
+    corners = [tuple(map(float, corner)) for corner in box]
     ImageDraw.Draw(picture).line([*corners, corners[0]], fill=(255, 80, 0), width=max(2, max(picture.size) // 80))
     return picture

@@ -79,6 +79,16 @@ def decode(item: Path | bytes | np.ndarray, short_side: int | None = None) -> Te
     return _pillow(header)
 
 
+def upright_size(item: Path | bytes | np.ndarray) -> tuple[int, int]:
+    """Width and height that `decode` gives, read from the header alone; raises DecodeError as it does."""
+    content = read(item)
+    if isinstance(content, np.ndarray):
+        return content.shape[1], content.shape[0]
+    header = _open(content)
+    width, height = header.size
+    return (height, width) if header.getexif().get(_EXIF_ORIENTATION, 1) >= 5 else (width, height)
+
+
 def _torchcodec(content: bytes) -> Tensor:
     from torchcodec.decoders import decode_image
 

@@ -17,7 +17,7 @@ import numpy as np
 from ...core.checks import bad, check_matrix, check_number
 from ...metrics.knn import unit
 
-_PIECE = 65_536  # vectors compared at once, but for an item that has more
+_PIECE = 8_388_608  # numbers compared at once, but for an item that has more: 32 MiB
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def maxsim(query_LD: Any, vectors_TD: Any, offsets: Any, mean: bool = False) -> 
     """
     query, ends = _checked(query_LD, vectors_TD, offsets)
     scores = np.full(len(ends) - 1, -np.inf)
-    for first, last in _pieces(ends):
+    for first, last in _pieces(ends, max(1, _PIECE // query.shape[1])):
         filled = first + np.flatnonzero(np.diff(ends[first : last + 1]))
         if len(filled):
             cosines = _unit(vectors_TD, ends[first], ends[last]) @ query.T
@@ -89,11 +89,11 @@ def top_maxsim(query_LD: Any, vectors_TD: Any, offsets: Any, top: int = 10, mean
     return Matched(rows, scores[rows], which, cosines)
 
 
-def _pieces(ends: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Items first to last (not included) that have at most `_PIECE` vectors together, or one item."""
+def _pieces(ends: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """Items first to last (not included) that have at most so many vectors together, or one item."""
     first = 0
     while first < len(ends) - 1:
-        last = int(np.searchsorted(ends, ends[first] + _PIECE, side="right")) - 1
+        last = int(np.searchsorted(ends, ends[first] + most, side="right")) - 1
         yield first, (first := max(last, first + 1))
 
 

@@ -86,7 +86,7 @@ def with_contents(embeddings: Embeddings) -> Embeddings:
     if not any(paths):
         return embeddings
     with ThreadPoolExecutor(threads()) as pool:
-        facts = list(pool.map(_facts, paths))
+        facts = list(pool.map(facts_of, paths))
     columns = {name: np.array([fact[name] for fact in facts]) for name in ("content", "size", "mtime")}
     return replace(embeddings, columns=dict(embeddings.columns) | columns)
 
@@ -140,7 +140,7 @@ def _among(unread: set[str], name: str, path: str) -> bool:
     return bool(unread & {name, path, *above})
 
 
-def _facts(item: Path | np.ndarray | None) -> dict[str, Any]:
+def facts_of(item: Path | np.ndarray | None) -> dict[str, Any]:
     """Hash, size and time of an image; an empty hash where it cannot be read."""
     size = mtime = -1
     try:
@@ -160,10 +160,10 @@ def _same(item: Path | np.ndarray, row: dict[str, Any] | None) -> dict[str, Any]
         try:
             seen = item.stat()
         except OSError:
-            return _facts(item)
+            return facts_of(item)
         if (seen.st_size, seen.st_mtime_ns) == (row["size"], row["mtime"]):
             return None
-    return _facts(item)
+    return facts_of(item)
 
 
 def _carry_over(index: SearchIndex, images: ImageSet, facts: list[dict[str, Any]], by_content: dict[str, str]) -> None:
@@ -184,27 +184,34 @@ def _embed(
     there: dict[str, Any],
     done: Updated,
 ) -> Updated:
-    from ...core.checks import InputError
-    from ...representation.embed import embed
-
     readable = [row for row, fact in enumerate(facts) if fact["content"]]
     aside = [_fault(images, row) for row, fact in enumerate(facts) if not fact["content"]]
     made = None
     if readable:
-        try:
-            made = embed(images.subset(readable), representation, layer=index.card.get("layer"), **settings)
-        except InputError as error:
-            if "can be read" not in str(error):
-                raise
-            aside += [_fault(images, row) for row in readable]
+        part = images.subset(readable)
+        made, unread = embedded(part, representation, layer=index.card.get("layer"), **settings)
+        aside += unread
     if made is not None:
-        aside += list(made.card.get("set_aside", ()))
         by_id = {str(name): row for row, name in enumerate(images.ids)}
         places = [by_id[str(name)] for name in made.ids]
         index.add(_described(images.subset(places), made.vectors, [facts[p] for p in places], made.card), replace=True)
         changed = sum(str(name) in there for name in made.ids)
         done = replace(done, new=done.new + len(made) - changed, changed=done.changed + changed)
     return replace(done, set_aside=(*done.set_aside, *aside))
+
+
+def embedded(images: ImageSet, representation: Any, **settings: Any) -> tuple[Embeddings | None, list[dict[str, str]]]:
+    """What `embed` gives, and what it set aside; None where none of the images can be read."""
+    from ...core.checks import InputError
+    from ...representation.embed import embed
+
+    try:
+        made = embed(images, representation, **settings)
+    except InputError as error:
+        if "can be read" not in str(error):
+            raise
+        return None, [_fault(images, row) for row in range(len(images))]
+    return made, list(made.card.get("set_aside", ()))
 
 
 def _fault(images: ImageSet, row: int) -> dict[str, str]:
