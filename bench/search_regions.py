@@ -2,9 +2,9 @@
 
 The collection: 400 views of the photographs that ship with scikit-learn and scikit-image, and with each query one more
 that has the queried thing pasted in, 15 to 40 % of the short side, anywhere. Parts: the thing is a piece of another
-photograph, and the query a smaller cut of the same place, lit otherwise. With DATA (icons in folders `styles/flat`
-and `styles/render3d`) also icons, which the query shows before another background, turned by up to 10 degrees, at another size.
-Images that show the query's photograph elsewhere are neither right nor wrong and taken out.
+photograph, and the query a smaller cut of the same place, lit otherwise. With DATA (icons in folders `styles/flat` and
+`styles/render3d`) also icons, which the query shows before another background, turned by up to 10 degrees, at another
+size. Images that show the query's photograph elsewhere are neither right nor wrong and taken out.
 
 Settings (pooling, size, levels, whitening, the query's vectors) were chosen on one half of the icons and photographs
 (--half 0); the figures are those of the other half. Intervals are over queries.

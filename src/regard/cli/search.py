@@ -125,7 +125,9 @@ def search(
         for place, hit in enumerate(found)
     ]
     if out is not None:
-        _page(out, index, len(there), pictures, hits)
+        from ._search_page import write_page
+
+        write_page(out, index, len(there), pictures, hits)
 
     def human() -> None:
         table(["query", "place", "score", "label", "image"], rows)
@@ -182,37 +184,3 @@ def _asked(query: list[str], box: str | None) -> Any:
     if len(found) != 1:
         raise bad("--box", f"{len(found)} query images", "one query image")
     return ImageSet([cut_out(found.items[0], read_box(box))], found.ids, name=found.name)
-
-
-def _page(out: Path, index: str, count: int, images: dict[str, Any], hits: Any) -> None:
-    from ..report.html import Picture, Section, write_report
-    from ..report.thumbs import Hit, Query, neighbours
-
-    shown = [
-        Query(images.get(name), None, [Hit(_drawn(hit), hit.score, hit.label or Path(hit.path).name) for hit in found])
-        for name, found in zip(hits.queries, hits)
-        if found
-    ]
-    pictures = [Picture(neighbours(shown), "The query, and what is most similar to it.")] if shown else []
-    empty = f"{len(hits) - len(shown)} of them found nothing." if len(shown) < len(hits) else ""
-    summary = f"Queries: {len(hits)}. Images in the collection: {count}. {empty}"
-    write_report(out, f"Search in {index}", [Section("What was found", "", pictures)], summary)
-
-
-def _drawn(hit: Any) -> Any:
-    """The hit's picture; with the box that geometry found in it, or the region that answers best."""
-    if hit.verified is not None and hit.verified.accepted and hit.verified.box is not None:
-        box = hit.verified.box
-    elif hit.region is not None:
-        left, top, right, bottom = hit.region
-        box = [(left, top), (right, top), (right, bottom), (left, bottom)]
-    else:
-        return Path(hit.path)
-    from PIL import Image, ImageDraw
-
-    from ..data.decode import decode
-
-    picture = Image.fromarray(decode(Path(hit.path)).permute(1, 2, 0).numpy())
-    corners = [tuple(map(float, corner)) for corner in box]
-    ImageDraw.Draw(picture).line([*corners, corners[0]], fill=(255, 80, 0), width=max(2, max(picture.size) // 80))
-    return picture

@@ -102,7 +102,8 @@ def test_killed_on_the_command_line_it_goes_on(tmp_path, own_cache):
     process = subprocess.Popen(
         line, env=os.environ | {"REGARD_CACHE": str(own_cache)}, stdout=subprocess.PIPE, text=True
     )
-    process.stdout.readline()  # the first piece is written
+    while process.stdout.readline().strip() != "index":  # the first piece is written
+        assert process.poll() is None
     time.sleep(0.3)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -121,7 +122,7 @@ module.PIECE = update.PIECE = 8
 
 def watch(events):
     for event in events:
-        print(event.step, flush=True)
+        print(event.kind, flush=True)
         yield event
 
 module.build(sys.argv[2], open_images(sys.argv[1]), "random:timm:test_resnet", watch=watch, cache=False)

@@ -51,7 +51,9 @@ def build(
     partial = target.with_name(f".{target.name}.partial")
     try:
         with _alone(partial):
-            index = _begun(partial, rep, metric, store) or _begin(partial, images, rep, metric, store, embed_settings)
+            index = _begun(partial, rep, metric, store) or _begin(
+                partial, images, rep, metric, store, watch, embed_settings
+            )
             done = update(index, images, rep, watch=watch, **embed_settings)
             index.maintain()
             take_place(partial, target)
@@ -76,12 +78,18 @@ def _begun(partial: Path, rep: Representation, metric: str, store: str) -> Searc
 
 
 def _begin(
-    partial: Path, images: ImageSet, rep: Representation, metric: str, store: str, settings: dict[str, Any]
+    partial: Path,
+    images: ImageSet,
+    rep: Representation,
+    metric: str,
+    store: str,
+    watch: Watch | None,
+    settings: dict[str, Any],
 ) -> SearchIndex:
     """A collection of the first images that can be read."""
     for start in range(0, len(images), PIECE):
         try:
-            first = embed(images.subset(slice(start, start + PIECE)), rep, **settings)
+            first = embed(images.subset(slice(start, start + PIECE)), rep, watch=watch, **settings)
         except InputError as error:
             if "can be read" in str(error) and start + PIECE < len(images):
                 continue

@@ -11,6 +11,8 @@ from ...core.checks import InputError, bad
 from ...representation.embeddings import Embeddings
 from .store.protocol import OWN
 
+MATCHES = 100  # of a verification that are given as plain values
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -37,10 +39,17 @@ class Hit:
     chance: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON: of a verification whether it holds, the inliers, and the box found in the hit."""
+        """Plain values, for JSON: of a verification whether it holds, the inliers, the box found in the hit, matches.
+
+        Matches are x and y in the query, then in the hit, at most 100, evenly picked.
+        """
         seen = self.verified
         box = seen.box.round(1).tolist() if seen is not None and seen.accepted and seen.box is not None else None
         about = {} if seen is None else {"verified": seen.accepted, "inliers": seen.inliers, "box": box}
+        if box is not None:
+            held = seen.matches_xy[seen.inlier_mask]
+            some = np.unique(np.linspace(0, len(held) - 1, min(MATCHES, len(held))).round().astype(int))
+            about["matches"] = held[some].round(1).tolist()
         plain = {"id": self.id, "score": self.score, "path": self.path, "label": self.label}
         plain |= {} if self.region is None else {"region": [round(value, 1) for value in self.region]}
         plain |= {} if self.chance is None else {"chance": self.chance}
