@@ -24,6 +24,8 @@ from regard.reuse.search.regions.grid import box_of, regions_of
 from regard.reuse.search.regions.search import RegionSearch
 from regard.reuse.search.regions.step import Stepped, in_step
 from regard.reuse.search.regions.table import APART, drop, has_regions, opened
+from regard.reuse.search.store import lance as lance_module
+from regard.reuse.search.store.lance import LanceStore
 from regard.reuse.search.store.protocol import vectors_in
 from regard.reuse.search.update import update, with_contents
 
@@ -250,10 +252,34 @@ def test_one_that_was_killed_goes_on(index, monkeypatch) -> None:
 def test_a_deletion_that_was_killed_goes_on(index, monkeypatch) -> None:
     in_step(index)
     index.remove(["0.png", "1.png"])
-    store = opened(index.folder)[0]
-    store.delete([f"{name}{APART}{part}" for part in range(13, 3, -1) for name in ("0.png", "1.png")])
+    plain, calls = LanceStore._write, []
+
+    def killed(self, action):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return plain(self, action)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lance_module, "IDS_AT_ONCE", 5)
+        patch.setattr(LanceStore, "_write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            in_step(index)
+    assert {"0.png", "1.png"} <= by_image(index).keys()
     assert in_step(index).removed == 2
     check_in_step(index)
+
+
+def test_regions_are_kept_whitened_by_what_was_learned_from_them(index, rep, folder) -> None:
+    in_step(index, precision="fp32")
+    store, card, step = opened(index.folder)
+    assert [one.kind for one in step.steps] == ["l2", "pca_whiten", "l2"] and card["learned_from"] == 8
+    regions = regions_of(rep)
+    raw = regions.apart(embed(folder, regions.collection, precision="fp32", cache=False).vectors)
+    expected = step.apply(raw.reshape(-1, regions.channels).astype(np.float64))
+    np.testing.assert_allclose(step.steps[1].mean, raw.reshape(-1, regions.channels).mean(0), atol=1e-5)
+    rows = store.get([f"{place}.png{APART}{part}" for place in range(8) for part in range(14)], ["id", "vector"])
+    np.testing.assert_allclose(vectors_in(rows), expected, atol=1e-4)
 
 
 def test_what_cannot_be_had_is_set_aside_with_its_cause(index, folder, tmp_path, rep) -> None:
