@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.checks import InputError, bad, check_number
+from ..core.checks import bad
 from ..core.events import Event
 from ..core.runtime import measured
-from ..core.storage import hash_json, plain, replacing
-from ..data.sources import open_images
-from .embeddings import Embeddings, check_columns
-from .pipeline import DECODER, Piece, Pipeline
+from ..core.storage import plain, replacing
+from .embeddings import Embeddings
+from .pipeline import Piece, Pipeline, open_pipeline
 from .representation import Representation
-from .runner import make_runner
 
 ROW_GROUP = 1024  # vectors held before they go to the Parquet file
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
@@ -59,12 +57,21 @@ def embed(
     Raises:
         InputError: no images, none that can be read, unknown names.
     """
-    pipeline = _pipeline(images, representation, layer, precision, device, batch, cache, shard)
+    pipeline = open_pipeline(
+        images,
+        representation,
+        layer=layer,
+        precision=precision,
+        device=device,
+        batch=batch,
+        cache=cache,
+        shard=shard,
+    )
     with measured() as cost:
         pieces = list(_watched(pipeline, watch))
     kept = pipeline.images.subset(np.concatenate([piece.rows for piece in pieces]))
     vectors = np.concatenate([piece.vectors for piece in pieces])
-    card = _card(pipeline, len(vectors)) | {"cost": cost.as_dict()}
+    card = pipeline.card(len(vectors)) | {"cost": cost.as_dict()}
     return Embeddings(vectors, kept.ids, kept.labels, card, _columns(kept))
 
 
@@ -89,47 +96,11 @@ def embed_to_file(
         made.save(target)
         seconds = float(made.card["cost"]["seconds"])
         return dict(made.card) | {"seconds": seconds, "images_per_second": len(made) / max(seconds, 1e-9)}
-    settings: dict[str, Any] = dict(layer=None, precision="auto", device="auto", batch=8, cache=True, shard=(0, 1))
-    pipeline = _pipeline(images, representation, **settings | more)
+    pipeline = open_pipeline(images, representation, **more)
     with measured() as cost, replacing(target) as beside:
         card = _write_parquet(pipeline, _watched(pipeline, watch), beside)
     rate = card["images"] / max(cost.seconds, 1e-9)
     return card | {"cost": cost.as_dict(), "seconds": cost.seconds, "images_per_second": rate}
-
-
-def _pipeline(
-    images: Any,
-    representation: Representation | str | Path,
-    layer: int | None,
-    precision: str,
-    device: str,
-    batch: int,
-    cache: bool,
-    shard: tuple[int, int],
-) -> Pipeline:
-    check_number("batch", batch, 1, 4096, whole=True)
-    check_number("--shard", shard[1], 1, whole=True)
-    check_number("--shard", shard[0], 0, shard[1] - 1, whole=True)
-    found = open_images(images)
-    check_columns(found.columns)
-    if len(found) <= shard[0]:
-        raise InputError(f"--shard {shard[0]}/{shard[1]}: empty, as there are only {len(found)} images.")
-    if shard[1] > 1:
-        found = found.subset(slice(shard[0], None, shard[1]))
-    rep = representation if isinstance(representation, Representation) else Representation.load(representation)
-    if layer is not None and (rep.pooled or rep.transform):
-        raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")
-    runner = make_runner(
-        rep.encoder,
-        layer=layer,
-        size=rep.preprocess.size,
-        batch=batch,
-        precision=precision,
-        device=device,
-        key=hash_json([rep.network_fingerprint, layer]),
-        pooled=rep.pooled,
-    )
-    return Pipeline(found, rep, runner, batch, layer, cache, list(found.set_aside))
 
 
 def _watched(pipeline: Pipeline, watch: Watch | None) -> Iterator[Piece]:
@@ -148,22 +119,6 @@ def _watched(pipeline: Pipeline, watch: Watch | None) -> Iterator[Piece]:
     for _ in watch(events()):
         yield from handed
         handed.clear()
-
-
-def _card(pipeline: Pipeline, embedded: int) -> dict[str, Any]:
-    return {
-        "representation": pipeline.representation.name,
-        "loaded_from": pipeline.representation.loaded_from,
-        "fingerprint": pipeline.representation.fingerprint,
-        "runner": pipeline.runner.name,
-        "runner_note": pipeline.runner.note,
-        "decoder": DECODER,
-        "layer": pipeline.layer,
-        "images": embedded,
-        "images_given": len(pipeline.images),
-        "from_cache": pipeline.from_cache,
-        "set_aside": pipeline.set_aside,
-    }
 
 
 def _columns(images: Any) -> dict[str, np.ndarray]:
@@ -185,7 +140,7 @@ def _write_parquet(pipeline: Pipeline, pieces: Iterator[Piece], path: Path) -> d
             writer = writer or pq.ParquetWriter(path, table.schema.remove_metadata(), compression="none")
             writer.write_table(table.replace_schema_metadata(None))
             written += len(rows)
-        card = _card(pipeline, written)
+        card = pipeline.card(written)
         writer.add_key_value_metadata({"regard": json.dumps(plain(card))})
     finally:
         if writer is not None:

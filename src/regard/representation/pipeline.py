@@ -1,4 +1,4 @@
-"""Pictures through threads and the network, in order: what `embed` consumes.
+"""Pictures through threads and the network, in order: what `embed` and an index's update consume.
 
 Reading, hashing, decoding and preprocessing run in a thread pool, the network beside it. At most a few batches are
 under way at once, so memory does not grow with the number of images.
@@ -12,17 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from ..core.checks import InputError
+from ..core.checks import InputError, bad, check_number
 from ..core.runtime import threads
 from ..core.storage import hash_json
 from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
+from ..data.sources import open_images
+from .embeddings import check_columns
 from .representation import Representation
-from .runner import Runner
+from .runner import Runner, make_runner
 from .vector_cache import VectorCache
 
 COMMIT = 256  # vectors to a commit of the cache: what a kill can lose
 DECODER = "torchcodec+pillow 1"  # a part of the cache's key: another decoder gives slightly other vectors
+
+
+class NothingRead(InputError):
+    """None of the images can be read."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,22 @@ class Pipeline:
                 store.close()
         if not kept:
             self._nothing_read()
+
+    def card(self, embedded: int) -> dict[str, Any]:
+        """What made these vectors, and how many they are: known when the pass has ended."""
+        return {
+            "representation": self.representation.name,
+            "loaded_from": self.representation.loaded_from,
+            "fingerprint": self.representation.fingerprint,
+            "runner": self.runner.name,
+            "runner_note": self.runner.note,
+            "decoder": DECODER,
+            "layer": self.layer,
+            "images": embedded,
+            "images_given": len(self.images),
+            "from_cache": self.from_cache,
+            "set_aside": self.set_aside,
+        }
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors as the representation gives them; the cache keeps them as the network does."""
@@ -135,7 +157,44 @@ class Pipeline:
         if not self.set_aside:
             raise InputError(f"IMAGES: {self.images.name} holds no images")
         first = self.set_aside[0]
-        raise InputError(
+        raise NothingRead(
             f"IMAGES: none of the {len(self.images)} images in {self.images.name} can be read "
             f"(first: {first['path']}: {first['cause']})"
         )
+
+
+def open_pipeline(
+    images: Any,
+    representation: Representation | str | Path,
+    *,
+    layer: int | None = None,
+    precision: str = "auto",
+    device: str = "auto",
+    batch: int = 8,
+    cache: bool = True,
+    shard: tuple[int, int] = (0, 1),
+) -> Pipeline:
+    """Open images and a representation for one pass; the arguments, and what they raise, are those of `embed`."""
+    check_number("batch", batch, 1, 4096, whole=True)
+    check_number("--shard", shard[1], 1, whole=True)
+    check_number("--shard", shard[0], 0, shard[1] - 1, whole=True)
+    found = open_images(images)
+    check_columns(found.columns)
+    if len(found) <= shard[0]:
+        raise InputError(f"--shard {shard[0]}/{shard[1]}: empty, as there are only {len(found)} images.")
+    if shard[1] > 1:
+        found = found.subset(slice(shard[0], None, shard[1]))
+    rep = representation if isinstance(representation, Representation) else Representation.load(representation)
+    if layer is not None and (rep.pooled or rep.transform):
+        raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")
+    runner = make_runner(
+        rep.encoder,
+        layer=layer,
+        size=rep.preprocess.size,
+        batch=batch,
+        precision=precision,
+        device=device,
+        key=hash_json([rep.network_fingerprint, layer]),
+        pooled=rep.pooled,
+    )
+    return Pipeline(found, rep, runner, batch, layer, cache, list(found.set_aside))

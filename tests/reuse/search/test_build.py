@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from PIL import Image
 from regard.core.checks import InputError, RunError
 from regard.data.sources import open_images
 from regard.representation.embed import embed
+from regard.representation.pipeline import open_pipeline
 from regard.reuse.search import build as module
 from regard.reuse.search import update as updating
 from regard.reuse.search.build import build
@@ -67,19 +67,23 @@ def test_what_fails_is_gone_on_with_and_what_was_there_stays(tmp_path, folder, m
     old, _ = build(tmp_path / "index", open_images(folder).subset(range(3)), SMALL)
     embedded = []
 
+    def stops(events):
+        for event in events:
+            if event.kind == "index":
+                raise KeyboardInterrupt
+            yield event
+
     def counting(images, *given, **more):
         embedded.append(len(images))
-        if len(embedded) == 2:
-            raise KeyboardInterrupt
-        return embed(images, *given, **more)
+        return open_pipeline(images, *given, **more)
 
-    monkeypatch.setattr(module, "embed", counting)
-    monkeypatch.setattr("regard.representation.embed.embed", counting)
     with pytest.raises(KeyboardInterrupt):
-        build(tmp_path / "index", open_images(folder), SMALL, overwrite=True, cache=False)
+        build(tmp_path / "index", open_images(folder), SMALL, overwrite=True, cache=False, watch=stops)
     assert len(SearchIndex.open(tmp_path / "index")) == 3, "the old one stands until the new one is whole"
+    monkeypatch.setattr(module, "embed", None)
+    monkeypatch.setattr(updating, "open_pipeline", counting)
     index, _ = build(tmp_path / "index", open_images(folder), SMALL, overwrite=True, cache=False)
-    assert len(index) == 25 and sum(embedded[2:]) == 15, "the first ten were not embedded again"
+    assert len(index) == 25 and embedded == [15], "the first ten were not embedded again"
 
 
 def test_another_kind_of_leftover_is_cleared_away(tmp_path, folder):
@@ -102,27 +106,29 @@ def test_killed_on_the_command_line_it_goes_on(tmp_path, own_cache):
     process = subprocess.Popen(
         line, env=os.environ | {"REGARD_CACHE": str(own_cache)}, stdout=subprocess.PIPE, text=True
     )
-    while process.stdout.readline().strip() != "index":  # the first piece is written
+    while process.stdout.readline().strip() != "index 16":  # in the middle: a few pieces are written
         assert process.poll() is None
-    time.sleep(0.3)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
     assert not (tmp_path / "index" / "card.json").exists() and (tmp_path / ".index.partial" / "card.json").exists()
     done = subprocess.run(line, env=os.environ | {"REGARD_CACHE": str(own_cache)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    first = next(line for line in done.stdout.splitlines() if line.startswith("index"))
+    assert first == "index 0" and "index 52" not in done.stdout, "fewer were left than after the first piece"
     assert len(SearchIndex.open(tmp_path / "index")) == 60 and not (tmp_path / ".index.partial").exists()
 
 
 KILLED = """
-import sys
+import sys, time
 from regard.data.sources import open_images
 from regard.reuse.search import build as module, update
 module.PIECE = update.PIECE = 8
 
 def watch(events):
     for event in events:
-        print(event.kind, flush=True)
+        print(event.kind, event.step, flush=True)
+        time.sleep(0.1)
         yield event
 
 module.build(sys.argv[2], open_images(sys.argv[1]), "random:timm:test_resnet", watch=watch, cache=False)

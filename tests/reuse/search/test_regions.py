@@ -207,9 +207,8 @@ def test_in_step_with_what_is_new_changed_moved_and_gone(index, folder, rep, mon
     assert in_step(index).embedded == 8
     check_in_step(index)
     seen: list[str] = []
-    plain = step_module.embedded
     monkeypatch.setattr(
-        step_module, "embedded", lambda images, *more, **s: seen.extend(images.ids) or plain(images, *more, **s)
+        step_module, "embed", lambda images, *more, **s: seen.extend(images.ids) or embed(images, *more, **s)
     )
     assert numbers(in_step(index)) == (8, 0, 0, 0)
     shutil.move(folder / "0.png", folder / "renamed.png")

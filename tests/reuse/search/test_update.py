@@ -9,8 +9,8 @@ from PIL import Image
 
 from regard.core.checks import InputError
 from regard.data.sources import open_images
-from regard.representation import embed as embed_module
 from regard.representation.embed import embed
+from regard.representation.pipeline import open_pipeline
 from regard.representation.representation import Representation
 from regard.reuse.search import update as module
 from regard.reuse.search.index import SearchIndex
@@ -46,9 +46,9 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def spy(images, *given, **more):
         seen.extend(str(name) for name in images.ids)
-        return embed(images, *given, **more)
+        return open_pipeline(images, *given, **more)
 
-    monkeypatch.setattr(embed_module, "embed", spy)
+    monkeypatch.setattr(module, "open_pipeline", spy)
     return seen
 
 
@@ -122,14 +122,15 @@ def test_an_interrupted_update_goes_on(index, folder, rep, embedded, monkeypatch
 
     def stops(events):
         for event in events:
-            if event.step >= 4:
+            if event.kind == "index" and event.step >= 4:
                 raise KeyboardInterrupt
             yield event
 
     with pytest.raises(KeyboardInterrupt):
-        run(index, folder, rep, watch=stops)
-    assert index.count() == 12 and len(embedded) == 4
-    assert run(index, folder, rep).new == 2 and len(embedded) == 6
+        run(index, folder, rep, watch=stops, batch=2)
+    assert index.count() == 12
+    embedded.clear()
+    assert run(index, folder, rep).new == 2 and len(embedded) == 2
     in_step(index, folder, rep)
 
 
@@ -145,3 +146,32 @@ def test_a_folder_that_moved_as_a_whole_keeps_its_vectors_and_gets_new_paths(ind
     there = folder.rename(folder.with_name("elsewhere"))
     assert run(index, there, rep).unchanged == 8 and embedded == []
     in_step(index, there, rep)
+
+
+def test_what_was_set_aside_in_the_folder_is_counted_once(index, folder, rep, monkeypatch) -> None:
+    draw = np.random.default_rng(3)
+    for i in range(6):
+        Image.fromarray(draw.integers(0, 255, (32, 32, 3), np.uint8)).save(folder / f"cat/new{i}.png")
+    (folder / "cat/new5.png").write_bytes((folder / "cat/new4.png").read_bytes()[:200])  # is read and not decoded
+    (folder / "cat/link.png").symlink_to("/etc/hostname")
+    monkeypatch.setattr(module, "PIECE", 2)
+    found = run(index, folder, rep)
+    assert sorted(Path(fault["path"]).name for fault in found.set_aside) == ["link.png", "new5.png"]
+    assert found.new == 5 and index.count() == 13
+
+
+def test_progress_tells_of_every_batch_and_ends_at_the_total(index, folder, rep, monkeypatch) -> None:
+    draw = np.random.default_rng(4)
+    for i in range(5):
+        Image.fromarray(draw.integers(0, 255, (32, 32, 3), np.uint8)).save(folder / f"cat/new{i}.png")
+    seen: list[tuple[str, int, int]] = []
+
+    def notes(events):
+        for event in events:
+            seen.append((event.kind, event.step, event.steps))
+            yield event
+
+    monkeypatch.setattr(module, "PIECE", 10)
+    run(index, folder, rep, watch=notes, batch=2)
+    looked, embedded = [("look", 10, 13), ("look", 13, 13)], [("index", step, 5) for step in (0, 2, 4, 5)]
+    assert seen == [*looked, *embedded, ("done", 5, 5)]

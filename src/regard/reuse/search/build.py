@@ -13,6 +13,7 @@ from typing import Any
 from ...core.checks import InputError, RunError
 from ...data.imageset import ImageSet
 from ...representation.embed import Watch, embed
+from ...representation.pipeline import NothingRead
 from ...representation.representation import Representation
 from .index import SearchIndex, check_target
 from .swap import take_place
@@ -90,8 +91,8 @@ def _begin(
     for start in range(0, len(images), PIECE):
         try:
             first = embed(images.subset(slice(start, start + PIECE)), rep, watch=watch, **settings)
-        except InputError as error:
-            if "can be read" in str(error) and start + PIECE < len(images):
+        except NothingRead:
+            if start + PIECE < len(images):
                 continue
             raise
         return SearchIndex.create(partial, with_contents(first), metric=metric, store=store)

@@ -17,10 +17,11 @@ from ...core.runtime import threads
 from ...data.decode import DecodeError, content_hash, read
 from ...data.imageset import ImageSet
 from ...representation.embeddings import Embeddings
+from ...representation.pipeline import NothingRead, Piece, open_pipeline
 from .index import SearchIndex
 from .store.protocol import vectors_in
 
-PIECE = 1000  # images embedded between two writes
+PIECE = 1000  # images looked at together, and embedded between two writes
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 
 
@@ -103,35 +104,40 @@ def _work(
     there = {row["id"]: row for row in rows}
     by_content = {row["content"]: row["id"] for row in rows if row["content"]}
     wanted = {str(name) for name in images.ids}
-    done = Updated(set_aside=tuple(images.set_aside))
-    open_places: list[int] = []
-    kept: list[int] = []
     facts: dict[int, dict[str, Any]] = {}
-    with ThreadPoolExecutor(threads()) as pool:
-        look = pool.map(lambda pair: _same(pair[0], there.get(str(pair[1]))), zip(images.items, images.ids))
-        for place, fact in enumerate(look):
-            if fact is None:
-                done = replace(done, unchanged=done.unchanged + 1)
-            else:
-                facts[place] = fact
-                (kept if fact["content"] in by_content else open_places).append(place)
+    yield from _look(images, there, facts)
+    kept = [place for place, fact in facts.items() if fact["content"] in by_content]
     fresh = [place for place in kept if str(images.ids[place]) not in there]
     sources = [by_content[facts[place]["content"]] for place in fresh]
     moved = len({name for name in sources if name not in wanted})
     for start in range(0, len(kept), PIECE):
-        _carry_over(index, images.subset(part := kept[start : start + PIECE]), [facts[p] for p in part], by_content)
-    done = replace(done, moved=moved, copied=len(fresh) - moved, unchanged=done.unchanged + len(kept) - len(fresh))
-    for start in range(0, len(open_places), PIECE):
-        part = open_places[start : start + PIECE]
-        yield Event("index", start, len(open_places))
-        done = _embed(index, images.subset(part), [facts[p] for p in part], representation, settings, there, done)
+        part = kept[start : start + PIECE]
+        _carry_over(index, images.subset(part), [facts[place] for place in part], by_content)
+    names: list[str] = []
+    aside = list(images.set_aside)
+    todo = {place: fact for place, fact in facts.items() if fact["content"] not in by_content}
+    yield from _embed(index, images, todo, representation, settings, names, aside)
     # a file or folder that cannot be read today is not gone
-    unread = {fault["path"] for fault in done.set_aside}
+    unread = {fault["path"] for fault in aside}
     gone = [name for name, row in there.items() if name not in wanted and not _among(unread, name, row["path"] or "")]
-    if remove and gone:
-        done = replace(done, removed=index.remove(gone) - moved)
-    out.append(done)
-    yield Event("done", len(open_places), len(open_places))
+    removed = index.remove(gone) - moved if remove and gone else 0
+    changed = sum(name in there for name in names)
+    still = len(images) - len(todo) - len(fresh)
+    out.append(Updated(len(names) - changed, changed, moved, len(fresh) - moved, removed, still, tuple(aside)))
+    yield Event("done", len(names), len(names))
+
+
+def _look(images: ImageSet, there: dict[str, Any], facts: dict[int, dict[str, Any]]) -> Iterator[Event]:
+    """Put into `facts` what is found of the images that are not as the collection has them."""
+    with ThreadPoolExecutor(threads()) as pool:
+        for start in range(0, len(images), PIECE):
+            part = slice(start, start + PIECE)
+            pairs = zip(images.items[part], images.ids[part])
+            for place, fact in enumerate(pool.map(lambda pair: _same(pair[0], there.get(str(pair[1]))), pairs), start):
+                if fact is not None:
+                    facts[place] = fact
+            if len(images) > PIECE:  # fewer are looked at in no time
+                yield Event("look", min(start + PIECE, len(images)), len(images))
 
 
 def _among(unread: set[str], name: str, path: str) -> bool:
@@ -178,40 +184,42 @@ def _carry_over(index: SearchIndex, images: ImageSet, facts: list[dict[str, Any]
 def _embed(
     index: SearchIndex,
     images: ImageSet,
-    facts: list[dict[str, Any]],
+    facts: dict[int, dict[str, Any]],
     representation: Any,
     settings: dict[str, Any],
-    there: dict[str, Any],
-    done: Updated,
-) -> Updated:
-    readable = [row for row, fact in enumerate(facts) if fact["content"]]
-    aside = [_fault(images, row) for row, fact in enumerate(facts) if not fact["content"]]
-    made = None
-    if readable:
-        part = images.subset(readable)
-        made, unread = embedded(part, representation, layer=index.card.get("layer"), **settings)
-        aside += unread
-    if made is not None:
-        by_id = {str(name): row for row, name in enumerate(images.ids)}
-        places = [by_id[str(name)] for name in made.ids]
-        index.add(_described(images.subset(places), made.vectors, [facts[p] for p in places], made.card), replace=True)
-        changed = sum(str(name) in there for name in made.ids)
-        done = replace(done, new=done.new + len(made) - changed, changed=done.changed + changed)
-    return replace(done, set_aside=(*done.set_aside, *aside))
+    names: list[str],
+    aside: list[dict[str, str]],
+) -> Iterator[Event]:
+    """Embed the images that `facts` tells of and write them, adding to `names` and to what is set `aside`."""
+    aside += [_fault(images, place) for place, fact in facts.items() if not fact["content"]]
+    places = [place for place, fact in facts.items() if fact["content"]]
+    if not places:
+        return
+    yield Event("index", 0, len(places), text=f"{len(places)} of {len(images)} images are to be embedded")
+    part = replace(images.subset(places), set_aside=())  # what the folder set aside is told already
+    pipeline = open_pipeline(part, representation, layer=index.card.get("layer"), **settings)
+    waiting: list[Piece] = []
 
-
-def embedded(images: ImageSet, representation: Any, **settings: Any) -> tuple[Embeddings | None, list[dict[str, str]]]:
-    """What `embed` gives, and what it set aside; None where none of the images can be read."""
-    from ...core.checks import InputError
-    from ...representation.embed import embed
+    def write() -> None:
+        rows = np.concatenate([piece.rows for piece in waiting])
+        vectors = np.concatenate([piece.vectors for piece in waiting])
+        known = [facts[places[row]] for row in rows]
+        made = _described(part.subset(rows), vectors, known, pipeline.card(len(rows)))
+        index.add(made, replace=True)
+        names.extend(str(name) for name in made.ids)
+        waiting.clear()
 
     try:
-        made = embed(images, representation, **settings)
-    except InputError as error:
-        if "can be read" not in str(error):
-            raise
-        return None, [_fault(images, row) for row in range(len(images))]
-    return made, list(made.card.get("set_aside", ()))
+        for piece in pipeline:
+            waiting.append(piece)
+            if sum(len(one.rows) for one in waiting) >= PIECE:
+                write()
+            yield Event("index", piece.through, len(places))
+    except NothingRead:
+        pass  # each is in what the pipeline set aside
+    if waiting:
+        write()
+    aside += pipeline.set_aside
 
 
 def _fault(images: ImageSet, row: int) -> dict[str, str]:

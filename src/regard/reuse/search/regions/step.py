@@ -17,14 +17,15 @@ from ....core.checks import InputError, bad
 from ....core.events import Event
 from ....core.runtime import numpy_rng, threads
 from ....data.imageset import ImageSet
-from ....representation.embed import Watch
+from ....representation.embed import Watch, embed
+from ....representation.pipeline import NothingRead
 from ....representation.representation import Representation
 from ....representation.transform.steps import L2, Chain, Step
 from ....representation.transform.whitening import fit_whitening
 from ..index import SearchIndex
 from ..store.lance import ROWS_A_VERSION, LanceStore
 from ..store.protocol import vectors_in
-from ..update import embedded, facts_of
+from ..update import facts_of
 from .grid import LEVELS, Regions, regions_of
 from .table import AGAIN, APART, check_same, create, has_regions, keys, opened, write
 
@@ -171,9 +172,12 @@ class _Work:
             return
         images = ImageSet([paths[name] for name in right], np.array(right))
         # not in the cache of vectors besides: the table is what keeps them
-        made, aside = embedded(images, self.regions.collection, **{"cache": False} | settings)
-        self.aside += aside
-        if made is not None:
+        try:
+            made = embed(images, self.regions.collection, **{"cache": False} | settings)
+        except NothingRead:
+            self.aside += [{"path": str(path), "cause": "cannot be read"} for path in images.items]
+        else:
+            self.aside += made.card["set_aside"]
             apart = self.regions.apart(made.vectors)
             flat = apart.reshape(-1, self.regions.channels)
             if self.step is None or self.store is None:
