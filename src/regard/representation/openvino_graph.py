@@ -60,10 +60,7 @@ def compiled(network: nn.Module, size: int, batch: int, precision: str, key: str
     stored = _folder() / f"{key}.xml"
     pictures = check_pictures(size)
     try:
-        if not (stored.is_file() and stored.with_suffix(".bin").is_file()):
-            _trace(network, size, stored)
-        weights = stored.with_suffix(".bin").read_bytes()
-        graph = ET.parse(stored).getroot()
+        graph, weights = _kept(stored) or _trace(network, size, stored)
     except Exception as error:  # torch.jit and OpenVINO raise errors of many types
         raise RunError(f"OpenVINO cannot convert {network.encoder.name}: {error}") from error
     with torch.inference_mode():
@@ -73,10 +70,9 @@ def compiled(network: nn.Module, size: int, batch: int, precision: str, key: str
     remembered = stored.with_name(f"{key}-{batch}-{machine}.json")
     starts: tuple[float, ...] = STARTS if precision == "bf16" else (1.0,)
     agreement = 0.0
-    if precision == "bf16" and remembered.is_file():
-        known = read_json(remembered)
-        starts = tuple(start for start in STARTS if start >= float(known["fp32_share"]))
-        agreement = float(known["cosine"])
+    if precision == "bf16" and (known := _remembered(remembered)):
+        first, agreement = known
+        starts = tuple(start for start in STARTS if start >= first)
     for start in starts:
         made = _compile(graph, weights, start, size, batch)
         agreement = float(cosines(_outputs(made, pictures, batch), exact).min())
@@ -165,7 +161,27 @@ def _folder() -> Path:
     return cache_folder() / "openvino" / library().__version__.split("-")[0]
 
 
-def _trace(network: nn.Module, size: int, path: Path) -> None:
+def _remembered(path: Path) -> tuple[float, float] | None:
+    """The share in fp32 that was found to agree, and how well; None where that is not known or damaged."""
+    try:
+        known = read_json(path)
+        return float(known["fp32_share"]), float(known["cosine"])
+    except (OSError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _kept(path: Path) -> tuple[ET.Element, bytes] | None:
+    """A graph and its weights as they were written; None where they are not there, or damaged."""
+    try:
+        words, weights = path.read_bytes(), path.with_suffix(".bin").read_bytes()
+        whole = path.with_suffix(".hash").read_bytes() == hash_bytes(words, weights).encode()
+    except OSError:
+        return None
+    return (ET.fromstring(words), weights) if whole else None
+
+
+def _trace(network: nn.Module, size: int, path: Path) -> tuple[ET.Element, bytes]:
+    """The graph of a network and its weights, which are kept for the next time."""
     library()
     # the frontend itself: openvino.convert_model wraps it in a tool's reporting and checks
     from openvino.frontend import FrontEndManager
@@ -180,7 +196,10 @@ def _trace(network: nn.Module, size: int, path: Path) -> None:
         model = frontend.convert(frontend.load(decoder))
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
-        library().save_model(model, Path(folder) / "graph.xml", compress_to_fp16=False)
-        # the weights first: a graph without weights is not looked at
-        (Path(folder) / "graph.bin").replace(path.with_suffix(".bin"))
-        (Path(folder) / "graph.xml").replace(path)
+        graph = Path(folder) / "graph.xml"
+        library().save_model(model, graph, compress_to_fp16=False)
+        words, weights = graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
+        graph.with_suffix(".hash").write_text(hash_bytes(words, weights))
+        for ending in (".bin", ".xml", ".hash"):  # what is half replaced does not fit its hash
+            graph.with_suffix(ending).replace(path.with_suffix(ending))
+    return ET.fromstring(words), weights
