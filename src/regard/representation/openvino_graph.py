@@ -165,9 +165,10 @@ def _remembered(path: Path) -> tuple[float, float] | None:
     """The share in fp32 that was found to agree, and how well; None where that is not known or damaged."""
     try:
         known = read_json(path)
-        return float(known["fp32_share"]), float(known["cosine"])
+        share, cosine = float(known["fp32_share"]), float(known["cosine"])
     except (OSError, LookupError, TypeError, ValueError):
         return None
+    return (share, cosine) if share in (*STARTS, 1.0) else None
 
 
 def _kept(path: Path) -> tuple[ET.Element, bytes] | None:
