@@ -79,7 +79,7 @@ def main() -> int:
     for name, cells in sorted(table.items(), key=lambda item: float(item[1].mean())):
         means = cells.mean(axis=1)
         interval = over_seeds(means)
-        row = {"what": name, "value": float(means.mean()), "unit": f"% [{interval.low:.1f}, {interval.high:.1f}]"}
+        row = {"what": name, "value": float(means.mean()), "unit": f"% {interval.told(digits=1)}"}
         rows.append(row | ({"equals": 53.5, "within": 1.5} if name == "easyadapt" and given.shots == 3 else {}))
     if "easyadapt" in table:
         gain = float((table["easyadapt"] - table["svm, both"]).mean())

@@ -89,8 +89,7 @@ def rows(table: dict[str, Any], draws: int) -> list[dict[str, Any]]:
 
 
 def _range(values: np.ndarray) -> str:
-    value = over_seeds(values)
-    return f"[{value.low:.1f}, {value.high:.1f}]"
+    return over_seeds(values).told(digits=1)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ the training images, held out for that.
 
 Measured on the test sets: linear probe and k-NN on the last layer; digits also with 5 labels a class; icons also
 cross-style retrieval (is the nearest icon of another style the same icon? R@1, mean of the six pairs). Gains are
-against the random network of the same seed: right answers are averaged over seeds, and the interval is a bootstrap over
-test identities; for 5-shot and retrieval Student's over seeds. "no gain" where the interval includes 0.
+against random networks; intervals hold the luck of test images (of icons, where each has three pictures) and of seeds,
+each with its own draws of few labels. "no gain" where the interval includes 0.
 
 Bars: held-out accuracy of each task above chance (binomial p < 1e-3 for every seed), and not so with the answers dealt
 to other images (p > 1e-5: there are about a hundred such tests); exemplar and SimCLR k-NN on digits at least +5 points;
@@ -42,13 +42,15 @@ from regard.core.training import TrainSettings
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.data.sampling import split
-from regard.metrics.intervals import over_seeds, paired_difference
+from regard.data.sampling import few_shot, split
 from regard.metrics.knn import unit
 from regard.representation.embed import embed
+from regard.representation.embeddings import Embeddings
 from regard.representation.preprocess import Preprocess
 from regard.representation.representation import Representation
+from regard.reuse.logistic import fit_logistic
 from regard.reuse.probe import probe
+from regard.studies.experiment import Arm, Experiment
 
 STYLES, SIZE = ("render3d", "flat", "line"), 32
 STEPS = {"digits": 600, "icons": 2500}
@@ -75,6 +77,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="other than 600 on digits and 2,500 on icons")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", choices=names("task"), default=names("task"))
+    parser.add_argument("--on", nargs="+", choices=MEASURES, default=list(MEASURES), help="the data sets")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=Path("runs/bench-pretext"))
     parser.add_argument("--table", action="store_true", help="run nothing: the table of what is there so far")
@@ -84,7 +87,7 @@ def main() -> int:
     wanted = [
         (data, arm, seed)
         for seed in range(given.seeds)
-        for data in MEASURES
+        for data in given.on
         for arm in ("random", "rescaled", *_others(given.tasks), *given.tasks)
         if not (data == "digits" and arm in GREY)
     ]
@@ -103,7 +106,7 @@ def main() -> int:
             write_json(files[key], found)
             print(f"{done} of {len(tasks)}: {key} {found['seconds']:.0f} s", file=sys.stderr, flush=True)
     runs = {key: json.loads(file.read_text()) for key, file in files.items() if file.exists()}
-    table = rows(runs, given.tasks, given.seeds)
+    table = rows(runs, given.tasks, given.seeds, given.data.resolve())
     table.append({"what": "arms that did not end", "value": len(files) - len(runs), "at_most": 0})
     return finish("pretext", table, given.out)
 
@@ -159,7 +162,7 @@ def arm(data: str, name: str, seed: int, steps: int, folder: Path, jobs: int) ->
         scores = made.card["scores"]
         keys = ("accuracy", "chance", "p_value", "n", "shuffled_accuracy", "shuffled_p_value", "effective_rank")
         found |= {"seconds": made.card["cost"]["seconds"]} | {key: scores[key] for key in keys}
-    return found | measured(made, known, test, data)
+    return found | measured(made, known, test, data, seed)
 
 
 def rescaled(known: ImageSet, seed: int) -> Representation:
@@ -176,69 +179,78 @@ def rescaled(known: ImageSet, seed: int) -> Representation:
     return Representation(encoder.eval().to(memory_format=torch.contiguous_format), preprocess)
 
 
-def measured(made: Representation, known: ImageSet, test: ImageSet, data: str) -> dict[str, Any]:
-    """Which test samples each probe gets right, and the figures that are not means over samples."""
-    vectors = [embed(images, made, precision="fp32", cache=False) for images in (known, test)]
-    shots = (5,) if data == "digits" else ()
-    result = probe(*vectors, shots=shots, seeds=10)
-    truth = vectors[1].need_labels("test", 1)
-    things = test.columns.get("identity", test.ids)
-    right = {name: by_thing(result.predictions[name] == truth, things) for name in ("linear", "knn")}
+def measured(made: Representation, known: ImageSet, test: ImageSet, data: str, seed: int) -> dict[str, Any]:
+    """Score of each test image in each measure; those with few labels are means over ten draws of this seed's own."""
+    learned, asked = (embed(images, made, precision="fp32", cache=False) for images in (known, test))
+    result = probe(learned, asked)
+    truth = asked.need_labels("test", 1)
+    scores = {name: result.predictions[name] == truth for name in ("linear", "knn")}
     if data == "digits":
-        return {"right": right, "linear_5shot": result.metrics["linear_5shot"]}
-    return {"right": right, "retrieval": cross_style(vectors[1].vectors, test)}
+        scores["linear_5shot"] = np.mean([few(learned, asked, 5, 10 * seed + draw) for draw in range(10)], axis=0)
+    else:
+        scores["retrieval"] = cross_style(asked.vectors, test)
+    return {"scores": {name: np.asarray(one, float).round(6).tolist() for name, one in scores.items()}}
 
 
-def by_thing(right: np.ndarray, things: np.ndarray) -> list[float]:
-    """The share of right answers on each thing, of which there may be several pictures."""
-    _, place, counts = np.unique(things, return_inverse=True, return_counts=True)
-    return (np.bincount(place, weights=right) / counts).tolist()
+def few(learned: Embeddings, asked: Embeddings, shot: int, draw: int) -> np.ndarray:
+    """Which test images are right with so few labels a class."""
+    some = learned.subset(few_shot(learned.need_labels("train"), shot, draw))
+    model = fit_logistic(some.vectors, some.need_labels("train"), seed=draw)
+    return model.predict(asked.vectors) == asked.need_labels("test", 1)
 
 
-def cross_style(vectors: np.ndarray, test: ImageSet) -> float:
-    """R@1 of finding the same icon in another style, mean of the six ordered pairs of styles."""
-    styles, identity, found = test.columns["style"], test.columns["identity"], []
+def cross_style(vectors: np.ndarray, test: ImageSet) -> np.ndarray:
+    """(images,) R@1 of finding the same icon in another style, mean of the two other styles."""
+    styles, identity, found = test.columns["style"], test.columns["identity"], np.zeros(len(test))
     for a in STYLES:
         for b in STYLES:
             if a != b:
                 q, g = unit(vectors[styles == a]), unit(vectors[styles == b])
-                found.append(np.mean(identity[styles == b][(q @ g.T).argmax(axis=1)] == identity[styles == a]))
-    return float(np.mean(found))
+                first = identity[styles == b][(q @ g.T).argmax(axis=1)]
+                found[styles == a] += (first == identity[styles == a]) / (len(STYLES) - 1)
+    return found
 
 
-def rows(runs: dict[Any, dict[str, Any]], tasks: list[str], seeds: int) -> list[dict[str, Any]]:
-    """The table: for each data set and arm what was reached, gains with intervals and verdicts, and the puzzle."""
+def rows(runs: dict[Any, dict[str, Any]], tasks: list[str], seeds: int, folder: Path) -> list[dict[str, Any]]:
+    """The table: for each data set and arm what was reached, differences with intervals and verdicts, and the puzzle."""
     table: list[dict[str, Any]] = []
-    for data, measures in MEASURES.items():
+    for data in dict.fromkeys(key[0] for key in runs):
+        found = experiment(runs, data, data_of(data, folder)[1])
         for name in ("random", "rescaled", *tasks):
-            have = [seed for seed in range(seeds) if (data, name, seed) in runs]
-            if not have:
+            if name not in found.arms:
                 continue
-            mine = [runs[data, name, seed] for seed in have]
-            other = "random"
-            if name in tasks and hasattr(load("task", name), "example_backbone"):
-                other = "random:" + ":".join(map(str, network(name)))
-            base = [runs[data, other, seed] for seed in have]
-            for measure in measures:
-                table.append(gain(data, name, measure, mine, base))
+            own = name in tasks and hasattr(load("task", name), "example_backbone")
+            other = "random:" + ":".join(map(str, network(name))) if own else "random"
+            for measure in MEASURES[data]:
+                table.append(row(found, data, name, other, measure))
             if name in tasks:
-                table += puzzle(data, name, mine)
+                table += puzzle(
+                    data, name, [runs[data, name, seed] for seed in range(seeds) if (data, name, seed) in runs]
+                )
     return table
 
 
-def gain(data: str, name: str, measure: str, mine: list[Any], base: list[Any]) -> dict[str, Any]:
+def experiment(runs: dict[Any, dict[str, Any]], data: str, test: ImageSet) -> Experiment:
+    """All arms of a data set: rows are seeds, units are icons (of which each has three pictures) or digits."""
+    arms: dict[str, dict[str, list[Any]]] = {}
+    for (of, name, _), run in sorted(runs.items()):
+        if of == data:
+            for measure in MEASURES[data]:
+                arms.setdefault(name, {}).setdefault(measure, []).append(run["scores"][measure])
+    made = {name: Arm(name, {key: np.array(rows) for key, rows in scores.items()}) for name, scores in arms.items()}
+    return Experiment(made, np.asarray(test.columns.get("identity", test.ids)))
+
+
+def row(found: Experiment, data: str, name: str, other: str, measure: str) -> dict[str, Any]:
     """One measure of one arm, against the random network."""
-    if measure in ("linear", "knn"):
-        a, b = (np.mean([run["right"][measure] for run in side], axis=0) for side in (mine, base))
-        value, found = 100 * float(a.mean()), paired_difference(a, b)
-    else:
-        a, b = ([run[measure] for run in side] for side in (mine, base))
-        value, found = 100 * over_seeds(a).mean, paired_difference(a, b)
-    row = {"what": f"{data}, {name}: {measure} {value:.1f} %, against random", "value": 100 * found.mean}
-    row["unit"] = f"points [{100 * found.low:+.1f}, {100 * found.high:+.1f}] {found.verdict}"
+    one, reached = found.contrast(name, other, measure), 100 * found.arms[name].mean(measure)
+    ends = one.difference.told(100, 1, "+")
+    line = {"what": f"{data}, {name}: {measure} {reached:.1f} %, against random", "value": 100 * one.difference.mean}
+    line["unit"] = f"points {ends} {one.verdict}"
+    seeds = len(found.arms[name].by_seed(measure))
+    about = {"data": data, "arm": name, "measure": measure, "reached": reached, "seeds": seeds}
     bar = BARS.get((name, data, measure))
-    about = {"data": data, "arm": name, "measure": measure, "reached": value, "seeds": len(mine)}
-    return row | about | ({} if name == "random" or bar is None else {"at_least": bar})
+    return line | about | ({} if name == "random" or bar is None else {"at_least": bar})
 
 
 def puzzle(data: str, name: str, mine: list[Any]) -> list[dict[str, Any]]:

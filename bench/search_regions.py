@@ -29,7 +29,8 @@ from PIL import Image
 
 from regard.data.builtin import photos
 from regard.data.imageset import ImageSet
-from regard.metrics.intervals import accuracy_interval, paired_difference
+from regard.metrics.contrast import contrast
+from regard.metrics.intervals import accuracy_interval
 from regard.representation.embed import embed
 from regard.representation.transform.whitening import fit_whitening
 from regard.reuse.search.index import SearchIndex
@@ -119,20 +120,20 @@ def rows(made: Made, ranks: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     table: list[dict[str, Any]] = []
     for top in (1, 10):
         for way, places in ranks.items():
-            found = accuracy_interval(places < top, np.arange(len(places)))
+            found = accuracy_interval(places < top)
             table.append(_row(f"recall@{top}, {way}", found))
             if len(set(kinds)) > 1:
                 for kind in dict.fromkeys(kinds):
                     share = float((places[kinds == kind] < top).mean())
                     table.append({"what": f"  {kind}", "value": share, "unit": f"{(kinds == kind).sum()} queries"})
     for way in ("whole images", "whole images, whitened"):
-        gain = paired_difference((ranks["regions"] < 1).astype(float), (ranks[way] < 1).astype(float))
-        table.append(_row(f"gain of regions on {way} ({gain.verdict})", gain) | {"at_least": 1e-9})
+        gain = contrast((ranks["regions"] < 1).astype(float), (ranks[way] < 1).astype(float))
+        table.append(_row(f"regions against {way} ({gain.verdict})", gain) | {"at_least": 1e-9})
     return table
 
 
 def _row(what: str, found: Any) -> dict[str, Any]:
-    return {"what": what, "value": found.mean, "unit": f"[{found.low:.3f}, {found.high:.3f}]"}
+    return {"what": what, "value": found.mean, "unit": found.told()}
 
 
 def view(names: dict[str, Any], rng: np.random.Generator, size: Any, other_than: str = "") -> tuple[Any, str]:

@@ -30,7 +30,8 @@ from PIL import Image, ImageDraw
 from regard.core.runtime import measured
 from regard.data.builtin import photo_crops, photos
 from regard.data.imageset import ImageSet
-from regard.metrics.intervals import accuracy_interval, paired_difference
+from regard.metrics.contrast import contrast
+from regard.metrics.intervals import accuracy_interval
 from regard.representation.embed import embed
 from regard.reuse.search.exact import top_by_product
 from regard.reuse.search.local.cache import FeatureCache
@@ -95,15 +96,13 @@ def _unit(images: ImageSet, representation: str) -> np.ndarray:
 
 
 def _row(what: str, found: Any) -> dict[str, Any]:
-    return {"what": what, "value": found.mean, "unit": f"[{found.low:.3f}, {found.high:.3f}]"}
+    return {"what": what, "value": found.mean, "unit": found.told()}
 
 
 def _gain(before: list[bool], after: list[bool], of: list[str]) -> dict[str, Any]:
     """Mean gain with its interval over photographs."""
-    rows = [[place for place, name in enumerate(of) if name == one] for one in dict.fromkeys(of)]
-    new, old = (np.array([np.mean(np.array(right)[row]) for row in rows]) for right in (after, before))
-    found = paired_difference(new, old)
-    return {"what": f"  gain ({found.verdict})", "value": found.mean, "unit": f"[{found.low:.3f}, {found.high:.3f}]"}
+    found = contrast(np.array(after, float), np.array(before, float), of)
+    return {"what": f"  verified against not ({found.verdict})", "value": found.mean, "unit": found.told()}
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:

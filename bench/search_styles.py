@@ -27,7 +27,8 @@ from _table import finish
 from styles import icons
 
 from regard.core.discover import load
-from regard.metrics.intervals import bootstrap, paired_difference
+from regard.metrics.contrast import contrast
+from regard.metrics.intervals import accuracy_interval
 from regard.metrics.knn import unit
 from regard.representation.embed import embed
 from regard.representation.transform.whitening import fit_whitening
@@ -96,30 +97,32 @@ def marked(rows: np.ndarray, asked: np.ndarray, n: int, some: np.ndarray | None 
 
 
 def table(hits: list[dict[str, np.ndarray]]) -> list[dict[str, Any]]:
-    """Recall at 1 and 10 in per cent of each arm, and its difference to the one it changes."""
-    every = {name: np.concatenate([one[name] for one in hits]) for name in hits[0]}
+    """Recall at 1 and 10 in per cent of each arm, and its difference to the one it changes.
+
+    Units are icons; each draw teaches and asks a half of them.
+    """
+    every = {name: np.stack([averaged(one[name]) for one in hits]) for name in hits[0]}
     rows = []
     for name, marks in every.items():
-        value, known = averaged(marks)
         for place, k in enumerate((1, 10)):
-            rows.append(_row(f"{name}: recall@{k}", bootstrap(value[known, place])))
+            rows.append(_row(f"{name}: recall@{k}", accuracy_interval(marks[..., place], share=0.5)))
         arm, _, rerank = name.rpartition(", ")
         base = arm if rerank in RERANKINGS else "imagenet, cosine"
         if name != base:
-            before, _ = averaged(np.where(np.isnan(marks), np.nan, every[base]))  # the same queries
             for place, k in enumerate((1, 10)):
-                gain = paired_difference(value[known, place], before[known, place])
+                # a query that the other did not ask counts for neither
+                gain = contrast(marks[..., place], every[base][..., place] + 0 * marks[..., place], share=0.5)
                 rows.append(_row(f"  recall@{k} against {base}: {gain.verdict}", gain))
                 if name in WHITENINGS:
                     rows.append({"what": "    upper end of that interval", "value": 100 * gain.high, "at_least": 0})
     return rows
 
 
-def averaged(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each icon's share of hits over pairs and draws (n, 2), and which icons were asked for at all."""
+def averaged(marks: np.ndarray) -> np.ndarray:
+    """Each icon's share of hits over the pairs (n, 2), NaN where it was not asked for."""
     asked = ~np.isnan(marks)
     count = asked.sum(axis=0)
-    return np.where(asked, marks, 0).sum(axis=0) / np.maximum(count, 1), np.flatnonzero(count[:, 0])
+    return np.where(count, np.where(asked, marks, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def _row(what: str, found: Any) -> dict[str, Any]:

@@ -62,23 +62,24 @@ def probed(images: ImageSet, seeds: int) -> list[dict[str, Any]]:
         found = probe(embed(known, "imagenet"), embed(test, "imagenet"), shots=(5,), seeds=5, seed=seed)
         for kind in ("linear", "knn", "linear_5shot"):
             scores.setdefault(kind, []).append(100 * found.metrics[kind])
-    return [_row(f"probe on render3d: {kind}", over_seeds(values)) for kind, values in scores.items()]
+    return [_row(f"probe on render3d: {kind}", over_seeds(values, within=(0, 100))) for kind, values in scores.items()]
 
 
 def adapted(source: ImageSet, target: ImageSet, which: str) -> list[dict[str, Any]]:
-    """Accuracies on the target in per cent, and gains over source only in points, with bootstrap intervals."""
-    found = compare(embed(source, "imagenet"), embed(target, "imagenet"), ["coral", "subspace"], classifier="linear")
+    """Accuracies on the target in per cent, and gains over source only in points, from halves of the source."""
+    found = compare(
+        embed(source, "imagenet"), embed(target, "imagenet"), ["coral", "subspace"], seeds=range(20), share=0.5
+    )
     rows = []
     for row in found.rows:
         rows.append(_row(f"render3d to flat, {which}: {row.name}", row.accuracy, 100))
         if row.gain is not None:
-            rows.append(_row(f"  gain over source only: {row.gain.verdict}", row.gain, 100))
+            rows.append(_row(f"  against source only: {row.gain.verdict}", row.gain, 100))
     return rows
 
 
 def _row(what: str, value: Any, scale: float = 1) -> dict[str, Any]:
-    low, high = scale * value.low, scale * value.high
-    return {"what": what, "value": scale * value.mean, "unit": f"[{low:.1f}, {high:.1f}]"}
+    return {"what": what, "value": scale * value.mean, "unit": value.told(scale, 1)}
 
 
 if __name__ == "__main__":

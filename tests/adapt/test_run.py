@@ -10,6 +10,8 @@ from sklearn.tree import DecisionTreeClassifier
 from regard.adapt import run
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.run import SourceOnly, adapter, compare
+from regard.metrics.contrast import contrast
+from regard.metrics.intervals import accuracy_interval
 from regard.core.checks import InputError
 
 
@@ -45,7 +47,8 @@ def test_comparison_shows_gain_cost_and_shift():
     found = compare(source, target, ["coral"], settings={"coral": {"reg": 1e-3}})
     assert [row.name for row in found.rows] == ["source_only", "coral", "oracle"]
     none, coral, oracle = found.rows
-    assert none.gain is None and coral.gain.verdict == "gain" and coral.gain.low > 0
+    assert none.gain is None and coral.gain.low > 0
+    assert coral.gain.verdict == "too few to say"  # of one source nobody knows what another would give
     assert coral.accuracy.low <= coral.accuracy.mean <= coral.accuracy.high
     plain = SourceOnly().fit(source.vectors, source.labels, target.vectors)
     assert none.accuracy.mean == plain.score(target.vectors, target.labels)
@@ -56,13 +59,13 @@ def test_comparison_shows_gain_cost_and_shift():
     metrics = found.metrics()
     assert metrics["coral"] == coral.accuracy.mean and metrics["source_only"] == none.accuracy.mean
     assert metrics["coral_seconds"] > 0 and metrics["oracle"] > 0.9
-    assert "gain" in found.table() and "source_only" in found.table()
+    assert "too few to say" in found.table() and "source_only" in found.table() and "one source" in found.table()
     assert compare(source, target, ["coral"], settings={"coral": {"reg": 1e-3}}).row("coral").gain == coral.gain
 
 
 def test_no_gain_is_said():
     source, target = pair(stretch=(1.0, 1.0), move=0.0)
-    found = compare(source, target, classifier="1nn")
+    found = compare(source, target, classifier="1nn", seeds=range(6), share=0.5)
     assert found.row("coral").gain.verdict == "no gain" and "no gain" in found.table()
     assert {"coral", "subspace"} <= {row.name for row in found.rows}
 
@@ -118,7 +121,7 @@ def test_few_target_samples():
     one = Vectors(target.vectors[:1], target.labels[:1])
     found = compare(source, one, ["coral"])
     assert [row.name for row in found.rows] == ["source_only", "coral"] and "no oracle" in found.notes[0]
-    assert found.row("coral").gain.verdict == "no gain"
+    assert found.row("coral").gain.verdict == "too few to say"
 
 
 def test_labels_of_any_kind_and_constant_features():
@@ -167,19 +170,49 @@ def test_bad_names():
         compare(source, target, ["coral"], classifier=DecisionTreeClassifier(random_state=0)).row("tca")
 
 
-def test_draws_give_intervals_over_draws():
+def test_draws_are_counted_and_halves_of_the_source_are_whole_together():
     source, target = pair()
     found = compare(source, target, ["coral"], seeds=range(4), share=0.5, classifier="1nn")
-    assert found.over == "draws" and found.row("coral").accuracy.n == 4 and found.row("coral").gain.n == 4
-    each = []
-    for one in (run.draw(source.labels, target.labels, 0.5, 0, seed) for seed in range(4)):
-        assert sorted(np.unique(source.labels[one.source], return_counts=True)[1]) == [30, 30]
-        model = adapter("coral", classifier="1nn").fit(
-            source.vectors[one.source], source.labels[one.source], target.vectors
-        )
-        each.append(model.score(target.vectors, target.labels))
-    assert found.row("coral").accuracy.mean == pytest.approx(np.mean(each)) and np.std(each) > 0
-    assert compare(source, target, ["coral"], seeds=range(4), classifier="1nn").over == "target samples"
+    row, base = found.row("coral"), found.row("source_only")
+    assert found.over == "target samples and draws of the source" and row.right.shape == (4, 120)
+    assert row.gain == contrast(row.right, base.right, halves=True, share=0.5) and row.gain.draws == 4
+    one, other = (run.draw(source.labels, target.labels, 1.0, 0, seed) for seed in (2, 3))
+    both = run.halved(one, other, source.labels)
+    assert sorted(np.concatenate([half.source for half in both])) == list(range(120))
+    for half in both:
+        assert sorted(np.unique(source.labels[half.source], return_counts=True)[1]) == [30, 30]
+    model = adapter("coral", classifier="1nn").fit(
+        source.vectors[both[1].source], source.labels[both[1].source], target.vectors
+    )
+    assert row.right[3].mean() == model.score(target.vectors, target.labels)
+    once = compare(source, target, ["coral"], seeds=range(4), classifier="1nn")
+    assert once.over == "target samples, for this one source" and once.row("coral").gain.verdict == "too few to say"
+
+
+def test_draws_of_another_share_are_counted():
+    source, target = pair()
+    found = compare(source, target, ["coral"], seeds=range(3), share=0.8, classifier="1nn")
+    row, base = found.row("coral"), found.row("source_only")
+    assert row.gain == contrast(row.right, base.right, share=0.8)
+    assert row.accuracy == accuracy_interval(row.right, share=0.8) and 0 <= row.accuracy.low <= row.accuracy.high <= 1
+    one = run.draw(source.labels, target.labels, 0.8, 0, 1)
+    assert sorted(np.unique(source.labels[one.source], return_counts=True)[1]) == [48, 48]
+
+
+def test_the_oracle_is_one_cross_validation_not_as_many_as_there_are_draws():
+    source, target = pair()
+    found = compare(source, target, ["coral"], seeds=range(4), share=0.5, classifier="1nn")
+    assert found.row("oracle").accuracy.high - found.row("oracle").accuracy.low > 0.01
+
+
+def test_auto_chooses_among_the_methods_that_were_named_and_is_compared_with_these_alone():
+    source, target = pair()
+    found = compare(source, target, ["coral", "subspace"], classifier="1nn", auto=True)
+    assert {row.name for row in found.choice.rows} == {"source_only", "coral", "subspace"}
+    best = max(found.row(name).accuracy.mean for name in ("source_only", "coral", "subspace"))
+    assert found.regret == pytest.approx(best - found.row("auto").accuracy.mean) and found.regret >= 0
+    alone = compare(source, target, ["auto"], classifier="1nn")
+    assert len(alone.choice.rows) > 3 and alone.regret is None and "auto_regret" not in alone.metrics()
 
 
 def test_shots_are_told_to_methods_and_not_scored():
@@ -192,7 +225,7 @@ def test_shots_are_told_to_methods_and_not_scored():
     assert len(one.known) == 6 and len(np.unique(target.labels[one.known])) == 2
     # a method that remembers what it was told gets nothing for it
     single = compare(source, target, ["coral"], shots=3)
-    assert single.row("coral").accuracy.n == 114
+    assert single.row("coral").accuracy.n == 114 and single.row("coral").gain.verdict == "too few to say"
 
 
 def test_labelled_target_vectors_are_given_and_not_scored():

@@ -1,14 +1,16 @@
 import re
 
+import numpy as np
 import pytest
 
 from regard.core.checks import InputError
+from regard.metrics.contrast import Difference
 from regard.metrics.intervals import Interval
 from regard.report.gains import Gain, gain_table
 
 
 def gain(mean, low, high, **more):
-    return Gain("step", 0.5, 0.5 + mean, Interval(mean, low, high, 5), **more)
+    return Gain("step", 0.5, 0.5 + mean, Difference(mean, low, high, 50), **more)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +35,15 @@ def test_differences_are_told_in_points_or_as_they_are():
     assert gain(-0.0123, -0.02, 0.001, percent=False).told == "−0.0123 [−0.02, +0.001]"
 
 
+def test_what_is_not_known_is_said():
+    lone = Gain("step", 0.5, 0.6, Difference(0.1, -np.inf, np.inf, 50, 1))
+    assert (lone.verdict, lone.told) == ("too few to say", "+10.0 [too few to say]")
+    assert "? too few to say" in re.sub("<[^>]+>", "", str(gain_table([lone])))
+
+
 def test_table_has_a_header_for_every_cell_and_escapes():
     rows = [
-        Gain("<b>a</b>", Interval(0.6, 0.5, 0.7, 3), 0.8, Interval(0.2, 0.1, 0.3, 3), 1500, 75.0, 1234.5),
+        Gain("<b>a</b>", Interval(0.6, 0.5, 0.7, 3), 0.8, Difference(0.2, 0.1, 0.3, 30), 1500, 75.0, 1234.5),
         gain(-0.1, -0.2, -0.05, seconds=0.42),
     ]
     table = gain_table(rows)

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from regard.cli import main
-from regard.studies.demo import SHOTS, Arm, Demo, labels_saved
+from regard.studies.demo import SHOTS, Demo, Made, few_labels, labels_saved
 
 
 def made_up(random: list[list[float]], pretrained: list[float]) -> Demo:
     """Only what `labels_saved` looks at: accuracies by shot and seed."""
-    by_shot = {shot: list(values) for shot, values in zip(SHOTS, zip(*random))}
-    arms = {"random": Arm("random", few=by_shot), "simclr": Arm("simclr", few={5: pretrained})}
+    by_shot = {few_labels(shot): [np.array([one]) for one in values] for shot, values in zip(SHOTS, zip(*random))}
+    learned = {few_labels(5): [np.array([one]) for one in pretrained]}
+    arms = {"random": Made("random", right=by_shot), "simclr": Made("simclr", right=learned)}
     seeds = len(pretrained)
     return Demo(arms, None, None, None, {}, None, seeds, 0, 200)  # type: ignore[arg-type]
 

@@ -10,9 +10,9 @@ from ..core.checks import InputError, bad, check_choice, check_labels, check_mat
 from ..core.discover import load, names
 from ..core.events import Event
 from .auto import Auto, SourceOnly
-from .comparison import Comparison, Row
+from .comparison import BASELINES, BOTH, ONE_SOURCE, Comparison, Row
 from .labels import known_labels
-from .trials import Run, Task, as_row, draw, oracle, run
+from .trials import Run, Task, as_row, draw, halved, oracle, run
 
 __all__ = ["Comparison", "Row", "SourceOnly", "Vectors", "adapter", "compare"]
 
@@ -73,10 +73,11 @@ def compare(
     target. With `shots`, so many target samples of each class are drawn whose label the methods know; the others are
     scored, and the baseline is `source_and_labels`, the classifier on the source and these labels without adaptation.
 
-    Intervals: percentile bootstraps over the target samples, which say how sure the figure is for other samples of
-    this target, not for another source. With several seeds and `share` below 1 or `shots` above 0, every seed draws
-    anew, and intervals are Student's over the draws. Without, a method with a `random_state` runs once for each
-    seed, and a sample counts with the share of seeds that had it right.
+    With several seeds and `share` below 1 or `shots` above 0, every seed draws anew, and intervals hold the luck of the
+    draws and of the target samples (see `metrics.contrast`); with a share of one half and an even number of seeds,
+    draws are the two halves of the source in turn, which shows best what another source would give. With one draw,
+    intervals are over the target samples and there is no verdict: nobody knows what another source would give. Without
+    draws, a method with a `random_state` runs once for each seed, and a sample counts with the share of seeds that had it right.
 
     Args:
         source: vectors (ns, d) with labels; a column `domain` among its `columns` names several sources.
@@ -90,7 +91,7 @@ def compare(
         share: of each class of the source that a seed draws, in (0, 1].
         shots: labelled target samples of each class; 0 for none.
         labelled: target vectors with labels that the methods know; they are not scored.
-        auto: add the row of `auto`, which chooses a method without target labels.
+        auto: add the row of `auto`, which chooses one of the methods named, or of its own, without target labels.
         shift_samples: how many samples of each domain the shift is measured on.
         watch: wraps the stream of events, to show progress.
 
@@ -117,11 +118,19 @@ def compare(
         Xt, yt = np.concatenate([Xk, Xt]), np.concatenate([yk, yt])
     few = shots > 0 or given > 0
     estimators = _estimators(methods, classifier, settings, few, notes)
-    if auto and "auto" not in estimators:
-        estimators["auto"] = Auto(classifier=_below(classifier))
-    draws = tuple(draw(ys, yt, share, shots, seed, given) for seed in seeds)
+    if not isinstance(methods, Mapping) and (auto or "auto" in estimators):
+        # it chooses among the very estimators that were named, so that it can be told how far it stays behind them
+        named = {name: one for name, one in estimators.items() if name not in (*BASELINES, "auto")}
+        own = settings.get("auto", {})
+        estimators["auto"] = Auto(
+            named if methods is not None and named else None, classifier=_below(classifier), **own
+        )
+    halves = share == 0.5 and len(seeds) % 2 == 0
+    draws = tuple(draw(ys, yt, 1.0 if halves else share, shots, seed, given) for seed in seeds)
+    if halves:
+        draws = tuple(half for pair in zip(draws[::2], draws[1::2]) for half in halved(*pair, ys))
     task = Task(Xs, ys, Xt, yt, draws, shift_samples, given, origin=_sources(source))
-    task = replace(task, varied=len(seeds) > 1 and (share < 1 or shots > 0))
+    task = replace(task, varied=len(seeds) > 1 and (share < 1 or shots > 0), share=share, halves=halves)
     runs: dict[str, Run] = {}
     events = _run_all(estimators, task, methods is None, runs, notes)
     for _ in events if watch is None else watch(events):
@@ -135,7 +144,7 @@ def compare(
         rows.append(as_row("oracle", found, runs[base], False, task))
     before, choice = runs["source_only"].left, runs["auto"].choice if "auto" in runs else None
     assert before is not None  # measured for every estimator
-    over = "draws" if task.varied else "target samples"
+    over = BOTH if task.varied else ONE_SOURCE
     return Comparison(tuple(rows), before, float((~reachable).mean()), (*notes, *before.notes), choice, over)
 
 

@@ -20,7 +20,7 @@ from sklearn.base import clone
 
 from ..core.checks import InputError, bad, check_choice, check_number
 from ..core.runtime import numpy_rng
-from ..metrics.intervals import Difference, paired_difference
+from ..metrics.contrast import Difference, contrast
 from .domains import Domains
 from .labels import UNKNOWN
 from .scorers import dev_risk, input_weights, mapped_weights, mean_entropy, neighbourhood_density
@@ -147,7 +147,7 @@ def choose(
         return Choice(best.name, by, rows)
     if by not in best.units:
         return Choice(best.name, by, rows) if best.scores[by] > first.scores[by] else Choice(first.name, by, rows)
-    margin = paired_difference(best.units[by], first.units[by], seed=seed)
+    margin = contrast(best.units[by], first.units[by])
     return Choice(best.name, by, rows, margin) if margin.low > 0 else Choice(first.name, by, rows)
 
 

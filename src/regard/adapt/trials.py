@@ -1,7 +1,7 @@
 """The trials behind a comparison: what a seed draws, what an estimator did with it, and the row that follows."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from ..core.checks import bad
 from ..core.runtime import numpy_rng
-from ..metrics.intervals import bootstrap, over_seeds, paired_difference
+from ..metrics.contrast import contrast
+from ..metrics.intervals import accuracy_interval
 from .classifier import fit_classifier, probabilities
 from .comparison import Row
 from .contract import UNKNOWN
@@ -31,7 +32,8 @@ class Task:
     """Both domains with all labels, and the draws.
 
     `given`: the first rows of the target, whose labels every draw knows. `varied`: each draw has samples of its own.
-    `origin`: (ns,) the name of each source sample's domain, where there are several.
+    `share`: of the source, that each draw takes. `halves`: draws are the two halves of the source, cut anew for each
+    pair. `origin`: (ns,) the name of each source sample's domain, where there are several.
     """
 
     Xs: np.ndarray
@@ -42,6 +44,8 @@ class Task:
     shift_samples: int
     given: int = 0
     varied: bool = False
+    share: float = 1.0
+    halves: bool = False
     origin: np.ndarray | None = None
 
 
@@ -72,14 +76,28 @@ def draw(ys: np.ndarray, yt: np.ndarray, share: float, shots: int, seed: int, gi
     rng = numpy_rng(seed, "draw")
     rows, known = np.arange(len(ys)), np.arange(given)
     if share < 1:
-        parts = [np.flatnonzero(ys == label) for label in np.unique(ys)]
-        rows = np.concatenate([rng.permutation(part)[: max(1, round(share * len(part)))] for part in parts])
+        rows = np.concatenate([part[: max(1, round(share * len(part)))] for part in _shuffled(ys, rng)])
     if shots:
         parts = [given + np.flatnonzero(yt[given:] == label) for label in np.unique(yt[given:])]
         known = np.concatenate([known, *(rng.permutation(part)[: min(shots, len(part) - 1)] for part in parts)])
         if not np.isin(yt[known], ys).any():
             raise bad("shots", shots, "classes with at least 2 target samples, of which one is scored")
     return Draw(seed, np.sort(rows), np.sort(known))
+
+
+def halved(one: Draw, other: Draw, ys: np.ndarray) -> tuple[Draw, Draw]:
+    """The same draws with the two halves of the source, class by class; a class of one sample is in both."""
+    first, second = [], []
+    for at, part in enumerate(_shuffled(ys, numpy_rng(one.seed, "halves"))):
+        cut = (len(part) + at % 2) // 2
+        first.append(part[:cut] if cut else part)
+        second.append(part[cut:] if cut < len(part) else part)
+    a, b = (np.sort(np.concatenate(parts)) for parts in (first, second))
+    return replace(one, source=a), replace(other, source=b)
+
+
+def _shuffled(ys: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    return [rng.permutation(np.flatnonzero(ys == label)) for label in np.unique(ys)]
 
 
 def run(estimator: Any, task: Task, told: bool) -> Run:
@@ -118,16 +136,20 @@ def _fit(estimator: Any, task: Task, rows: np.ndarray, labels: np.ndarray) -> An
 
 
 def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
-    """The row of a run, set against the baseline on the same draws and samples."""
-    seed, many = task.draws[0].seed, task.varied and len(found.right) > 1
-    if many:
-        each, other = np.nanmean(found.right, axis=1), np.nanmean(base.right, axis=1)
+    """The row of a run, set against the baseline on the same draws and samples.
+
+    Without draws of its own a comparison knows one source only: the intervals are then over target samples, and what
+    another source would give cannot be told, so that there is no verdict.
+    """
+    if task.varied:
+        share = task.share if task.share < 1 else None
+        accuracy = accuracy_interval(found.right, share=share, halves=task.halves)
+        gain = contrast(found.right, base.right, share=share, halves=task.halves)
     else:
-        scored = ~np.isnan(found.right).any(axis=0) & ~np.isnan(base.right).any(axis=0)
-        each, other = found.right.mean(axis=0)[scored], base.right.mean(axis=0)[scored]
-    accuracy = over_seeds(each) if many else bootstrap(each, seed=seed)
-    gain = None if is_base else paired_difference(each, other, seed=seed)
-    return Row(name, accuracy, gain, found.seconds, None if is_base else found.left, found.predictions)
+        each, other = found.right.mean(axis=0), base.right.mean(axis=0)  # NaN, and not scored, where a draw knew it
+        accuracy, gain = accuracy_interval(each), replace(contrast(each, other), draws=1)
+    own = (None, None) if is_base else (gain, found.left)
+    return Row(name, accuracy, own[0], found.seconds, own[1], found.predictions, found.right)
 
 
 def oracle(classifier: Any, task: Task) -> Run | None:

@@ -37,7 +37,8 @@ def adapt(
     """Adapt a classifier to a target domain without its labels.
 
     Where the target has labels they serve for the score alone: the table sets each method against the source alone,
-    with an interval, and against an oracle that learned from the target's labels. Where it has none, --out takes the
+    with an interval over target samples, and against an oracle that learned from the target's labels. What another
+    source would give one fit cannot tell: for a verdict take compare-adapt. Where it has none, --out takes the
     predictions. --method auto chooses a method, --tune the settings, both without target labels. --set goes to every
     method that is named.
     """
@@ -70,8 +71,8 @@ def adapt(
     metrics = found.metrics() | {
         "adapted": first.accuracy.mean,
         "gain": first.gain.mean if first.gain else 0.0,
-        "gain_low": first.gain.low if first.gain else 0.0,
-        "gain_high": first.gain.high if first.gain else 0.0,
+        "gain_low": first.gain.as_dict()["low"] if first.gain else 0.0,
+        "gain_high": first.gain.as_dict()["high"] if first.gain else 0.0,
     }
     if out is not None:
         _write(out, b.ids, first.predictions)

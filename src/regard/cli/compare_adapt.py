@@ -15,8 +15,8 @@ def compare_adapt(
     methods: Annotated[list[str], typer.Option("--methods", help="all, or names; may be given many times.")] = ["all"],  # noqa: B006
     with_: With = "imagenet",
     classifier: Annotated[str, typer.Option(help="On top: 1nn, linear, svm, or own (each method's own).")] = "linear",
-    seeds: Annotated[int, typer.Option(min=1, help="So many draws of the source, and of the labels of --shots.")] = 5,
-    share: Annotated[float, typer.Option(help="The share of each source class that a draw takes.")] = 0.8,
+    seeds: Annotated[int, typer.Option(min=1, help="So many draws of the source, and of the labels of --shots.")] = 20,
+    share: Annotated[float, typer.Option(help="The share of each source class that a draw takes.")] = 0.5,
     shots: Annotated[int, typer.Option(min=0, help="Target labels of each class that the methods know.")] = 0,
     auto: Annotated[bool, typer.Option("--auto/--no-auto", help="Let auto choose, too.")] = True,
     report: Annotated[
@@ -30,7 +30,8 @@ def compare_adapt(
     """Compare adaptation methods on one pair of domains.
 
     TARGET's labels serve for the score, for the oracle and, with --shots, for the few that the methods may see.
-    Intervals are over the draws; "no gain" is said where that of the difference includes 0.
+    Each draw learns from a part of SOURCE: by default its two halves, cut anew ten times. Intervals are over target
+    samples and draws, and "no gain" is said where that of the difference includes 0.
     """
     from ..adapt.run import compare
     from ..core.checks import bad

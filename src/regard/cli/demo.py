@@ -11,7 +11,7 @@ from ._shared import Json, Quiet, Seed, emit, table
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The folder of the report and the runs.")] = Path("demo-report"),
-    seeds: Annotated[int, typer.Option(min=2, help="How often pretraining is repeated.")] = 3,
+    seeds: Annotated[int, typer.Option(min=2, help="How often pretraining is repeated.")] = 5,
     steps: Annotated[int, typer.Option(min=20, help="Training steps of each run.")] = 200,
     seed: Seed = 0,
     json: Json = False,

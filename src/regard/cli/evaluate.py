@@ -27,7 +27,7 @@ def evaluate(
     ceiling: Annotated[
         bool, typer.Option("--ceiling", help="Also train on TRAIN's labels, for as many steps as the run had.")
     ] = False,
-    seeds: Annotated[int, typer.Option(min=2, help="Random networks, and draws for each of --shots.")] = 5,
+    seeds: Annotated[int, typer.Option(min=2, help="Random networks, and draws for each of --shots.")] = 8,
     shots: Annotated[str, typer.Option(help="Also with so few labels a class; '' for none.")] = "1,5,10",
     no_layers: Annotated[bool, typer.Option("--no-layers", help="Probe the last layer alone.")] = False,
     no_finetune: Annotated[bool, typer.Option("--no-finetune", help="Fine-tune nothing: most of the time.")] = False,

@@ -84,18 +84,18 @@ def search_eval(
             way=way,
             depth=top,
             representation=with_,
-            seed=seed,
             watch=watcher("search-eval", quiet=quiet),
             precision=precision,
             device=device,
         )
     metrics: dict[str, Any] = {"queries": found.queries, "skipped": found.skipped, "collection": len(there)}
     for key, value in found.figures.items():
-        metrics |= {key: value.mean, f"{key}_low": value.low, f"{key}_high": value.high}
+        metrics |= {key: value.mean, f"{key}_low": value.as_dict()["low"], f"{key}_high": value.as_dict()["high"]}
     for key, value in found.plain.items():
         metrics[f"plain_{key}"] = value.mean
     for key, gain in found.gains.items():
-        metrics |= {f"gain_{key}": gain.mean, f"gain_{key}_low": gain.low, f"gain_{key}_high": gain.high}
+        ends = gain.as_dict()
+        metrics |= {f"gain_{key}": gain.mean, f"gain_{key}_low": ends["low"], f"gain_{key}_high": ends["high"]}
     metrics |= {"recall": found.recall, "seconds": cost.seconds}
     if out is not None:
         from ._search_eval_page import write_page

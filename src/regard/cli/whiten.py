@@ -72,7 +72,7 @@ def whiten(
         }
         for name in ("before", "after", "difference"):
             value = getattr(found, name)
-            worth[name] = None if value is None else [value.mean, value.low, value.high]
+            worth[name] = None if value is None else list(value.as_dict().values())[:3]
         rep = found.representation
         rep.card |= {"worth": worth, "cost": cost.as_dict()}
         rep.save(out)
@@ -82,8 +82,8 @@ def whiten(
         "recall_before": None if found.before is None else found.before.mean,
         "recall_after": None if found.after is None else found.after.mean,
         "difference": None if found.difference is None else found.difference.mean,
-        "difference_low": None if found.difference is None else found.difference.low,
-        "difference_high": None if found.difference is None else found.difference.high,
+        "difference_low": None if found.difference is None else found.difference.as_dict()["low"],
+        "difference_high": None if found.difference is None else found.difference.as_dict()["high"],
         "set_aside": len(found.set_aside),
         "seconds": cost.seconds,
     }

@@ -192,6 +192,8 @@ def _need_curves(curves: Sequence[Curve]) -> None:
 
 def _interval(value: float | Interval, name: str) -> Interval:
     found = value if isinstance(value, Interval) else Interval(float(value), float(value), float(value), 1)
+    if not found.known:  # drawn without an interval
+        found = Interval(found.mean, found.mean, found.mean, found.n)
     if not np.isfinite([found.mean, found.low, found.high]).all():
         raise bad(name, "NaN or infinity", "finite numbers to draw", "Leave the point out.")
     return found

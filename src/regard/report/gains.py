@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ..core.checks import bad
-from ..metrics.intervals import Interval
+from ..metrics.contrast import Difference
+from ..metrics.intervals import TOO_FEW, Interval
 
 
 @dataclass(frozen=True)
@@ -17,14 +18,14 @@ class Gain:
         what: the step and the figure, such as "pretraining: 5-shot accuracy".
         baseline: the figure without the step.
         value: the figure with it.
-        difference: value - baseline over the same units (seeds or images), with its interval.
+        difference: value - baseline over the same units, as `metrics.contrast` finds it.
         labels: how many labels the figure rests on.
         seconds: what the step took.
         mib: peak memory of the process up to the end of the step, in MiB.
         percent: the figures are shares; write them in per cent, and differences in points.
         larger_is_better: False for errors and distances.
 
-    >>> gain = Gain("pretraining", 0.5, 0.6, Interval(0.1, 0.05, 0.15, 5))
+    >>> gain = Gain("pretraining", 0.5, 0.6, Difference(0.1, 0.05, 0.15, 50))
     >>> gain.verdict, gain.told
     ('gain', '+10.0 [+5.0, +15.0]')
     """
@@ -32,7 +33,7 @@ class Gain:
     what: str
     baseline: float | Interval
     value: float | Interval
-    difference: Interval
+    difference: Difference
     labels: int | None = None
     seconds: float | None = None
     mib: float | None = None
@@ -41,18 +42,18 @@ class Gain:
 
     @property
     def verdict(self) -> str:
-        """`gain`, `loss`, or `no gain` where the interval of the difference includes 0."""
-        low, high = self.difference.low, self.difference.high
-        if not self.larger_is_better:
-            low, high = -high, -low
-        return "gain" if low > 0 else "loss" if high < 0 else "no gain"
+        """`gain`, `loss`, `no gain` where the interval of the difference includes 0, or `too few to say`."""
+        return (self.difference if self.larger_is_better else self.difference.negated()).verdict
 
     @property
     def told(self) -> str:
         """The difference and its interval, as text."""
-        parts = (self.difference.mean, self.difference.low, self.difference.high)
-        mean, low, high = (f"{100 * part:+.1f}" if self.percent else f"{part:+.3g}" for part in parts)
-        return f"{mean} [{low}, {high}]".replace("-", "−")
+        if self.percent:
+            mean, ends = f"{100 * self.difference.mean:+.1f}", self.difference.told(100, 1, "+")
+        else:
+            mean, ends = f"{self.difference.mean:+.3g}", f"[{self.difference.low:+.3g}, {self.difference.high:+.3g}]"
+            ends = ends if self.difference.known else f"[{TOO_FEW}]"
+        return f"{mean} {ends}".replace("-", "−")
 
     def figure(self, value: float | Interval) -> str:
         """A figure of this row, as text."""
@@ -103,7 +104,7 @@ _COLUMNS = (
     ("what", False), ("baseline", True), ("with", True), ("gain", True), ("verdict", False),
     ("labels", True), ("time", True), ("memory", True),
 )  # fmt: skip
-_CHIPS = {"gain": "▲", "loss": "▼", "no gain": "="}
+_CHIPS = {"gain": "▲", "loss": "▼", "no gain": "=", TOO_FEW: "?"}
 
 
 def _row(gain: Gain) -> Markup:

@@ -202,7 +202,7 @@ def _run(
             yield event
     pupil.cpu().eval().to(memory_format=torch.contiguous_format)
     answers = _answers(pupil, exam)
-    interval = accuracy_interval(answers == truth, known.held_out.columns.get("identity"), settings.seed)
+    interval = accuracy_interval(answers == truth, known.held_out.columns.get("identity"))
     metrics = {
         "accuracy": interval.mean,
         "accuracy_low": interval.low,

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..core.checks import bad, check_choice, check_number
 from ..data.sampling import few_shot
-from ..metrics.classify import accuracy, balanced_accuracy
-from ..metrics.intervals import Interval, accuracy_interval, over_seeds
+from ..metrics.classify import balanced_accuracy
+from ..metrics.intervals import Interval, accuracy_interval, unknown
 from ..metrics.knn import K, knn_predict, unit
 from ..representation.embeddings import Embeddings
 from ..representation.sources import check_same_representation
@@ -39,7 +39,7 @@ class ProbeResult:
         notes: what the reader should know before believing the numbers.
     """
 
-    metrics: dict[str, float]
+    metrics: dict[str, float | None]
     intervals: dict[str, Interval] = field(default_factory=dict)
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class LayersResult:
     last: str
 
     @property
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float | None]:
         """`linear_best`, `linear_last`, `knn_best`, `knn_last`, and `linear_LAYER`, `knn_LAYER` for each."""
         named = {"best": self.by_layer[self.best], "last": self.by_layer[self.last], **self.by_layer}
         return {f"{kind}_{name}": found.metrics[kind] for kind in CLASSIFIERS for name, found in named.items()}
@@ -121,13 +121,13 @@ def probe(
     notes = _check(train, test, "linear" in chosen, shots)
     labels, truth = train.need_labels("train"), test.need_labels("test", 1)
     common, counts = np.unique(labels, return_counts=True)
-    metrics: dict[str, float] = {"majority": float(np.mean(truth == common[counts.argmax()]))}
+    metrics: dict[str, float | None] = {"majority": float(np.mean(truth == common[counts.argmax()]))}
     settings: dict[str, Any] = {"classifier": chosen, "shots": list(shots), "seeds": seeds, "seed": seed}
     intervals, predictions = {}, {}
     for name in chosen:
         found, about = _fit_predict(name, train, test, seed)
         predictions[name] = found
-        intervals[name] = accuracy_interval(found == truth, _identities(test), seed)
+        intervals[name] = accuracy_interval(found == truth, _identities(test))
         metrics[f"{name}_balanced"] = balanced_accuracy(truth, found)
         settings |= about
         if about.get("k", K) < K:
@@ -137,10 +137,13 @@ def probe(
     for shot in shots:
         draws = [train.subset(few_shot(labels, shot, seed + draw)) for draw in range(seeds)]
         for name in chosen:
-            scores = [accuracy(truth, _fit_predict(name, few, test, seed)[0]) for few in draws]
-            intervals[f"{name}_{shot}shot"] = over_seeds(scores)
+            right = [_fit_predict(name, few, test, seed)[0] == truth for few in draws]
+            share = min(shot * len(common) / len(train), 0.9)
+            made = accuracy_interval(np.stack(right), _identities(test), share=share)
+            intervals[f"{name}_{shot}shot"] = made if seeds > 1 else unknown(made.mean, 1)
     for name, interval in intervals.items():
-        metrics |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        ends = interval.as_dict()
+        metrics |= {name: interval.mean, f"{name}_low": ends["low"], f"{name}_high": ends["high"]}
     metrics |= {"train": len(train), "test": len(test), "classes": len(common)}
     return ProbeResult(metrics, intervals, predictions, settings, tuple(notes))
 

@@ -31,7 +31,7 @@ _CHUNK = 512  # queries ranked at once
 
 
 class Measured(NamedTuple):
-    """One network: scores by measure (test images,), figures by name, and the layer that TRAIN prefers."""
+    """One network: scores by measure, (test images,) or (draws, test images), figures by name, and the best layer."""
 
     scores: dict[str, np.ndarray]
     figures: dict[str, np.ndarray]
@@ -90,14 +90,14 @@ class Bench:
         return Measured({name: np.asarray(one, float) for name, one in scores.items()}, figures, best)
 
     def _few(self, train: Embeddings, test: Embeddings, shot: int) -> np.ndarray:
-        """(test,) the share of draws in which each test image was named; all arms learn from the same draws."""
+        """(draws, test) whether each test image was named; all arms learn from the same draws."""
         labels, truth = train.need_labels("TRAIN"), test.need_labels("TEST", 1)
         right = []
         for draw in range(self.seeds):
             few = train.subset(few_shot(labels, shot, self.seed + draw))
             model = fit_logistic(few.vectors, few.need_labels("TRAIN"), groups=few.columns.get("identity"), seed=draw)
             right.append(model.predict(test.vectors) == truth)
-        return np.mean(right, axis=0)
+        return np.stack(right)
 
     def _shuffled(self, train: Embeddings, test: Embeddings, penalty: float) -> np.ndarray:
         """Accuracy on TEST after learning labels that were dealt anew, (deals,)."""

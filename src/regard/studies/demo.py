@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapt.run import Comparison, compare
+from ..adapt.run import Comparison, adapter, compare
 from ..core.checks import check_number
 from ..core.events import Event, read_log
 from ..core.runtime import Cost, measured
@@ -23,52 +23,64 @@ from ..core.training import TrainSettings
 from ..create.run import train
 from ..data.builtin import builtin
 from ..data.imageset import ImageSet
-from ..data.sampling import split
-from ..metrics.intervals import Difference, Interval, bootstrap, over_seeds, paired_difference
+from ..data.sampling import few_shot, split
+from ..metrics.intervals import Interval, over_seeds
 from ..representation.embed import embed
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
+from ..reuse.logistic import fit_logistic
 from ..reuse.probe import probe
 from ..reuse.search.index import SearchIndex
+from .experiment import Arm, Design, Experiment
 
 BACKBONE = "convnet4"
 PRETEXTS = ("simclr",)
 BEST = "simclr"  # named in advance, not chosen by what the test set says
 SHOTS = (1, 2, 5, 10, 20, 50)
 METHODS = ("coral", "subspace")
+NAMES = {
+    "random": "random network",
+    "simclr": "SimCLR (no labels)",
+    "labels": "supervised (all labels)",
+    "source_only": "source only",
+    "coral": "CORAL",
+    "subspace": "subspace alignment",
+    "oracle": "oracle (target labels)",
+    "random_search": "random weights",
+    "imagenet": "imagenet (comes with regard)",
+}
 Watch = Callable[[str], Callable[[Iterable[Event]], Iterable[Event]]]
 
 
 @dataclass
-class Arm:
-    """One way to a representation, over seeds: its vectors, and what it cost on average."""
+class Made:
+    """One way to a representation, over seeds: its vectors, what is right with it, and what it cost on average."""
 
     name: str
     train: list[Embeddings] = field(default_factory=list)
     test: list[Embeddings] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
-    linear: list[np.ndarray] = field(default_factory=list)
-    knn: list[np.ndarray] = field(default_factory=list)
-    few: dict[int, list[float]] = field(default_factory=dict)
+    right: dict[str, list[np.ndarray]] = field(default_factory=dict)  # by measure, then seed: (test images,)
 
     @property
     def seconds(self) -> float:
         """Mean seconds to make the representation."""
         return float(np.mean([cost.seconds for cost in self.costs]))
 
-    def accuracy(self, kind: str) -> Interval:
-        """Accuracy with an interval over test images, each counted with the share of seeds that had it right."""
-        return bootstrap(np.mean(getattr(self, kind), axis=0))
+    def few(self, shot: int) -> np.ndarray:
+        """Accuracy with so few labels a class, (seeds,)."""
+        return np.array([right.mean() for right in self.right[few_labels(shot)]])
 
-    def gain(self, other: "Arm", kind: str) -> Difference:
-        """Accuracy minus the other's, paired by test image."""
-        return paired_difference(np.mean(getattr(self, kind), axis=0), np.mean(getattr(other, kind), axis=0))
+    def arm(self, labels: int = 0) -> Arm:
+        """For the experiment."""
+        scores = {measure: np.stack(right).astype(float) for measure, right in self.right.items()}
+        return Arm(self.name, scores, NAMES[self.name], self.seconds, self.costs[-1].peak_mib, labels)
 
 
 @dataclass
 class Domains:
-    """Rendered to handwritten: a comparison for each seed's representation."""
+    """Rendered to handwritten: a comparison for each seed's representation, in two halves of the rendered digits."""
 
     comparisons: list[Comparison]
     source: Embeddings
@@ -76,14 +88,17 @@ class Domains:
     mapped: tuple[np.ndarray, np.ndarray]
     cost: Cost
 
-    def right(self, name: str) -> np.ndarray:
-        """(nt,) the share of seeds that had each target image right."""
+    @property
+    def experiment(self) -> Experiment:
+        """Arms are no adaptation, the methods and the oracle; rows are halves of the source, two for each seed."""
         truth = self.target.need_labels("target")
-        return np.mean([found.row(name).predictions == truth for found in self.comparisons], axis=0)
-
-    def seconds(self, name: str) -> float:
-        """Mean seconds to fit a method and to predict."""
-        return float(np.mean([found.row(name).seconds for found in self.comparisons]))
+        arms = {}
+        for name in ("source_only", *METHODS, "oracle"):
+            right = np.concatenate([found.row(name).right for found in self.comparisons])
+            seconds = float(np.mean([found.row(name).seconds for found in self.comparisons]))
+            arms[name] = Arm(name, {"target": right}, NAMES[name], seconds, self.cost.peak_mib, len(self.source))
+            assert right.shape[1] == len(truth)
+        return Experiment(arms, design=Design(halves=True), titles={"target": "rendered → handwritten"})
 
     def shift(self, name: str) -> tuple[float, float]:
         """Mean MMD² and A-distance: `before`, or what a method leaves."""
@@ -100,24 +115,24 @@ class Search:
     hits: list[tuple[int, list[tuple[int, float]]]]
     cost: dict[str, Cost]
 
-    def recall(self, name: str) -> Interval:
-        """Recall at 1 with an interval over photographs, whose crops are right or wrong together."""
-        return bootstrap(self._by_photo(name))
-
-    def gain(self, name: str, other: str) -> Difference:
-        """Recall at 1 minus the other's, paired by photograph."""
-        return paired_difference(self._by_photo(name), self._by_photo(other))
-
-    def _by_photo(self, name: str) -> np.ndarray:
-        photos = self.images.targets
-        return np.bincount(photos, self.right[name]) / np.bincount(photos)
+    @property
+    def experiment(self) -> Experiment:
+        """Units are photographs, whose crops are right or wrong together; seeds are those of random networks."""
+        arms = {
+            name: Arm(
+                name, {"search": self.right[name]}, NAMES[name], self.cost[name].seconds, self.cost[name].peak_mib, 0
+            )
+            for name in self.right
+        }
+        titles = {"search": "nearest crop is of the same photo"}
+        return Experiment(arms, self.images.need_labels(), titles=titles)
 
 
 @dataclass
 class Demo:
     """Everything that was measured."""
 
-    arms: dict[str, Arm]
+    arms: dict[str, Made]
     domains: Domains
     search: Search
     digits: tuple[ImageSet, ImageSet]
@@ -127,8 +142,21 @@ class Demo:
     seed: int
     steps: int
 
+    @property
+    def experiment(self) -> Experiment:
+        """Arms are ways to a representation of digits, rows are seeds."""
+        learned = {"labels": len(self.digits[0])}
+        arms = {name: made.arm(learned.get(name, 0)) for name, made in self.arms.items()}
+        titles = {"knn": "k-NN", "linear": "linear probe"}
+        return Experiment(arms, titles=titles | {few_labels(shot): f"{shot} labels a class" for shot in SHOTS})
 
-def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 3, steps: int = 200, watch: Watch | None = None) -> Demo:
+
+def few_labels(shot: int) -> str:
+    """The name of the measure."""
+    return f"linear_{shot}shot"
+
+
+def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 5, steps: int = 200, watch: Watch | None = None) -> Demo:
     """Run all four parts; about two minutes on two processors with the defaults.
 
     Args:
@@ -146,7 +174,7 @@ def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 3, steps: int = 200
         for arm in arms.values():
             _score(arm, seed)
         domains = _adapt(arms[BEST], digits[1], seed, seeds)
-        search = _search(folder, seed)
+        search = _search(folder, seed, seeds)
     logs = {name: read_log(arms[name].folders[0] / "events.jsonl") for name in (*PRETEXTS, "labels")}
     return Demo(arms, domains, search, digits, logs, cost, seeds, seed, steps)
 
@@ -161,19 +189,22 @@ def labels_saved(demo: Demo, shot: int = 5) -> tuple[Interval, bool]:
     random, made = demo.arms["random"], demo.arms[BEST]
     factors, beyond = [], False
     for place in range(demo.seeds):
-        curve = np.maximum.accumulate([random.few[k][place] for k in SHOTS])
-        wanted = made.few[shot][place]
+        curve = np.maximum.accumulate([random.few(k)[place] for k in SHOTS])
+        wanted = made.few(shot)[place]
         beyond |= wanted > curve[-1]
         factors.append(float(np.interp(wanted, curve, np.log(SHOTS))) - np.log(shot))
     spread = over_seeds(factors)
-    mean, low, high = (float(np.exp(value)) for value in (spread.mean, spread.low, spread.high))
-    return Interval(mean, low, high, spread.n), bool(beyond)
+    if not spread.known:
+        return Interval(float(np.exp(spread.mean)), spread.low, spread.high, spread.n), bool(beyond)
+    # a factor cannot lie outside what was tried
+    low, high = (float(np.clip(np.exp(end), SHOTS[0] / shot, SHOTS[-1] / shot)) for end in (spread.low, spread.high))
+    return Interval(float(np.exp(spread.mean)), low, high, spread.n), bool(beyond)
 
 
 def _create(
     folder: Path, digits: tuple[ImageSet, ImageSet], seed: int, seeds: int, steps: int, show: Watch
-) -> dict[str, Arm]:
-    arms = {name: Arm(name) for name in ("random", *PRETEXTS, "labels")}
+) -> dict[str, Made]:
+    arms = {name: Made(name) for name in ("random", *PRETEXTS, "labels")}
     for name, arm in arms.items():
         for turn in range(seed, seed + seeds):
             with measured() as cost:
@@ -195,17 +226,19 @@ def _make(folder: Path, name: str, images: ImageSet, seed: int, steps: int, show
     return train(given, name, backbone=BACKBONE, out=folder, settings=settings, size=32, watch=show(f"{name} {seed}"))
 
 
-def _score(arm: Arm, seed: int) -> None:
+def _score(arm: Made, seed: int) -> None:
     for turn, (known, unknown) in enumerate(zip(arm.train, arm.test)):
-        truth = unknown.need_labels("digits")
-        found = probe(known, unknown, shots=SHOTS, seeds=1, seed=seed + turn)
-        arm.linear.append(found.predictions["linear"] == truth)
-        arm.knn.append(found.predictions["knn"] == truth)
-        for shot in SHOTS:
-            arm.few.setdefault(shot, []).append(found.metrics[f"linear_{shot}shot"])
+        labels, truth = known.need_labels("digits"), unknown.need_labels("digits")
+        found = probe(known, unknown, seed=seed + turn)
+        for kind in ("knn", "linear"):
+            arm.right.setdefault(kind, []).append(found.predictions[kind] == truth)
+        for shot in SHOTS:  # each seed has a draw of labels of its own, the same for all arms
+            few = known.subset(few_shot(labels, shot, seed + turn))
+            model = fit_logistic(few.vectors, few.need_labels("digits"), seed=seed + turn)
+            arm.right.setdefault(few_labels(shot), []).append(model.predict(unknown.vectors) == truth)
 
 
-def _adapt(arm: Arm, target: ImageSet, seed: int, seeds: int) -> Domains:
+def _adapt(arm: Made, target: ImageSet, seed: int, seeds: int) -> Domains:
     """Carry a classifier from rendered digits to handwritten ones that pretraining has not seen."""
     rendered = builtin("rendered_digits")
     comparisons, sources = [], []
@@ -213,53 +246,61 @@ def _adapt(arm: Arm, target: ImageSet, seed: int, seeds: int) -> Domains:
         for turn in range(seeds):
             rep = Representation.load(arm.folders[turn])
             sources.append(embed(rendered, rep, precision="fp32", cache=False, batch=64))
-            comparisons.append(compare(sources[-1], arm.test[turn], METHODS, classifier="linear", seeds=[seed]))
-    from ..adapt.run import adapter
-
+            halves = (seed + 2 * turn, seed + 2 * turn + 1)  # cut anew for each seed
+            comparisons.append(
+                compare(sources[-1], arm.test[turn], METHODS, classifier="linear", seeds=halves, share=0.5)
+            )
     source, goal = sources[0], arm.test[0]
     fitted = adapter(METHODS[0], classifier="linear").fit(source.vectors, source.labels, goal.vectors)
     mapped = fitted.transform(source.vectors, domain="source"), fitted.transform(goal.vectors)
     return Domains(comparisons, source, goal, mapped, cost)
 
 
-def _search(folder: Path, seed: int) -> Search:
+def _search(folder: Path, seed: int, seeds: int) -> Search:
     images = builtin("photo_crops")
     right, cost, shown = {}, {}, []
-    for name in ("random:tf_efficientnet_lite0", "imagenet"):
+    named = {"random_search": [f"random:tf_efficientnet_lite0:{seed + turn}" for turn in range(seeds)]}
+    for name, reps in (named | {"imagenet": ["imagenet"]}).items():
+        rows = []
         with measured() as spent:
-            vectors = embed(images, name, cache=False)
-            index = SearchIndex.create(folder / f"index-{name.rpartition(':')[2]}", vectors, overwrite=True)
-            found = index.search(vectors, top=5, leave_out=list(vectors.ids))
-        cost[name] = spent
-        labels = vectors.need_labels("photo_crops")
-        right[name] = np.array([hits[0].label == label for hits, label in zip(found, labels)], float)
-        if name == "imagenet":
-            place = {str(key): at for at, key in enumerate(vectors.ids)}
-            chosen = np.random.default_rng(seed).choice(len(images.classes), 5, replace=False)
-            for photo in chosen:
-                query = int(np.flatnonzero(images.targets == photo)[0])
-                shown.append((query, [(place[hit.id], hit.score) for hit in found[query]]))
+            for rep in reps:
+                vectors = embed(images, rep, cache=False)
+                index = SearchIndex.create(folder / f"index-{rep.replace(':', '-')}", vectors, overwrite=True)
+                found = index.search(vectors, top=5, leave_out=list(vectors.ids))
+                labels = vectors.need_labels("photo_crops")
+                rows.append(np.array([hits[0].label == label for hits, label in zip(found, labels)], float))
+        # the weights of `imagenet` are what they are; random ones are one draw of many
+        cost[name], right[name] = spent, np.stack(rows) if name == "random_search" else rows[0]
+    place = {str(key): at for at, key in enumerate(vectors.ids)}
+    chosen = np.random.default_rng(seed).choice(len(images.classes), 5, replace=False)
+    for photo in chosen:
+        query = int(np.flatnonzero(images.targets == photo)[0])
+        shown.append((query, [(place[hit.id], hit.score) for hit in found[query]]))
     return Search(images, right, shown, cost)
 
 
 def as_metrics(demo: Demo) -> dict[str, Any]:
     """Flat names to numbers, for `--json`."""
     flat: dict[str, Any] = {"seconds": demo.cost.seconds, "peak_mib": demo.cost.peak_mib}
+    digits, domains, search = demo.experiment, demo.domains.experiment, demo.search.experiment
     for name, arm in demo.arms.items():
         for kind in ("linear", "knn"):
-            found = arm.accuracy(kind)
-            flat |= {f"{name}_{kind}": found.mean, f"{name}_{kind}_low": found.low, f"{name}_{kind}_high": found.high}
-        flat |= {f"{name}_linear_{shot}shot": float(np.mean(arm.few[shot])) for shot in SHOTS}
+            found = digits.value(name, kind).as_dict()
+            flat |= {
+                f"{name}_{kind}": found["mean"],
+                f"{name}_{kind}_low": found["low"],
+                f"{name}_{kind}_high": found["high"],
+            }
+        flat |= {f"{name}_linear_{shot}shot": float(arm.few(shot).mean()) for shot in SHOTS}
         flat[f"{name}_seconds"] = arm.seconds
     factor, beyond = labels_saved(demo)
     flat |= {"labels_saved_factor": factor.mean, "labels_saved_is_lower_bound": int(beyond)}
-    base = demo.domains.right("source_only")
-    for name in ("source_only", *METHODS, "oracle"):
-        flat[f"target_{name}"] = float(demo.domains.right(name).mean())
+    for name in domains.arms:
+        flat[f"target_{name}"] = domains.arms[name].mean("target")
         if name != "source_only":
-            flat[f"target_{name}_gain"] = paired_difference(demo.domains.right(name), base).mean
+            flat[f"target_{name}_gain"] = domains.contrast(name, "source_only", "target").difference.mean
     for name in ("before", *METHODS):
         flat[f"mmd2_{name}"], flat[f"a_distance_{name}"] = demo.domains.shift(name)
-    for name in demo.search.right:
-        flat[f"search_{name.rpartition(':')[2]}_recall_at_1"] = demo.search.recall(name).mean
+    for name, key in (("random_search", "tf_efficientnet_lite0"), ("imagenet", "imagenet")):
+        flat[f"search_{key}_recall_at_1"] = search.arms[name].mean("search")
     return flat

@@ -9,89 +9,54 @@ from markupsafe import Markup
 from .. import __version__
 from ..core.events import Event
 from ..core.runtime import numpy_rng, threads
-from ..metrics.intervals import Interval, bootstrap, over_seeds, paired_difference
-from ..report.figures import Curve, bars_with_intervals, label_efficiency, learning_curves
+from ..metrics.intervals import over_seeds
+from ..report.figures import Curve, label_efficiency, learning_curves
 from ..report.gains import Gain
 from ..report.html import Highlight, Picture, Section, Table, write_report
 from ..report.maps import map_before_after
 from ..report.thumbs import Hit, Query, neighbours, previews
 from ..representation.project2d import project
-from .demo import BEST, METHODS, PRETEXTS, SHOTS, Demo, labels_saved
-
-_NAMES = {
-    "random": "random network",
-    "rotation": "rotation (no labels)",
-    "simclr": "SimCLR (no labels)",
-    "labels": "supervised (all labels)",
-    "source_only": "source only",
-    "coral": "CORAL",
-    "subspace": "subspace alignment",
-    "oracle": "oracle (target labels)",
-}
-_RANDOM_SEARCH = "random:tf_efficientnet_lite0"
+from .demo import BEST, METHODS, NAMES, PRETEXTS, SHOTS, Demo, labels_saved
 
 
 def gains(demo: Demo) -> list[Gain]:
     """The rows of the table: every step that was taken, with what it was worth."""
-    random = demo.arms["random"]
-    rows = []
-    known, rendered = len(demo.digits[0]), len(demo.domains.source)
+    digits, learned = demo.experiment, []
     for name in PRETEXTS:
-        arm = demo.arms[name]
-        peak = arm.costs[-1].peak_mib
-        for kind, words in (("knn", "k-NN"), ("linear", "linear probe")):
-            what, gain = f"{_NAMES[name]}: {words}", arm.gain(random, kind)
-            rows.append(Gain(what, random.accuracy(kind), arm.accuracy(kind), gain, known, arm.seconds, peak))
-        few = paired_difference(arm.few[5], random.few[5])
-        what = f"{_NAMES[name]}: 5 labels a class"
-        rows.append(Gain(what, over_seeds(random.few[5]), over_seeds(arm.few[5]), few, 50, arm.seconds, peak))
-    base = demo.domains.right("source_only")
-    peak = demo.domains.cost.peak_mib
-    for name in METHODS:
-        right = demo.domains.right(name)
-        gain = paired_difference(right, base)
-        rows.append(
-            Gain(
-                f"{_NAMES[name]}: rendered → handwritten",
-                bootstrap(base),
-                bootstrap(right),
-                gain,
-                rendered,
-                demo.domains.seconds(name),
-                peak,
-            )
-        )
-    search = demo.search
-    found = search.recall(_RANDOM_SEARCH), search.recall("imagenet"), search.gain("imagenet", _RANDOM_SEARCH)
-    spent = search.cost["imagenet"]
-    rows.append(Gain("imagenet: nearest crop is of the same photo", *found, 0, spent.seconds, spent.peak_mib))
-    return rows
+        learned += [digits.gain(name, "random", measure) for measure in ("knn", "linear", "linear_5shot")]
+    domains = demo.domains.experiment
+    return [
+        *learned,
+        *(domains.gain(name, "source_only", "target") for name in METHODS),
+        demo.search.experiment.gain("imagenet", "random_search", "search"),
+    ]
 
 
 def write_demo_report(demo: Demo, path: Path) -> Path:
     """Write the report and return its path."""
     factor, beyond = labels_saved(demo)
     saved = f"{'at least ' if beyond else ''}{factor.mean:.2g}×"
-    best, random = demo.arms[BEST], demo.arms["random"]
+    best, random = demo.experiment.arms[BEST], demo.experiment.arms["random"]
+    labels, domains = demo.experiment.arms["labels"], demo.domains.experiment.arms
+    found = demo.search.experiment.arms["imagenet"].mean("search")
     summary = (
         f"From **{len(demo.digits[0])} handwritten digits without labels**, {best.seconds:.0f} seconds of SimCLR took "
-        f"nearest-neighbour accuracy from {_percent(random.accuracy('knn'))} to {_percent(best.accuracy('knn'))} on "
+        f"nearest-neighbour accuracy from {_percent(random.mean('knn'))} to {_percent(best.mean('knn'))} on "
         f"{len(demo.digits[1])} digits that nothing had seen. With 5 labels a class it knows what a random network "
         f"knows with {saved} as many. Carried over from rendered digits, a classifier is right on "
-        f"{_percent(bootstrap(demo.domains.right('source_only')))} of the handwritten ones; "
-        f"CORAL makes that {_percent(bootstrap(demo.domains.right('coral')))}. "
+        f"{_percent(domains['source_only'].mean('target'))} of the handwritten ones; "
+        f"CORAL makes that {_percent(domains['coral'].mean('target'))}. "
         f"Every figure was measured in this run; a gain whose interval includes 0 is called “no gain”."
     )
     highlights = [
         Highlight(saved, "as many labels for a random network", "to reach SimCLR's accuracy with 5 labels a class"),
         Highlight(
-            _percent(best.accuracy("knn")),
+            _percent(best.mean("knn")),
             "k-NN on handwritten digits, learnt without labels",
-            f"random network {_percent(random.accuracy('knn'))}, "
-            f"supervised {_percent(demo.arms['labels'].accuracy('knn'))}",
+            f"random network {_percent(random.mean('knn'))}, supervised {_percent(labels.mean('knn'))}",
         ),
         Highlight(
-            _percent(demo.search.recall("imagenet")),
+            _percent(found),
             "search by image finds the same photograph first",
             f"{len(demo.search.images)} crops of {len(demo.search.images.classes)} photographs",
         ),
@@ -110,18 +75,17 @@ def write_demo_report(demo: Demo, path: Path) -> Path:
 
 
 def _created(demo: Demo) -> Section:
-    rows = [(_NAMES[name], arm.accuracy("knn")) for name, arm in demo.arms.items()]
-    curves = [_curve(_NAMES[name], demo.logs[name], "accuracy") for name in PRETEXTS]
+    curves = [_curve(NAMES[name], demo.logs[name], "accuracy") for name in PRETEXTS]
     chance = {"chance": _last(demo.logs[BEST], "chance")}
     return Section(
         "Create: a representation from images alone",
         "A small network looks at handwritten digits whose labels are put away, and solves a puzzle that the images "
         "themselves pose: **SimCLR** asks which two views are of one digit. It is scored on its own puzzle with digits "
         "that were held out, and then on what it was made for: telling digits apart with the network frozen. "
-        f"Bars are k-NN accuracy over {demo.seeds} seeds with a 95 % interval over test digits.",
+        f"Bars are k-NN accuracy over {demo.seeds} seeds, with a 95 % interval over test digits and seeds.",
         [
             Picture(_puzzles(demo), "The very puzzle that the network gets: a digit, and two views of it."),
-            Picture(bars_with_intervals(rows, "k-NN accuracy of each representation", emphasis=_NAMES[BEST])),
+            Picture(demo.experiment.figure("knn", "k-NN accuracy of each representation", NAMES[BEST])),
             Picture(
                 learning_curves(
                     curves, "accuracy on the pretext task", y="held-out accuracy", percent=True, references=chance
@@ -134,7 +98,8 @@ def _created(demo: Demo) -> Section:
 
 def _labels(demo: Demo) -> Section:
     curves = [
-        Curve(_NAMES[name], SHOTS, [over_seeds(arm.few[shot]) for shot in SHOTS]) for name, arm in demo.arms.items()
+        Curve(NAMES[name], SHOTS, [over_seeds(arm.few(shot), within=(0, 1)) for shot in SHOTS])
+        for name, arm in demo.arms.items()
     ]
     factor, beyond = labels_saved(demo)
     more = " Some seed lies beyond the most labels that were tried, so this is a lower bound." if beyond else ""
@@ -147,7 +112,7 @@ def _labels(demo: Demo) -> Section:
         [
             Picture(
                 label_efficiency(curves, "accuracy against labels per class for each representation"),
-                f"Mean over {demo.seeds} seeds, each with its own draw of labels; Student's 95 % interval.",
+                f"Mean over {demo.seeds} seeds, each with its own draw of labels; Student's 95 % interval over seeds.",
             )
         ],
     )
@@ -155,10 +120,8 @@ def _labels(demo: Demo) -> Section:
 
 def _adapted(demo: Demo) -> Section:
     domains = demo.domains
-    names = ("source_only", *METHODS, "oracle")
-    rows = [(_NAMES[name], bootstrap(domains.right(name))) for name in names]
     shifts = [
-        (_NAMES.get(name, name), *(float(f"{value:.2g}") for value in domains.shift(name)))
+        (NAMES.get(name, name), *(float(f"{value:.2g}") for value in domains.shift(name)))
         for name in ("before", *METHODS)
     ]
     return Section(
@@ -168,7 +131,7 @@ def _adapted(demo: Demo) -> Section:
         "The oracle learned from the target's own labels in cross-validation. That two clouds lie on one another "
         "(a small MMD², an A-distance near 0) does not yet say that the classes do: read both.",
         [
-            Picture(bars_with_intervals(rows, "accuracy on handwritten digits", emphasis=_NAMES["coral"])),
+            Picture(domains.experiment.figure("target", "accuracy on handwritten digits", NAMES["coral"])),
             Table(["", "MMD²", "proxy A-distance"], shifts, "How far the domains lie apart; 0 is not at all."),
             Picture(_map(demo), "SimCLR's vectors of both domains on a plane (t-SNE), before and after CORAL."),
         ],
@@ -182,10 +145,6 @@ def _searched(demo: Demo) -> Section:
         Query(items[at], str(labels[at]), [Hit(items[place], score, str(labels[place])) for place, score in hits])
         for at, hits in search.hits
     ]
-    rows = [
-        ("random weights", search.recall(_RANDOM_SEARCH)),
-        ("imagenet (comes with regard)", search.recall("imagenet")),
-    ]
     return Section(
         "Reuse: search by image",
         f"{len(items)} crops, many of them overlapping, of {len(search.images.classes)} photographs. Each is looked "
@@ -194,8 +153,10 @@ def _searched(demo: Demo) -> Section:
         [
             Picture(neighbours(queries), "Query at the left, then the five most similar with their cosine."),
             Picture(
-                bars_with_intervals(rows, "share of queries whose nearest neighbour is of the same photograph"),
-                "The interval is over photographs.",
+                search.experiment.figure(
+                    "search", "share of queries whose nearest neighbour is of the same photograph"
+                ),
+                f"Intervals are over photographs, and over {demo.seeds} random networks.",
             ),
         ],
     )
@@ -203,7 +164,7 @@ def _searched(demo: Demo) -> Section:
 
 def _costs(demo: Demo) -> Section:
     rows: list[tuple[object, ...]] = [
-        (_NAMES[name], len(demo.digits[0]) if name == "labels" else 0, round(arm.seconds, 1))
+        (NAMES[name], len(demo.digits[0]) if name == "labels" else 0, round(arm.seconds, 1))
         for name, arm in demo.arms.items()
     ]
     rows.append(("adaptation, both methods, all seeds", len(demo.domains.source), round(demo.domains.cost.seconds, 1)))
@@ -269,5 +230,5 @@ def _last(events: list[Event], value: str) -> float:
     return next(event.values[value] for event in reversed(events) if value in event.values)
 
 
-def _percent(value: Interval) -> str:
-    return f"{100 * value.mean:.1f} %"
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"

@@ -8,11 +8,11 @@ All arms have one network, one input size, the same images, classifiers and draw
 - `run`: what is evaluated; several runs of one recipe with different seeds are averaged.
 - other runs (`against`), and `ceiling`: the same network trained on the labels of TRAIN for as many steps.
 
-A difference is taken image by image between means over seeds. Its interval joins two sources of luck: which images are
-tested (bootstrap over test images, or over identities where some have several) and which weights were drawn (Student's
-interval from the spread over seeds). With the first alone, one random network was called better or worse than five
-others in 11 (linear probe) to 92 (mean AP) of 100 comparisons on digits; with both in 0 to 5. "No gain" is said where
-the interval includes 0. Nothing is chosen by TEST: the best layer is the one that cross-validation on TRAIN prefers.
+A difference is taken image by image between means over seeds, and its interval holds all luck: which images are tested
+(or identities, where some have several), which weights were drawn, and which few labels (see `experiment`). With the
+images alone, one random network was called better or worse than five others in 11 (linear probe) to 92 (mean AP) of 100
+comparisons on digits; with both in 0 to 5. "No gain" is said where the interval includes 0. Nothing is chosen by TEST:
+the best layer is the one that cross-validation on TRAIN prefers.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,12 +25,13 @@ from ..core.checks import bad, check_number
 from ..core.events import Event
 from ..core.runtime import measured, pick_device
 from ..data.imageset import ImageSet
-from ..metrics.intervals import Difference, paired_difference
+from ..metrics.contrast import Difference, contrast
 from ..representation.representation import Representation
 from ..reuse.labelled import open_pair
 from ._arms import ceiling_arm, check_alike, check_leaks, first_seeds, named_others, opened, random_arm, rescaled_arm
 from ._bench import Bench
-from .evaluate_report import Arm, Contrast, Evaluation
+from .evaluate_report import Evaluation, Network, title
+from .experiment import Design, Experiment
 
 TUNINGS = 3  # of each arm at most
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
@@ -42,7 +43,7 @@ def evaluate(
     train: Any,
     test: Any,
     *,
-    seeds: int = 5,
+    seeds: int = 8,
     shots: Sequence[int] = (1, 5, 10),
     layers: bool = True,
     finetune: bool = True,
@@ -59,8 +60,8 @@ def evaluate(
         run: a run's folder, a `Representation`, or several of one recipe with different seeds.
         train: labelled images that classifiers learn from.
         test: labelled images that they are scored on; none of them may be among what the run learned from.
-        seeds: random networks, and draws for each of `shots`; at least 2. With 3 an interval is 1.6 times as wide as
-            with 5, since so few tell little of their spread.
+        seeds: random networks, and draws for each of `shots`; at least 2. With 3 an interval is 1.8 times as wide as
+            with 8, since so few tell little of their spread, and from 2 nothing but a large difference can be told.
         shots: also with this many labels a class.
         layers: probe every layer of the network, not the last alone.
         finetune: fine-tune every arm, three times (twice where `seeds` is 2) with other heads and orders; all weights
@@ -92,16 +93,16 @@ def evaluate(
     notes += check_leaks([*runs, *(rep for reps in others.values() for rep in reps)], known)
     notes += check_alike(runs[0], {"RUN": runs[1:], **others})
     bench = Bench(known, tuple(shots), layers, finetune_steps if finetune else 0, seeds, seed, pick_device(device))
-    arms: dict[str, Arm] = {}
+    arms: dict[str, Network] = {}
     with measured() as cost:
         events = _events(bench, runs, others, ceiling, arms)
         for _ in watch(events) if watch else events:
             pass
     units = _units(known.held_out)
-    pairs = [(name, "random") for name in arms if name != "random"] + [("run", name) for name in others]
-    contrasts = tuple(
-        _contrast(arms, name, other, measure, units, seed) for name, other in pairs for measure in arms["run"].scores
+    found = Experiment(
+        arms, units, designs=_designs(shots, known.train), titles={m: title(m) for m in arms["run"].scores}
     )
+    contrasts = (*found.contrasts("random"), *(one for name in others for one in found.contrasts(name, ["run"])))
     labels, truth = known.train.labels, known.held_out.labels
     assert labels is not None and truth is not None  # open_pair has seen to it
     about = {
@@ -120,7 +121,7 @@ def evaluate(
             "One run: its spread over training seeds is taken to be that of random networks. Give several runs."
         )
     return Evaluation(
-        arms,
+        found,
         contrasts,
         float(np.mean(truth == counts[0][counts[1].argmax()])),
         {"train": len(labels), "test": len(truth), "classes": len(counts[0]), "units": len(np.unique(units))},
@@ -135,7 +136,7 @@ def _events(
     runs: list[Representation],
     others: Mapping[str, list[Representation]],
     ceiling: bool,
-    arms: dict[str, Arm],
+    arms: dict[str, Network],
 ) -> Iterator[Event]:
     """Make and measure every arm; one event for each network that was measured or fine-tuned."""
     first = first_seeds(runs, bench)
@@ -169,60 +170,27 @@ def _events(
         # all networks learn from the same deals, which are what varies
         figures["shuffled"] = figures["shuffled"].mean(axis=0)
         layers = tuple(one.best for one in found) if bench.layers else ()
-        arms[name] = Arm(name, what, scores, figures, layers, cost.seconds if name == "ceiling" else 0.0)
+        arms[name] = Network(
+            name, scores, what, cost.seconds if name == "ceiling" else None, figures=figures, best_layers=layers
+        )
     yield Event("done", total, total)
 
 
-def _contrast(
-    arms: Mapping[str, Arm], name: str, opponent: str, measure: str, units: np.ndarray, seed: int
-) -> Contrast:
-    arm, other = arms[name], arms[opponent]
-    over_images = over_units(arm.scores[measure].mean(axis=0), other.scores[measure].mean(axis=0), units, seed)
-    a, b = arm.by_seed(measure), other.by_seed(measure)
-    known = [values for values in (a, b) if len(values) > 1] or [arms["random"].by_seed(measure)]
-    difference = widened(over_images, known, 1 / len(a) + 1 / len(b))
-    return Contrast(name, opponent, measure, difference, over_images, int((b < a.mean()).sum()), len(b))
+def over_units(a: np.ndarray, b: np.ndarray, units: np.ndarray) -> Difference:
+    """Difference of (n,) and (n,) over units (n,), each of which counts with all its images: no luck but theirs.
 
-
-def widened(over_images: Difference, by_seed: Sequence[np.ndarray], share: float) -> Difference:
-    """The interval over images made wider by what seeds do.
-
-    Student's half width t(df) s sqrt(share), with s the standard deviation over seeds, pooled over the arms that have
-    several, is added to both halves in quadrature.
-
-    Args:
-        over_images: the difference with its interval over test images.
-        by_seed: the measure of each seed, for each arm with at least two.
-        share: 1/seeds of the one arm + 1/seeds of the other.
-
-    >>> print(widened(Difference(0.1, 0.07, 0.13, 400), [np.array([0.90, 0.91, 0.92, 0.93])], 1 / 1 + 1 / 4))
-    0.100 [0.045, 0.155]
-    """
-    from scipy.stats import t
-
-    freedom = sum(len(values) - 1 for values in by_seed)
-    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in by_seed)
-    half = float(t.ppf(0.975, freedom)) * (squares / freedom * share) ** 0.5
-    low = over_images.mean - np.hypot(over_images.mean - over_images.low, half)
-    high = over_images.mean + np.hypot(over_images.high - over_images.mean, half)
-    return Difference(over_images.mean, float(low), float(high), over_images.n)
-
-
-def over_units(a: np.ndarray, b: np.ndarray, units: np.ndarray, seed: int = 0) -> Difference:
-    """Paired difference of (n,) and (n,) over units (n,), each of which counts with all its images.
-
-    Images that are NaN in either, since there is nothing to find, are left out. For the bootstrap (Student's interval
-    for fewer than ten units) a unit's value is the sum over its images, scaled so that the mean over units is the mean
-    over images.
+    Images that are NaN in either, since there is nothing to find, are left out.
 
     >>> over_units(np.array([1.0, 1, 0]), np.array([0.0, 0, 0]), np.array(["x", "x", "y"])).mean
     0.6666667
     """
-    known = ~(np.isnan(a) | np.isnan(b))
-    a, b = a[known], b[known]
-    codes = np.unique(units[known], return_inverse=True)[1]
-    scale = (codes.max() + 1) / len(a)
-    return paired_difference(np.bincount(codes, a) * scale, np.bincount(codes, b) * scale, seed)
+    return contrast(a, b, units)
+
+
+def _designs(shots: Sequence[int], train: ImageSet) -> dict[str, Design]:
+    """With few labels all arms learn from the same draws, each a share of TRAIN."""
+    classes = len(np.unique(train.need_labels("TRAIN")))
+    return {f"linear_{shot}shot": Design(paired=False, share=min(shot * classes / len(train), 0.9)) for shot in shots}
 
 
 def _units(images: ImageSet) -> np.ndarray:

@@ -1,18 +1,19 @@
 """What an evaluation found: the arms, how far they are apart, and all of it as numbers, as text and as a page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..metrics.intervals import Difference, Interval, over_seeds
+from ..metrics.intervals import TOO_FEW, Interval, over_seeds
 from ..report.gains import Gain
 from ..report.html import Section, Table, write_report
+from .experiment import Arm, Contrast, Experiment, grid, told
 
 _MAIN = ("run", "random")
-_TITLES = {
+TITLES = {
     "linear": "linear probe, last layer",
     "linear_best": "linear probe, best layer",
     "knn": "k-NN",
@@ -26,73 +27,21 @@ _TITLES = {
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One way to weights, over seeds.
+class Network(Arm):
+    """One way to weights, over seeds: `random`, `rescaled`, `run`, `ceiling`, or the folder's name of another run.
 
     Attributes:
-        name: `random`, `rescaled`, `run`, `ceiling`, or the folder's name of another run.
-        what: how the weights were made.
-        scores: by measure, (seeds, test images): right or wrong, average precision, or the mean of that over draws.
         figures: by name: `effective_rank` and `feature_spread` of the features (seeds,), and `shuffled`, accuracy after
             learning labels that were dealt anew (deals,), each averaged over seeds.
         best_layers: for each seed, the layer that cross-validation on TRAIN prefers.
-        seconds: to make it, where it was made here.
     """
 
-    name: str
-    what: str
-    scores: Mapping[str, np.ndarray]
-    figures: Mapping[str, np.ndarray]
+    figures: Mapping[str, np.ndarray] = field(default_factory=dict)
     best_layers: tuple[str, ...] = ()
-    seconds: float = 0.0
 
     def by_seed(self, measure: str) -> np.ndarray:
         """The measure of each seed (seeds,)."""
-        if measure in self.figures:
-            return self.figures[measure]
-        return np.nanmean(self.scores[measure], axis=1)
-
-    def mean(self, measure: str) -> float:
-        """The measure, averaged over seeds."""
-        return float(self.by_seed(measure).mean())
-
-    def deviation(self, measure: str) -> float | None:
-        """Standard deviation over seeds; None where there is one."""
-        found = self.by_seed(measure)
-        return float(found.std(ddof=1)) if len(found) > 1 else None
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """How far one arm is ahead of another in one measure.
-
-    Attributes:
-        arm, other, measure: who is compared with whom, in what.
-        difference: arm - other, averaged over seeds, with its interval over test images and seeds.
-        over_images: the same with the interval over test images alone: what holds for these very weights.
-        beaten: seeds of the other arm that lie below the arm's mean.
-        seeds: seeds of the other arm.
-    """
-
-    arm: str
-    other: str
-    measure: str
-    difference: Difference
-    over_images: Difference
-    beaten: int
-    seeds: int
-
-    @property
-    def verdict(self) -> str:
-        """`gain`, `loss`, or `no gain` where the interval over images and seeds includes 0."""
-        return self.difference.verdict
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        who = {"arm": self.arm, "other": self.other, "measure": self.measure}
-        narrow = {"low_over_images": self.over_images.low, "high_over_images": self.over_images.high}
-        seeds = {"seeds_beaten": self.beaten, "seeds": self.seeds}
-        return {**who, **self.difference.as_dict(), **narrow, **seeds, "verdict": self.verdict}
+        return self.figures[measure] if measure in self.figures else super().by_seed(measure)
 
 
 @dataclass(frozen=True)
@@ -100,7 +49,7 @@ class Evaluation:
     """What was found.
 
     Attributes:
-        arms: by name; `random` first, then `rescaled`, `run`, the others.
+        experiment: arms, `random` first, then `rescaled`, `run`, the others, on the images of TEST.
         contrasts: each arm against `random`, and `run` against each other run.
         majority: accuracy of always naming the commonest class of TRAIN.
         counts: `train`, `test`, `classes`, and `units`: test images, or identities where some have several.
@@ -109,13 +58,18 @@ class Evaluation:
         seconds: what the evaluation took.
     """
 
-    arms: Mapping[str, Arm]
+    experiment: Experiment
     contrasts: tuple[Contrast, ...]
     majority: float
     counts: Mapping[str, int]
     about: Mapping[str, Any]
     notes: tuple[str, ...]
     seconds: float
+
+    @property
+    def arms(self) -> Mapping[str, Network]:
+        """By name."""
+        return self.experiment.arms  # type: ignore[return-value]
 
     @property
     def measures(self) -> list[str]:
@@ -128,6 +82,11 @@ class Evaluation:
             if (found.arm, found.other, found.measure) == (arm, other, measure):
                 return found
         raise KeyError(f"{arm} against {other} in {measure}")
+
+    def beaten(self, one: Contrast) -> tuple[int, int]:
+        """How many seeds of the other arm lie below the arm's mean, and how many there are."""
+        other = self.arms[one.other].by_seed(one.measure)
+        return int((other < self.arms[one.arm].mean(one.measure)).sum()), len(other)
 
     def control(self, arm: str) -> Interval:
         """Accuracy after learning shuffled labels, which must not be above `majority`, with Student's 99 % interval."""
@@ -159,8 +118,9 @@ class Evaluation:
         for found in self.contrasts:
             lone = found.other == "random"
             key = f"{found.arm}_{found.measure}_" + ("gain" if lone else f"over_{found.other}")
-            ends = found.difference
-            flat |= {key: ends.mean, f"{key}_low": ends.low, f"{key}_high": ends.high}
+            flat[key] = found.difference.mean
+            if found.difference.known:
+                flat |= {f"{key}_low": found.difference.low, f"{key}_high": found.difference.high}
         return flat
 
     def table(self) -> str:
@@ -171,7 +131,9 @@ class Evaluation:
         """Plain values for JSON."""
         return {
             "metrics": self.metrics,
-            "differences": [found.as_dict() for found in self.contrasts],
+            "differences": [
+                one.as_dict() | dict(zip(("seeds_beaten", "seeds"), self.beaten(one))) for one in self.contrasts
+            ],
             "verdicts": {one.measure: one.verdict for one in self.contrasts if (one.arm, one.other) == _MAIN},
             "arms": {name: {"what": arm.what, "best_layers": list(arm.best_layers)} for name, arm in self.arms.items()},
             "about": dict(self.about),
@@ -186,7 +148,7 @@ def title(measure: str) -> str:
     ('linear probe, 5 labels a class', 'retrieval, mean AP')
     """
     shot = measure.removeprefix("linear_").removesuffix("shot")
-    return f"linear probe, {shot} label{'s' * (shot != '1')} a class" if shot.isdigit() else _TITLES[measure]
+    return f"linear probe, {shot} label{'s' * (shot != '1')} a class" if shot.isdigit() else TITLES[measure]
 
 
 def as_text(found: Evaluation) -> str:
@@ -198,18 +160,21 @@ def as_text(found: Evaluation) -> str:
         f"{count['test']:,}{units} to score on, {count['classes']} classes; "
         f"always the commonest class: {found.majority:.3f}",
         "",
-        *_grid(*_values(found)),
+        *grid(_values(found)),
     ]
     for pair in dict.fromkeys((one.arm, one.other) for one in found.contrasts):
-        rows = [_difference(one) for one in found.contrasts if (one.arm, one.other) == pair]
-        lines += ["", *_grid(["{} - {}".format(*pair), "difference [95 % interval]", "seeds beaten", "verdict"], rows)]
+        rows = [_difference(found, one) for one in found.contrasts if (one.arm, one.other) == pair]
+        lines += [
+            "",
+            *grid([["{} - {}".format(*pair), "difference [95 % interval]", "seeds beaten", "verdict"], *rows]),
+        ]
     lines += ["", found.control_told, *(f"note: {note}" for note in found.notes)]
     return "\n".join(lines)
 
 
 def write_evaluation_report(found: Evaluation, path: str | Path, command: str = "") -> Path:
     """Write one HTML page with the same: gains of the run, values of all arms, the other differences, the notes."""
-    columns, rows = _values(found)
+    columns, *rows = _values(found)
     others = [one for one in found.contrasts if (one.arm, one.other) != _MAIN]
     main = [one for one in found.contrasts if (one.arm, one.other) == _MAIN]
     verdicts = [one.verdict for one in main]
@@ -217,7 +182,8 @@ def write_evaluation_report(found: Evaluation, path: str | Path, command: str = 
         f"{found.about['network']} at {found.about['size']} px against random networks of the same kind, with "
         f"{found.counts['train']:,} images to learn from and {found.counts['test']:,} to score on. "
         f"**{verdicts.count('gain')} of {len(verdicts)} measures gain**, {verdicts.count('loss')} lose, "
-        f"{verdicts.count('no gain')} show no gain."
+        f"{verdicts.count('no gain')} show no gain"
+        + (f"; of {verdicts.count(TOO_FEW)} there is too little to say." if TOO_FEW in verdicts else ".")
     )
     random, run = found.arms["random"], found.arms["run"]
     gains = [
@@ -225,7 +191,7 @@ def write_evaluation_report(found: Evaluation, path: str | Path, command: str = 
         for one in main
     ]
     named = ["arms", "measure", "difference [95 % interval]", "seeds beaten", "verdict"]
-    compared = [[f"{one.arm} - {one.other}", *_difference(one)] for one in others]
+    compared = [[f"{one.arm} - {one.other}", *_difference(found, one)] for one in others]
     made = [[name, arm.what, ", ".join(dict.fromkeys(arm.best_layers))] for name, arm in found.arms.items()]
     sections = [
         Section("Arms", "All have one network and one input size.", [Table(["arm", "weights", "best layer"], made)]),
@@ -239,9 +205,8 @@ def write_evaluation_report(found: Evaluation, path: str | Path, command: str = 
     return write_report(path, "Did pretraining help?", sections, summary, gains=gains, facts=facts)
 
 
-def _values(found: Evaluation) -> tuple[list[str], list[list[str]]]:
-    names = list(found.arms)
-    rows = []
+def _values(found: Evaluation) -> list[list[str]]:
+    rows = [["measure", *found.arms]]
     for measure in (*found.measures, *found.arms["run"].figures):
         cells = []
         for arm in found.arms.values():
@@ -250,15 +215,9 @@ def _values(found: Evaluation) -> tuple[list[str], list[list[str]]]:
             spread = "" if deviation is None else f" ± {deviation:.{digits}f}"
             cells.append(f"{arm.mean(measure):.{digits}f}{spread}")
         rows.append([title(measure), *cells])
-    return ["measure", *names], rows
+    return rows
 
 
-def _difference(one: Contrast) -> list[str]:
-    ends = one.difference
-    interval = f"{ends.mean:+.3f} [{ends.low:+.3f}, {ends.high:+.3f}]"
-    return [title(one.measure), interval, f"{one.beaten} of {one.seeds}", one.verdict]
-
-
-def _grid(columns: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(columns, *rows)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in (columns, *rows)]
+def _difference(found: Evaluation, one: Contrast) -> list[str]:
+    ends, verdict = told(one)
+    return [title(one.measure), ends, "{} of {}".format(*found.beaten(one)), verdict]

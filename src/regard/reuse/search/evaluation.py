@@ -14,12 +14,13 @@ import numpy as np
 from ...core.checks import bad, check_number
 from ...core.events import Event
 from ...data.imageset import ImageSet
-from ...metrics.intervals import Difference, Interval, bootstrap, paired_difference
+from ...metrics.contrast import Difference, contrast
+from ...metrics.intervals import Interval, accuracy_interval, unknown
 from ...representation.embed import Watch
 from . import metric as metrics
 from . import reranking
 from .crop import cut_out
-from .scoring import MAIN, scores
+from .scoring import LARGEST, MAIN, scores
 from .searcher import Searcher
 from .store.protocol import vectors_in
 from .truth import Judged, Truth
@@ -66,7 +67,6 @@ def evaluate(
     way: str = "exact",
     depth: int | None = None,
     representation: Any = None,
-    seed: int = 0,
     watch: Watch | None = None,
     **embed_settings: Any,
 ) -> Evaluation:
@@ -79,7 +79,6 @@ def evaluate(
         way: exact | sketch.
         depth: where rankings are cut; by default they are of all images (a tenth of them by `sketch`).
         representation: what embeds queries from outside; by default the index's own.
-        seed: of the bootstrap.
         watch: wraps the stream of progress events.
         embed_settings: precision, device ... of `embed`.
 
@@ -125,9 +124,9 @@ def evaluate(
         truth.protocol,
         len(vectors),
         int((~known).sum()),
-        {name: _interval(column, groups, seed) for name, column in values.items()},
-        {name: _interval(column, groups, seed) for name, column in old.items()},
-        {name: _gain(values[name], old[name], groups, seed) for name in old},
+        {name: _interval(name, column, groups) for name, column in values.items()},
+        {name: _interval(name, column, groups) for name, column in old.items()},
+        {name: _ahead(name, values[name], old[name], groups) for name in old},
         main,
         values,
         first,
@@ -193,26 +192,19 @@ def _first(index: Searcher, query: Judged, ranking: np.ndarray) -> list[tuple[st
     return [(ids[place], bool(right)) for place, right in zip(kept, np.isin(kept, wanted))]
 
 
-def _interval(values: np.ndarray, groups: Sequence[str], seed: int) -> Interval:
+def _interval(name: str, values: np.ndarray, groups: Sequence[str]) -> Interval:
     """The mean of what is known, and its interval over groups."""
-    sums = _sums(values, groups)
-    if not len(sums):
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
-    return bootstrap(sums, lambda drawn: float(drawn[:, 0].sum() / drawn[:, 1].sum()), seed)
+    known = ~np.isnan(values)
+    if not known.any():
+        return unknown(float("nan"), 0)
+    most = LARGEST.get(name, 1.0)
+    found = accuracy_interval(values[known] / most, np.array(groups)[known])
+    return Interval(most * found.mean, most * found.low, most * found.high, found.n)
 
 
-def _gain(new: np.ndarray, old: np.ndarray, groups: Sequence[str], seed: int) -> Difference:
-    sums = _sums(new - old, groups)
-    if len(sums) < 10:
-        return paired_difference(sums[:, 0] / sums[:, 1], np.zeros(len(sums)), seed)
-    found = bootstrap(sums, lambda drawn: float(drawn[:, 0].sum() / drawn[:, 1].sum()), seed)
-    return Difference(found.mean, found.low, found.high, found.n)
-
-
-def _sums(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """(g, 2): the sum of each group's known values, and how many there are."""
-    known = np.flatnonzero(~np.isnan(values))
-    if not len(known):
-        return np.zeros((0, 2))
-    of = np.unique(np.array(groups)[known], return_inverse=True)[1]
-    return np.stack([np.bincount(of, values[known]), np.bincount(of)], axis=1)
+def _ahead(name: str, new: np.ndarray, old: np.ndarray, groups: Sequence[str]) -> Difference:
+    """What re-ranking adds, over groups of queries."""
+    known = ~np.isnan(new - old)
+    if not known.any():
+        return Difference(float("nan"), float("-inf"), float("inf"), 0)
+    return contrast(new[known], old[known], np.array(groups)[known], largest=LARGEST.get(name, 1.0))

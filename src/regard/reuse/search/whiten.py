@@ -19,7 +19,8 @@ from ...core.runtime import numpy_rng
 from ...data.decode import DecodeError, decode
 from ...data.imageset import ImageSet
 from ...data.sources import open_images
-from ...metrics.intervals import Difference, Interval, accuracy_interval, paired_difference
+from ...metrics.contrast import Difference, contrast
+from ...metrics.intervals import Interval, accuracy_interval
 from ...metrics.knn import unit
 from ...representation.embed import Watch, embed
 from ...representation.embeddings import Embeddings
@@ -127,9 +128,8 @@ def whiten(
     if right is None:
         return Whitened(made, kept, len(raw), "", None, None, None, aside)
     old, new, units = right
-    each = [units == unit_ for unit_ in np.unique(units)]
-    apart = paired_difference([new[rows].mean() for rows in each], [old[rows].mean() for rows in each], seed)
-    old_share, new_share = (accuracy_interval(one, units, seed) for one in (old, new))
+    apart = contrast(new, old, units)
+    old_share, new_share = (accuracy_interval(one, units) for one in (old, new))
     asked = "crops" if groups is None else "things"
     return Whitened(made, kept, len(raw), asked, old_share, new_share, apart, aside)
 

@@ -1,0 +1,157 @@
+"""Where the luck in a mean score comes from: which units were scored, and which seeds or draws made the scores.
+
+Scores are (rows, images): a row is one seed or draw, and images may share a unit (a person, a photograph). With c_rg
+the part that unit g adds to the mean of row r, the mean is m = mean_r sum_g c_rg. Its variance has two parts:
+
+- over units: the delete-one-unit jackknife of m, which holds for units of any size (a ratio of sums);
+- over rows: the variance of row means, less what they owe to the units at hand (the rows' interaction with units, which
+  the first part holds already).
+
+Sources: Efron & Tibshirani 1993, ch. 11 (jackknife); Searle, Casella & McCulloch 1992, ch. 4 (crossed random effects);
+Kish 1965 (how many units of one size those of unlike sizes are worth).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import bad
+
+ENOUGH_ROWS = 4  # below, the interaction is too uncertain to be taken off: it would be called noise too often
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Scores by row and unit.
+
+    Attributes:
+        values: (rows, units) what each unit adds to the mean of its row.
+        sizes: (rows, units) share of the row's images that are of this unit.
+        each: (rows,) mean of each row.
+        binary: all scores are 0, 1, or differences of such.
+    """
+
+    values: np.ndarray
+    sizes: np.ndarray
+    each: np.ndarray
+    binary: bool
+
+    @property
+    def rows(self) -> int:
+        """How many seeds or draws there are."""
+        return len(self.values)
+
+    @property
+    def units(self) -> int:
+        """How many units were scored."""
+        return self.values.shape[1]
+
+    @property
+    def worth(self) -> float:
+        """How many units of one size these are worth: 1 / sum of squared shares."""
+        return float(1 / (self.sizes.mean(axis=0) ** 2).sum())
+
+    @property
+    def mean(self) -> float:
+        """Mean over rows of the mean over images."""
+        return float(self.each.mean())
+
+    def over_units(self) -> float:
+        """Variance of the mean over units: (G - 1)/G sum_g (m_(g) - mean)^2, with m_(g) the mean without unit g."""
+        value, size = self.values.mean(axis=0), self.sizes.mean(axis=0)
+        without = (value.sum() - value) / (1 - size)
+        return float((self.units - 1) / self.units * ((without - without.mean()) ** 2).sum())
+
+    def over_rows(self) -> tuple[float, float]:
+        """Variance of a row's mean: as observed, and without the part that the units at hand explain (at least 0)."""
+        each = self.each
+        seen, rows, units = float(each.var(ddof=1)), self.rows, self.units
+        if rows < ENOUGH_ROWS or units < 2:
+            return seen, seen
+        rest = self.values - self.values.mean(axis=0) - self.sizes * (each - each.mean())[:, None]
+        interaction = float((rest**2).sum(axis=1).mean()) * rows / (rows - 1) * units / (units - 1)
+        return seen, max(0.0, seen - interaction)
+
+    def over_halves(self) -> tuple[float, float]:
+        """Rows in pairs that learned from the two halves of one set: variance that this set adds, and between pairs.
+
+        Half the difference of the halves has the variance of a mean over the whole set, mean h^2; what the units at
+        hand add to it is taken off, as in `over_rows`. Between: that of the pairs' means.
+        """
+        one, two = self.values[0::2], self.values[1::2]
+        half, each = (one - two) / 2, (self.each[0::2] - self.each[1::2]) / 2
+        within, pairs, units = float((each**2).mean()), len(half), self.units
+        if pairs >= ENOUGH_ROWS and units > 1:
+            rest = half - self.sizes[0::2] * each[:, None]
+            within = max(0.0, within - float((rest**2).sum(axis=1).mean()) * units / (units - 1))
+        sizes, means = (self.sizes[0::2] + self.sizes[1::2]) / 2, (self.each[0::2] + self.each[1::2]) / 2
+        return within, Parts((one + two) / 2, sizes, means, self.binary).over_rows()[1] if pairs > 1 else 0.0
+
+
+def parts(scores: Any, units: Any = None, argument: str = "scores") -> Parts:
+    """Sort scores (rows, images) or (images,) by unit; what is NaN was not scored.
+
+    Raises:
+        InputError: no scores, infinity, a row without any score, units of another length.
+    """
+    array = table(scores, argument)
+    scored = ~np.isnan(array)
+    if units is None:
+        codes = np.arange(array.shape[1])
+    else:
+        codes = np.unique(np.asarray(units), return_inverse=True)[1]
+        if codes.shape != array.shape[1:]:
+            raise bad("units", f"shape {codes.shape}", f"one unit for each score, shape {array.shape[1:]}")
+    there = np.unique(codes[scored.any(axis=0)])
+    place = np.searchsorted(there, codes)
+    place[~scored.any(axis=0)] = 0  # never scored, so that it adds nothing anywhere
+    count = scored.sum(axis=1, keepdims=True)
+    known = np.where(scored, array, 0.0) / count
+    values, sizes = (
+        np.stack([np.bincount(place, row, minlength=len(there)) for row in part]) for part in (known, scored / count)
+    )
+    seen = array[scored]
+    # sums of whole answers are exact; those of the units' parts are not
+    each = np.where(scored, array, 0.0).sum(axis=1) / count[:, 0]
+    return Parts(values, sizes, each, bool(np.isin(seen, (-1.0, 0.0, 1.0)).all()))
+
+
+def table(scores: Any, argument: str) -> np.ndarray:
+    """Scores as (rows, images), checked."""
+    try:
+        array = np.asarray(scores, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise bad(argument, type(scores).__name__, "an array of numbers") from error
+    array = array[None] if array.ndim == 1 else array
+    if array.ndim != 2 or not array.size:
+        raise bad(argument, f"shape {np.shape(scores)}", "one score for each image, (images,) or (seeds, images)")
+    if np.isinf(array).any() or np.isnan(array).all(axis=1).any():
+        raise bad(argument, "infinity, or a row that is NaN throughout", "finite scores, NaN where there is none")
+    return array
+
+
+def over_draws(sides: list[Parts], share: float | None, halves: bool, lone: int = 0) -> list[tuple[float, float]]:
+    """What seeds or draws add to the variance of the mean: (variance, degrees of freedom) of each part.
+
+    Args:
+        sides: one side, or two whose rows are independent (then Welch's degrees of freedom).
+        share: of one set, that each row learned from; see `contrast`.
+        halves: rows learned from the two halves of one set, in turn.
+        lone: sides that are one of many seeds, and borrow the spread of the other.
+    """
+    if halves:
+        (side,) = sides
+        within, between = side.over_halves()
+        pairs = side.rows // 2
+        return [(within, pairs), (between / pairs, max(pairs - 1, 1))]
+    extra = 0.0 if share is None or share == 1 else share / (1 - share)
+    several = [side for side in sides if side.rows > 1]
+    if not several:
+        return []
+    weights = [1 / side.rows + extra + lone for side in several]
+    seen, own = zip(*(side.over_rows() for side in several))
+    spread = sum((s * w) ** 2 / (side.rows - 1) for side, s, w in zip(several, seen, weights))
+    least = float(min(side.rows for side in several) - 1)
+    freedom = sum(s * w for s, w in zip(seen, weights)) ** 2 / spread if spread > 0 else least
+    return [(sum(o * w for o, w in zip(own, weights)), freedom)]
