@@ -64,12 +64,14 @@ def test_all_queries_in_one_graph_is_the_published_algorithm(k1: int, k2: int, w
 
 def few_a_thing(things: int, each: int, seed: int = 0) -> np.ndarray:
     draw = np.random.default_rng(seed)
-    return unit(np.repeat(draw.standard_normal((things, 16)), each, axis=0) + 0.8 * draw.standard_normal((things * each, 16)))
+    return unit(
+        np.repeat(draw.standard_normal((things, 16)), each, axis=0) + 0.8 * draw.standard_normal((things * each, 16))
+    )
 
 
 @pytest.mark.parametrize("k1", range(1, 21))
 def test_any_two_numbers_of_neighbours_are_the_published_algorithm(k1: int) -> None:
-    """Also where fewer must be mutual than are averaged over (k1 + 1 < k2), and where there are fewer than k1 images."""
+    """Also where fewer must be mutual than are averaged over (k1 + 1 < k2), and where there are few images."""
     for images in (few_a_thing(6, 4), few_a_thing(4, 3)[:11], few_a_thing(2, 2)[:3]):
         for k2 in range(1, 11):
             for weight in (0.0, 0.3, 1.0):
