@@ -92,19 +92,24 @@ def test_the_same_files_keep_their_ids_and_what_is_known_of_them(way, photos, in
 def test_new_files_beside_known_ones_are_new(photos, index) -> None:
     Image.fromarray(np.full((32, 32, 3), 7, np.uint8)).save(photos / "dog/dog9.png")
     assert index.add(with_contents(embed(photos / "dog", REP, cache=False))) == (1, 3)
-    # a copy elsewhere, and a link, are files of their own
+    assert "dog/dog9.png" in index.store.scan(["id"]).column("id").to_pylist(), "from the root of the others"
+    # a link is a file of its own
     (photos / "dog/link.png").symlink_to(photos / "dog/dog0.png")
-    assert index.add(with_contents(embed(photos, REP, cache=False)))[0] == 2
+    assert index.add(with_contents(embed(photos, REP, cache=False))) == (1, 7)
 
 
 def test_a_parent_folder_whose_labels_say_something_else_is_refused(photos, index) -> None:
+    for name in ("more", "photos/bird"):
+        (photos.parent / name).mkdir()
+        Image.fromarray(np.full((32, 32, 3), len(name), np.uint8)).save(photos.parent / name / "new.png")
     above = with_contents(embed(photos.parent, REP, cache=False))
     with pytest.raises(InputError, match="labels: expected .*got 'photos' for .*as 'cat/cat0.png' with 'cat'"):
         index.add(above)
     assert index.count() == 6
-    assert index.add(above, replace=True) == (0, 6)
+    assert index.add(above, replace=True) == (2, 6)
+    assert {"more/new.png", "bird/new.png"} < set(index.store.scan(["id"]).column("id").to_pylist())
     plain = Embeddings(above.vectors, above.ids, None, above.card, above.columns)
-    assert index.add(plain) == (0, 6) and index.count() == 6
+    assert index.add(plain) == (0, 8) and index.count() == 8
 
 
 @pytest.mark.parametrize("replace", [False, True])

@@ -5,6 +5,7 @@ number that became a float because of a gap, a number in a column of text), and 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -52,14 +53,14 @@ def fitted(schema: pa.Schema, columns: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keep_known(store: Store, given: dict[str, Any], rows: Sequence[int], relabel: bool) -> None:
-    """Fill in what is not given of some rows, whose ids are in a store, from what is known of them there.
+    """Fill in what is not given of some rows from what a store knows of their ids.
 
     A label is mostly the folder under the one that was named, which says something else under another root.
 
     Args:
-        store: has these ids.
+        store: the index's.
         given: columns (n,) by name, changed in place.
-        rows: places in them.
+        rows: places in them; those whose id is not in the store stay.
         relabel: whether another label than the store's may be given.
 
     Raises:
@@ -68,9 +69,11 @@ def keep_known(store: Store, given: dict[str, Any], rows: Sequence[int], relabel
     names = [given["id"][row] for row in rows]
     compared = ["label", *metadata_of(store.schema)]
     known = {row["id"]: row for row in store.get(names, ["id", *compared]).to_pylist()} if names else {}
-    for column in compared if names else ():
+    for column in compared if known else ():
         values = list(given.get(column, [None] * len(given["id"])))
         for row, name in zip(rows, names):
+            if name not in known:
+                continue
             there = known[name][column]
             if _blank(values[row]):
                 values[row] = there
@@ -163,6 +166,8 @@ def _as(kind: str, value: Any) -> Any:
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     if kind == "truth" or isinstance(value, bool):
         return value if kind == "truth" and isinstance(value, bool) else None
+    if isinstance(value, str):  # of a column in which another value is text: that one is refused, not this
+        value = _number(value)
     if kind == "whole" and isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 2**53 else None
     if not isinstance(value, int | float):
@@ -170,6 +175,15 @@ def _as(kind: str, value: Any) -> Any:
     if kind == "number":
         return float(value) if float(value) == value else None
     return value if -_LARGEST <= value < _LARGEST else None
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text is; None where it is another text than that number's, such as 007."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            if str(kind(text)) == text:
+                return kind(text)
+    return None
 
 
 def _missing(value: Any) -> bool:

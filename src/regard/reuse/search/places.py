@@ -29,7 +29,7 @@ def places_of(paths: Iterable[str | None]) -> list[str]:
 
 
 def as_indexed(store: Store, ids: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """The ids under which an index has these files; the given one for a file that it does not have.
+    """The ids under which an index has these files; for one that it does not have, the given id from the same root.
 
     An id that is the end of its file's path gives way to the index's own. One that was chosen does not: it is refused.
     O(images of the index).
@@ -54,7 +54,17 @@ def as_indexed(store: Store, ids: Sequence[str], paths: Sequence[str]) -> list[s
         else:
             found.append(there[0])
             taken.add(there[0])
-    return found
+    roots = {_roots(name, own) for name, own in zip(ids, found) if name != own}
+    if len(roots) != 1:
+        return found
+    ((given, own),) = roots
+    moved = [own + name.removeprefix(given) for name in ids]
+    new = {
+        row
+        for row, (name, path, place) in enumerate(zip(ids, paths, places))
+        if place and place not in known and name.startswith(given) and _derived(name, path) and moved[row] not in taken
+    }
+    return [moved[row] if row in new else name for row, name in enumerate(found)]
 
 
 def to_remove(store: Store, ids: Sequence[str], paths: Sequence[str], facts: Facts) -> list[str]:
@@ -101,6 +111,17 @@ def other_file(argument: str, name: str, path: str, there: str, fix: str) -> Inp
 def _derived(name: str, path: str) -> bool:
     """Whether an id is the end of its path, and so depends on the folder that was named."""
     return Path(path).as_posix().endswith("/" + re.sub(r"^(\.{0,2}/)+", "", name))
+
+
+def _roots(name: str, own: str) -> tuple[str, str]:
+    """What a given id and the index's own begin with, before they are the same.
+
+    >>> _roots("0.png", "dog/0.png"), _roots("photos/dog/0.png", "dog/0.png")
+    (('', 'dog/'), ('photos/', ''))
+    """
+    same = os.path.commonprefix([name[::-1], own[::-1]])[::-1]
+    same = same if same in (name, own) else same.partition("/")[2]
+    return name.removesuffix(same), own.removesuffix(same)
 
 
 def _ids_at(store: Store, places: set[str]) -> dict[str, list[str]]:
