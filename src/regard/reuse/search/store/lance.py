@@ -82,9 +82,10 @@ class LanceStore:
 
     def widen(self, metadata: Mapping[str, str]) -> None:
         """See `Store`."""
+        fields = fields_of(metadata)
 
         def add() -> None:  # looked at each time it is tried: another writer may have added them
-            new = [field for field in fields_of(metadata) if field.name not in self._table.schema.names]
+            new = [field for field in fields if field.name not in self._table.schema.names]
             if new:
                 self._table.add_columns(new)
 
