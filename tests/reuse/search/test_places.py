@@ -150,3 +150,10 @@ def test_an_id_of_another_file_is_not_taken_out(photos, index, tmp_path, capsys)
     # a folder that was moved has the same bytes under the same ids
     (photos / "cat/cat0.png").rename(other / "cat0.png")
     assert cli.main(line) == 0 and index.count() == 5
+
+
+def test_an_id_that_is_nearly_one_is_told_which(index) -> None:
+    for wrong, near in {"CAT0.png": "cat/cat0.png", "cat/cat0": "cat/cat0.png", "dog/cat0.png": "cat/cat0.png"}.items():
+        with pytest.raises(InputError, match=f"expected ids of the index, .*Near it: '{wrong}' .*'{near}'"):
+            index.remove([wrong])
+    assert index.count() == 6

@@ -160,7 +160,8 @@ def _by_names(kind: str, source: str, collection: Collection, known: Names, fold
     elif kind == "pairs":
         read = pairs.read_pairs(source)
     elif kind in ("holidays", "ukbench"):
-        read = {"holidays": names.holidays, "ukbench": names.ukbench}[kind](_files(collection))
+        files = [Path(name).name for name in collection.ids if name in collection]
+        read = {"holidays": names.holidays, "ukbench": names.ukbench}[kind](files)
     else:
         read = landmarks.read_oxford(source) if kind == "oxford" else landmarks.read_gldv2(source)
     opened = None if folder is None else open_images(folder, argument="--queries")
@@ -217,10 +218,6 @@ def _market(collection: Collection, folder: str | Path | None) -> Truth:
         group = str(identity) if identity > 0 else name
         queries.append(Judged(name, None, item if isinstance(item, Path) else None, None, lists, group))
     return Truth("market1501", queries)
-
-
-def _files(collection: Collection) -> list[str]:
-    return [Path(name).name for name in collection.ids if name in collection]
 
 
 def _unknown(names: list[str], known: Names, asked_for: set[str]) -> InputError:

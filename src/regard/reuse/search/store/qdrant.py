@@ -47,9 +47,8 @@ class QdrantStore:
             size, cosine = dim_of(schema), models.Distance.COSINE
             client.create_collection(name, models.VectorParams(size=size, distance=cosine))
             client.create_collection(_beside(name), models.VectorParams(size=1, distance=models.Distance.DOT))
-        columns = schema.serialize().to_pybytes().hex()
         store = cls(client, name, schema)
-        store._note({"columns": columns})
+        store._note({"columns": schema.serialize().to_pybytes().hex()})
         return store
 
     @classmethod
@@ -95,9 +94,9 @@ class QdrantStore:
         if not new:
             return
         self.schema = pa.schema([*self.schema, *new])
-        columns = {"columns": self.schema.serialize().to_pybytes().hex()}
+        note = {"columns": self.schema.serialize().to_pybytes().hex()}
         with _reached(self.name):
-            self._client.set_payload(_beside(self.name), columns, [_point(_SCHEMA)], wait=True)
+            self._client.set_payload(_beside(self.name), note, [_point(_SCHEMA)], wait=True)
         self._note()
 
     def delete(self, ids: Sequence[str]) -> int:
