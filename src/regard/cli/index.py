@@ -76,14 +76,15 @@ def index(
     regions = True if regions is None and has_regions(out) else regions
     done: dict[str, int] = {}
     aside: list[dict[str, str]] = []
+    notes: list[str] = []
     with measured() as cost:
         if update:
-            there, done, aside = _updated(images, out, with_, watcher("index", quiet=quiet), options)
+            there, done, aside, notes = _updated(images, out, with_, watcher("index", quiet=quiet), options)
         elif remove:
             there = SearchIndex.open(out)
-            done = {"removed": there.remove(_ids(images))}
+            done = {"removed": there.remove(_ids(images, there))}
         else:
-            there, done, aside = _added(
+            there, done, aside, notes = _added(
                 images, out, with_, watcher("index", quiet=quiet), options, add, replace, overwrite, metric, store
             )
         if add or update or remove:
@@ -92,7 +93,7 @@ def index(
         aside = aside + [fault for fault in (parts.set_aside if parts else ()) if fault not in aside]
         if tag is not None:
             there.tag(tag)
-    names = ("new", "changed", "moved", "copied", "replaced", "removed", "unchanged")
+    names = ("new", "changed", "moved", "copied", "replaced", "removed", "unchanged", "relabelled")
     metrics = {
         "images": len(there),
         **{name: done.get(name, 0) for name in names},
@@ -108,10 +109,12 @@ def index(
             told = f"{parts.embedded} new, {parts.carried} carried over, {parts.removed} removed"
             print(f"regions of {parts.images} images ({told})")
             print(f"note: {parts.note}" if parts.note else "", end="\n" if parts.note else "")
+        for note in notes:
+            print(f"note: {note}")
         for fault in aside[:20]:
             print(f"set aside: {fault['path']}: {fault['cause']}")
 
-    emit({"out": out, "set_aside": aside, "metrics": metrics}, json, human)
+    emit({"out": out, "set_aside": aside, "notes": notes, "metrics": metrics}, json, human)
 
 
 def _regions(there: Any, with_: str | None, wanted: bool | None, watch: Any, options: dict[str, Any]) -> Any:
@@ -125,16 +128,24 @@ def _regions(there: Any, with_: str | None, wanted: bool | None, watch: Any, opt
     return in_step(there, with_, watch=watch, **options) if wanted else None
 
 
-def _ids(images: str) -> list[str]:
+def _ids(images: str, there: Any) -> list[str]:
+    """The ids that the index has for the images that are named."""
     from ..data.sources import open_images
     from ..representation.embeddings import Embeddings
     from ..representation.sources import is_vectors
+    from ..reuse.search.places import to_remove
+    from ..reuse.search.update import facts_of
 
-    found = Embeddings.load(images).ids if is_vectors(images) else open_images(images).ids
-    return [str(name) for name in found]
+    if is_vectors(images):
+        return [str(name) for name in Embeddings.load(images).ids]
+    opened = open_images(images)
+    paths = [str(item.absolute()) if isinstance(item, Path) else "" for item in opened.items]
+    return to_remove(there.store, [str(name) for name in opened.ids], paths, lambda row: facts_of(opened.items[row]))
 
 
-def _updated(images: str, out: Path, with_: str | None, watch: Any, options: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _updated(
+    images: str, out: Path, with_: str | None, watch: Any, options: dict[str, Any]
+) -> tuple[Any, Any, Any, Any]:
     from ..core.checks import bad
     from ..data.sources import open_images
     from ..representation.sources import is_vectors
@@ -146,7 +157,8 @@ def _updated(images: str, out: Path, with_: str | None, watch: Any, options: dic
     there = SearchIndex.open(out)
     chosen = with_ or str(there.card.get("loaded_from") or "imagenet")
     found = update(there, open_images(images), chosen, watch=watch, **options)
-    return there, {k: v for k, v in found.as_dict().items() if k != "set_aside"}, list(found.set_aside)
+    done = {k: v for k, v in found.as_dict().items() if k != "set_aside"}
+    return there, done, list(found.set_aside), list(found.notes)
 
 
 def _added(
@@ -160,26 +172,30 @@ def _added(
     overwrite: bool,
     metric: str,
     store: str,
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, Any, Any, Any]:
     from ..data.sources import open_images
     from ..representation.sources import is_vectors, load_vectors
     from ..reuse.search.build import build
     from ..reuse.search.index import SearchIndex
+    from ..reuse.search.metadata import note_not_kept
     from ..reuse.search.update import with_contents
 
     chosen = with_ or "imagenet"
     if not add and not is_vectors(images):
+        opened = open_images(images)
         there, found = build(
-            out, open_images(images), chosen, metric=metric, overwrite=overwrite, store=store, watch=watch, **options
+            out, opened, chosen, metric=metric, overwrite=overwrite, store=store, watch=watch, **options
         )
-        return there, {"new": len(there)}, list(found.set_aside)
+        return there, {"new": len(there)}, list(found.set_aside), list(found.notes)
     known = SearchIndex.open(out) if add else None
     if known is not None and with_ is None:
         chosen = str(known.card.get("loaded_from") or "imagenet")
-    vectors = with_contents(load_vectors(images, chosen, argument="IMAGES", watch=watch, **options))
+    loaded = load_vectors(images, chosen, argument="IMAGES", watch=watch, **options)
+    notes = list(note_not_kept(loaded.columns))
+    vectors = with_contents(loaded)
     aside = list(vectors.card.get("set_aside", ()))
     if known is not None:
         new, replaced = known.add(vectors, replace=replace)
-        return known, {"new": new, "replaced": replaced}, aside
+        return known, {"new": new, "replaced": replaced}, aside, notes
     there = SearchIndex.create(out, vectors, metric=metric, overwrite=overwrite, store=store)
-    return there, {"new": len(vectors)}, aside
+    return there, {"new": len(vectors)}, aside, notes

@@ -180,6 +180,8 @@ def test_reranking_stands_beside_what_was(tmp_path):
     found = evaluate(index, asked(index, "labels"), rerank=("kreciprocal",))
     assert found.gains["map"].verdict == "gain"
     assert found.gains["map"].mean == pytest.approx(found.figures["map"].mean - found.plain["map"].mean)
+    assert (found.values["map"] - found.plain_values["map"]).mean() == pytest.approx(found.gains["map"].mean)
+    assert found.groups == [query.group for query in asked(index, "labels").queries]
     nothing = evaluate(index, asked(index, "labels"))
     assert nothing.plain == {} and nothing.figures["map"] == found.plain["map"]
 
@@ -207,6 +209,67 @@ def test_tables_that_do_not_fit(tmp_path, source, message):
     index = on_a_circle(tmp_path / "i", ["a", "b", "x/same.jpg", "y/same.jpg"], [0, 1, 2, 3])
     with pytest.raises(InputError, match=message):
         asked(index, table(tmp_path / "p.csv", source))
+
+
+@pytest.mark.parametrize(
+    "pairs, message",
+    [
+        ("a/000.png,a/003.png", "a/003.png .*'a/003.png' is not 'b/003.png'"),  # that file is gone, b's is there
+        ("a/003.png,a/000.png", "or several have: a/003.png"),
+        ("a/000,a/003", "or several have: a/003"),
+        ("a/000.png,000.png", "'000.png' fits 'a/000.png' or 'b/000.png'"),
+        ("a/000.png,photo.v2", "or several have: photo.v2"),  # there is photo.jpg
+        ("a/000.png,photo.png", "'photo.png' is not 'photo.jpg'"),
+        ("photo,photo.jpg\nphoto,b/003\nphoto,003.png", "'b/003.png' under two names in the lists of 'photo'"),
+        ("photo,b/003\nphoto.jpg,000", "fits"),
+        ("photo,b/003\nphoto.jpg,a/000", "one image as the queries 'photo' and 'photo.jpg'"),
+    ],
+)
+def test_what_a_name_says_is_never_thrown_away(tmp_path, pairs, message):
+    index = on_a_circle(tmp_path / "i", ["a/000.png", "b/000.png", "b/003.png", "photo.jpg"], [0, 1, 2, 3])
+    with pytest.raises(InputError, match=message):
+        asked(index, table(tmp_path / "p.csv", f"query,positive\n{pairs}\n"))
+
+
+@pytest.mark.parametrize("of", ["pairs", "gldv2", "oxford", "revisited"])
+def test_every_reader_keeps_folders_and_dots_and_takes_either_form_of_an_accent(tmp_path, of):
+    nfc, nfd = "caf\u00e9", "cafe\u0301"
+    index = on_a_circle(tmp_path / "i", [f"a/{nfd}.png", "a/x.v2.png", "b/y.png", "x.png"], [0, 1, 2, 3])
+
+    def source(query, positive):
+        if of == "pairs":
+            return table(tmp_path / "p.csv", f"query,positive\n{query},{positive}\n")
+        if of == "gldv2":
+            return table(tmp_path / "s.csv", f"id,images,Usage\n{query},{positive},Public\n")
+        if of == "revisited":
+            gnd = {
+                "imlist": [positive],
+                "qimlist": [query],
+                "gnd": [{"bbx": None, "easy": [0], "hard": [], "junk": []}],
+            }
+            return table(tmp_path / "gnd.json", json.dumps(gnd))
+        (tmp_path / "gnd").mkdir(exist_ok=True)
+        for part, text in {"query": f"{query} 0 0 9 9", "good": positive, "ok": "", "junk": ""}.items():
+            (tmp_path / f"gnd/q_1_{part}.txt").write_text(text)
+        return str(tmp_path / "gnd")
+
+    (query,) = asked(index, source(f"a/{nfc}", "x.v2")).queries
+    assert query.place == 0 and (query.lists.get("easy", query.lists.get("positives"))).tolist() == [1]
+    for wrong in ("a/y.png", "a/y", "x.v1", "b/x.v2"):
+        with pytest.raises(InputError, match=f"or several have: {wrong}"):
+            asked(index, source(f"a/{nfc}", wrong))
+
+
+def test_junk_and_distractors_of_market_are_no_person(tmp_path):
+    gallery = ["-1_c2s1_000001_00.png", "0000_c2s1_000002_00.png", "0001_c2s1_000003_00.png"]
+    index = on_a_circle(tmp_path / "i", gallery, [0, 1, 2])
+    (tmp_path / "query").mkdir()
+    for name in ("-1_c1s1_000001_01.png", "0000_c1s1_000001_01.png", "0001_c1s1_000001_01.png"):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "query" / name)
+    found = {one.name[:4]: one for one in asked(index, "market1501", queries=tmp_path / "query").queries}
+    assert [len(found[who].lists["positives"]) for who in ("-1_c", "0000", "0001")] == [0, 0, 1]
+    assert all(found[who].lists["junk"].tolist() == [0] for who in found)
+    assert len({one.group for one in found.values()}) == 3
 
 
 def test_sources_that_are_none(tmp_path):

@@ -62,6 +62,35 @@ def test_all_queries_in_one_graph_is_the_published_algorithm(k1: int, k2: int, w
     np.testing.assert_allclose(mine, published(images, 5, k1, k2, weight), atol=1e-10)
 
 
+def few_a_thing(things: int, each: int, seed: int = 0) -> np.ndarray:
+    draw = np.random.default_rng(seed)
+    return unit(
+        np.repeat(draw.standard_normal((things, 16)), each, axis=0) + 0.8 * draw.standard_normal((things * each, 16))
+    )
+
+
+@pytest.mark.parametrize("k1", range(1, 21))
+def test_any_two_numbers_of_neighbours_are_the_published_algorithm(k1: int) -> None:
+    """Also where fewer must be mutual than are averaged over (k1 + 1 < k2), and where there are few images."""
+    for images in (few_a_thing(6, 4), few_a_thing(4, 3)[:11], few_a_thing(2, 2)[:3]):
+        for k2 in range(1, 11):
+            for weight in (0.0, 0.3, 1.0):
+                mine = k_reciprocal_distances(images @ images.T, 2, k1, k2, weight)
+                np.testing.assert_allclose(mine, published(images, 2, k1, k2, weight), atol=1e-10, err_msg=f"{k1} {k2}")
+
+
+def test_a_shortlist_with_few_mutual_neighbours_is_ranked_as_published() -> None:
+    """Three or four images a thing ask for a small k1; k2 stays as it is."""
+    x = few_a_thing(15, 4)
+    query, x = x[:4:3], x[4:]
+    rows, scores = top_by_product(x, query, len(x))
+    for k1 in (1, 3, 4):
+        new_rows, new = Method(k1=k1)(query, rows, scores, x)
+        for q in range(len(query)):
+            plain = published(np.concatenate([query[q : q + 1], x]), 1, k1, 6, 0.3)[0]
+            np.testing.assert_allclose(new[q], 1 - plain[new_rows[q]], atol=1e-10)
+
+
 def test_with_all_as_shortlist_each_query_is_ranked_as_published() -> None:
     x, _, query, _ = curves()
     x, query = x[:60], query[:4]

@@ -78,6 +78,44 @@ def test_an_id_written_again_replaces_its_row_and_keeps_its_number(store) -> Non
     assert store.delete(["a", "a", "nobody"]) == 1 and ids(store.scan(["id"])) == {"b", "c", "d"}
 
 
+def test_columns_that_are_added_are_empty_until_they_are_written(store) -> None:
+    store.upsert(rows("a", "b", style=["flat", None]))
+    before = {row["id"]: row["_rowid"] for row in store.scan(["id", "_rowid"]).to_pylist()}
+    version = store.version
+    store.widen({"place": "text", "weight": "number", "style": "text"})
+    assert metadata_of(store.schema) == {**metadata_of(SCHEMA), "place": "text", "weight": "number"}
+    assert store.version > version
+    assert store.get(["a"], ["style", "place", "weight"]).to_pylist() == [
+        {"style": "flat", "place": None, "weight": None}
+    ]
+    assert store.count("place IS NULL") == 2
+    wider = as_rows(store.schema, {"id": ["b", "c"], "place": ["here", None], "weight": [1.5, 2]}, np.ones((2, DIM)))
+    assert store.upsert(wider) == (1, 1)
+    assert ids(store.scan(["id"], "place = 'here' AND weight > 1")) == {"b"}
+    assert before.items() <= {row["id"]: row["_rowid"] for row in store.scan(["id", "_rowid"]).to_pylist()}.items()
+    version = store.version
+    store.widen({"place": "text"})
+    assert metadata_of(store.schema)["place"] == "text" and store.count("place = 'here'") == 1
+    for name in ("vector", "shoot date"):
+        with pytest.raises(InputError, match="columns: expected a name of letters"):
+            store.widen({name: "text"})
+
+
+def test_a_writer_that_does_not_know_of_new_columns_leaves_them_be(tmp_path: Path) -> None:
+    one = LanceStore.create(tmp_path / "t", SCHEMA)
+    other = LanceStore.open(tmp_path / "t")
+    one.upsert(rows("a", "b"))
+    one.widen({"place": "text"})
+    one.upsert(as_rows(one.schema, {"id": ["a"], "place": ["here"]}, np.ones((1, DIM))))
+    assert other.upsert(rows("a", "c", style=["flat", "flat"])) == (1, 1)
+    assert one.get(["a", "c"], ["style", "place"]).to_pylist() == [
+        {"style": "flat", "place": "here"},
+        {"style": "flat", "place": None},
+    ]
+    other.widen({"place": "text", "more": "whole"})
+    assert other.schema.names[-2:] == ["place", "more"]
+
+
 @pytest.mark.parametrize(
     ("where", "found"),
     [

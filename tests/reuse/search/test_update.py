@@ -17,7 +17,7 @@ from regard.reuse.search.index import SearchIndex
 from regard.reuse.search.store.protocol import vectors_in
 from regard.reuse.search.update import update, with_contents
 
-NUMBERS = ("new", "changed", "moved", "copied", "removed", "unchanged", "set_aside")
+NUMBERS = ("new", "changed", "moved", "copied", "removed", "unchanged", "relabelled", "set_aside")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,7 @@ def test_new_changed_moved_and_gone(index, folder, rep, embedded) -> None:
         "copied": 1,
         "removed": 1,
         "unchanged": 5,
+        "relabelled": 0,
         "set_aside": 0,
     }
     in_step(index, folder, rep)

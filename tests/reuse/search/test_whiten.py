@@ -48,6 +48,8 @@ def test_with_things_it_is_learned_and_measured_on_other_things():
     by_hand = fit_whitening(raw.vectors, images.columns["identity"]).apply(raw.vectors)
     assert np.allclose(embed(images, found.representation).vectors, by_hand, atol=1e-5)
     assert found.asked == "things" and found.before.mean > 0.2
+    assert found.before.mean == found.right_before.mean() and found.after.mean == found.right_after.mean()
+    assert len(found.units) == 30 and len(np.unique(found.units)) < 30, "both views of a thing are one unit"
 
 
 def test_a_constant_answer_has_no_gain_and_things_matter(monkeypatch):

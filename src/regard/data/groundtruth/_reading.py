@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.checks import bad
+from .matching import normal
 from .records import Box
 
 
@@ -31,7 +32,7 @@ def some(queries: list[Any], path: Path) -> list[Any]:
 
 
 def once(images: list[Any], query: str) -> None:
-    if len(set(images)) < len(images):
+    if len({normal(image) if isinstance(image, str) else image for image in images}) < len(images):
         raise bad("ground truth", f"an image twice in the lists of {query!r}", "each once at most")
 
 

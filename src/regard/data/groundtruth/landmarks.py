@@ -5,6 +5,7 @@ from pathlib import Path
 from ...core.checks import bad, check_choice, check_number, check_path
 from ...core.storage import read_json
 from ._reading import box_of, name_of, once, read_table, read_text, short, some
+from .matching import normal
 from .records import GRADES, GradedQuery, Query, Revisited
 
 CONVERT = (
@@ -106,9 +107,9 @@ def read_gldv2(file: str | Path, usage: str = "all") -> list[Query]:
     for line, (image, positives, of) in rows:
         if of not in ("Public", "Private", "Ignored"):
             raise bad("ground truth", f"usage {of!r} in line {line} of {path.name!r}", "Public, Private or Ignored")
-        if image in queries:
+        if normal(image) in queries:
             raise bad("ground truth", f"{image!r} twice in {path.name!r}", "each query once")
         if of != "Ignored" and usage in ("all", of):
-            found = list(dict.fromkeys(name_of(word, path) for word in positives.split()))
-            queries[image] = Query(name_of(image, path), found)
+            found = list({normal(word): name_of(word, path) for word in positives.split()}.values())
+            queries[normal(image)] = Query(name_of(image, path), found)
     return some(list(queries.values()), path)

@@ -1,6 +1,7 @@
 """Ground truth in file names: INRIA Holidays, UKBench, Market-1501."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def ukbench(images: str | Path | Sequence[str]) -> list[Query]:
     for group, names in groups.items():
         if len(names) != 4:
             raise bad("images", f"{len(names)} images numbered {4 * group} to {4 * group + 3}", "four")
+        if len({name.partition(".")[0] for name in names}) != 4:
+            raise bad("images", f"one number twice among {', '.join(names)}", "each number once")
     return [Query(name, list(names)) for names in groups.values() for name in names]
 
 
@@ -76,8 +79,9 @@ def _numbers(images: str | Path | Sequence[str], pattern: str, form: str) -> Ite
         names = [str(name) for name in images]
     if not names:
         raise bad("images", "no image", f"files named by {form}")
-    if len(set(names)) < len(names):
-        raise bad("images", "a name twice", "each file once")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise bad("images", f"{twice[0]!r}, a name twice", "each file once")
     for name in names:
         # ASCII alone: \d would take other scripts' digits as well
         match = re.fullmatch(pattern, name, re.ASCII)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ...core.checks import bad, check_choice, check_path
 from ._reading import name_of, read_table, some
+from .matching import normal
 from .records import GRADES, GradedQuery
 
 
@@ -24,10 +25,10 @@ def read_pairs(file: str | Path) -> list[GradedQuery]:
     seen: set[tuple[str, str]] = set()
     for line, (image, positive, *rest) in rows:
         grade = check_choice(f"grade in line {line} of {path.name!r}", rest[0] or "easy" if rest else "easy", GRADES)
-        query = queries.setdefault(image, GradedQuery(name_of(image, path), [], [], []))
-        if (image, positive) in seen:
+        query = queries.setdefault(normal(image), GradedQuery(name_of(image, path), [], [], []))
+        if (normal(image), normal(positive)) in seen:
             raise bad("ground truth", f"{image!r} and {positive!r} again in line {line} of {path.name!r}", "pairs once")
-        seen.add((image, positive))
+        seen.add((normal(image), normal(positive)))
         if positive:
             getattr(query, grade).append(name_of(positive, path))
     return some(list(queries.values()), path)

@@ -44,6 +44,9 @@ class Evaluation:
         values: (q,) of each figure.
         first: for each query the ids of its first results, junk left out, and whether each is right.
         recall: of the way of searching, as the index measures it; 1 where all were compared.
+        names: of the queries.
+        plain_values: (q,) of each figure without re-ranking, where there was one.
+        groups: (q,) which queries are of one landmark, thing or person.
     """
 
     protocol: str
@@ -57,6 +60,8 @@ class Evaluation:
     first: list[list[tuple[str, bool]]]
     recall: float
     names: list[str] = field(default_factory=list)
+    plain_values: dict[str, np.ndarray] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
 
 
 def evaluate(
@@ -132,6 +137,8 @@ def evaluate(
         first,
         1.0 if way == "exact" else float(collection.recall or 0),
         [one.name for one in truth.queries],
+        old,
+        groups,
     )
 
 

@@ -9,12 +9,15 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ...core.checks import bad, check_choice, check_path
 from ...core.storage import new_folder, read_json, write_json
 from ...representation.embeddings import Embeddings
 from . import metric as metrics
-from .record import check_origin, columns, metadata, origin
+from .metadata import fitted, keep_known, kinds_of, widen
+from .places import as_indexed, refuse_others
+from .record import check_origin, columns, origin
 from .searcher import Searcher
 from .store.address import create_store, open_store
 from .store.protocol import as_rows, schema_of
@@ -58,8 +61,9 @@ class SearchIndex(Searcher):
         try:
             beside.mkdir()
             write_json(beside / CARD, card)
-            table = create_store(store, beside, schema_of(embeddings.dim, metadata(embeddings)))
-            table.upsert(as_rows(table.schema, columns(embeddings, paths), embeddings.vectors))
+            table = create_store(store, beside, schema_of(embeddings.dim, kinds_of(embeddings.columns)))
+            rows = fitted(table.schema, columns(embeddings, paths))
+            table.upsert(as_rows(table.schema, rows, embeddings.vectors))
             take_place(beside, target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -94,21 +98,28 @@ class SearchIndex(Searcher):
     ) -> tuple[int, int]:
         """Add images; one whose id is there already takes its place. Returns how many were new and how many replaced.
 
+        A file that is there under another id, as its folder was named in another way, keeps that id, and what is known
+        of it and not given. Columns that the index does not have are added to it.
+
         Args:
             embeddings: vectors of the same representation, with ids.
             paths: where each image is; by default the column `path` of the embeddings.
             replace: also where an id is there with another path, which is probably another image.
 
         Raises:
-            InputError: vectors of another representation or length; or, changing nothing, an id that is there with
-                another path.
+            InputError: changing nothing: vectors of another representation or length, an id that is there with
+                another path, a file that is there under an id that cannot be taken or (without `replace`) with
+                another label, a column of another kind.
         """
         check_origin("embeddings", self.card, embeddings)
         given = columns(embeddings, paths)
+        ids = as_indexed(self.store, given["id"], given["path"])
+        renamed = [row for row, (name, own) in enumerate(zip(given["id"], ids)) if name != own]
+        given["id"] = ids
         if not replace:
-            self._refuse_others(given["id"], given["path"])
-        known = {name: value for name, value in given.items() if name in self.store.schema.names}
-        return self.store.upsert(as_rows(self.store.schema, known, embeddings.vectors))
+            refuse_others(self.store, ids, given["path"])
+        keep_known(self.store, given, renamed, relabel=replace)
+        return _write(self, embeddings, given)
 
     def update(self, embeddings: Embeddings, paths: Sequence[str | Path] | None = None) -> int:
         """Replace images that are there; raises, changing nothing, where an id is not."""
@@ -129,21 +140,18 @@ class SearchIndex(Searcher):
         """Name the collection as it is now, so that `open(folder, name)` finds it so again; returns the version."""
         return self.store.tag(name)
 
-    def _refuse_others(self, ids: Sequence[str], paths: Sequence[str]) -> None:
-        """Refuse an id whose image is elsewhere than the one of that id; only whole paths say where an image is."""
-        if not any(map(os.path.isabs, paths)):
-            return
-        there_already = self.store.get(list(ids), ["id", "path"]).to_pylist()
-        known = {row["id"]: row["path"] or "" for row in there_already}
-        for name, path in zip(ids, paths):
-            there = known.get(name, "")
-            if os.path.isabs(path) and os.path.isabs(there) and os.path.normpath(path) != os.path.normpath(there):
-                raise bad(
-                    "ids",
-                    f"{name!r} of {path}, which the index has of {there}",
-                    "ids that are new, or of the same file",
-                    "Give --replace, or embed from the common parent folder so that ids differ.",
-                )
+
+def put(index: SearchIndex, embeddings: Embeddings) -> tuple[int, int]:
+    """Write images under their ids, whatever an index has under these or of these files; otherwise as `add`."""
+    check_origin("embeddings", index.card, embeddings)
+    return _write(index, embeddings, columns(embeddings, None))
+
+
+def _write(index: SearchIndex, embeddings: Embeddings, given: dict[str, Any]) -> tuple[int, int]:
+    fitted(index.store.schema, given)  # a value of another kind is refused before anything is changed
+    widen(index.store, embeddings.columns)
+    rows = fitted(index.store.schema, given)
+    return index.store.upsert(as_rows(index.store.schema, rows, embeddings.vectors))
 
 
 def check_target(folder: str | Path, overwrite: bool, store: str) -> Path:

@@ -1,7 +1,7 @@
 """What goes into a collection and what comes out: columns of the table, where vectors are from, hits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.checks import InputError, bad
 from ...representation.embeddings import Embeddings
+from .metadata import kinds_of
 from .store.protocol import OWN
 
 MATCHES = 100  # of a verification that are given as plain values
@@ -72,6 +73,38 @@ class Hits(list[list[Hit]]):
     recall: float = 1.0
 
 
+@dataclass(frozen=True)
+class Updated:
+    """What an update did, as numbers of images.
+
+    Attributes:
+        new: embedded, and not there before.
+        changed: another file now: embedded anew, or with the vector of an image with the same bytes.
+        moved: under another id, with the vector that it had.
+        copied: new, with the vector of an image with the same bytes.
+        removed: no longer among the images.
+        unchanged: left as they were.
+        relabelled: the file is the same, its label or another column is not; they keep their vectors.
+        set_aside: could not be read; what the collection had of them stays.
+        notes: what is to be said of columns: new ones, emptied ones, such as cannot be kept.
+    """
+
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    copied: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    relabelled: int = 0
+    set_aside: tuple[dict[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, int]:
+        """The numbers, by name."""
+        numbers = {name: value for name, value in asdict(self).items() if name != "notes"}
+        return numbers | {"set_aside": len(self.set_aside)}
+
+
 def origin(embeddings: Embeddings) -> dict[str, Any]:
     """What made the vectors, as far as is known: representation, where it was loaded from, its fingerprint, layer."""
     return {key: embeddings.card.get(key) for key in ("representation", "loaded_from", "fingerprint", "layer")}
@@ -101,7 +134,7 @@ def mismatch(argument: str, card: Mapping[str, Any], got: str) -> InputError:
 def columns(embeddings: Embeddings, paths: Sequence[str | Path] | None) -> dict[str, Any]:
     """The columns of the store's table (n,) by name, without the vectors; unknown paths are "", unknown labels None.
 
-    Further columns of the embeddings come along where their name can stand in a condition.
+    Further columns of the embeddings come along where their name can stand in a condition (`metadata.kinds_of`).
     """
     n = len(embeddings)
     given = embeddings.columns.get("path") if paths is None else paths
@@ -112,18 +145,8 @@ def columns(embeddings: Embeddings, paths: Sequence[str | Path] | None) -> dict[
         "path": [""] * n if given is None else [str(path) for path in given],
         "label": [None] * n if embeddings.labels is None else [str(name) for name in embeddings.labels],
     }
-    more = {name: value for name, value in embeddings.columns.items() if name.isidentifier() and name not in found}
-    return found | {name: value.tolist() for name, value in more.items() if name != "vector"}
-
-
-def metadata(embeddings: Embeddings) -> dict[str, str]:
-    """The kinds of the embeddings' further columns, for the store's table."""
-    more = [name for name in columns(embeddings, None) if name not in OWN]
-    return {name: _kind(np.asarray(embeddings.columns[name]).dtype) for name in more}
-
-
-def _kind(kind: Any) -> str:
-    return {"b": "truth", "i": "whole", "u": "whole", "f": "number"}.get(kind.kind, "text")
+    own = [name for name in OWN if name in embeddings.columns and name not in (*found, "vector")]
+    return found | {name: embeddings.columns[name] for name in (*own, *kinds_of(embeddings.columns))}
 
 
 def _named(made: Mapping[str, Any]) -> str:

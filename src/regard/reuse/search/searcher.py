@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import InputError, bad, check_matrix, check_number
+from ...data.groundtruth.matching import Names
 from ...data.sources import open_images
 from ...representation.embeddings import Embeddings
 from . import kept, plan, reranking
@@ -243,4 +244,7 @@ class Searcher:
         there = set(self.store.get(names, ["id"]).column("id").to_pylist())
         missing = [name for name in names if name not in there]
         if missing:
-            raise bad("ids", f"{len(missing)} that are not in the index: {', '.join(missing[:3])}", "ids of the index")
+            every = self.store.scan(["id"]).column("id").to_pylist()
+            near = Names({name: row for row, name in enumerate(every)}).hint(missing[0])
+            got = f"{len(missing)} that are not in the index: {', '.join(missing[:3])}"
+            raise bad("ids", got, "ids of the index", f"Near it: {near}." if near else "")

@@ -1,8 +1,8 @@
 """The ground truth of a search as places in a collection: which images each query should find, and which do not count.
 
 Where it is from says what the protocol is: a table of pairs, the files of a benchmark, file names, or a column of the
-collection itself. Names are matched with ids as they are, then by the last part without its suffix where only one id
-has it; a name that fits no image is an error, never a miss.
+collection itself. How names are matched with ids is in `data.groundtruth.matching`; a name that fits no image, or
+several, is an error, never a miss, and an image that is named twice counts once or is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,11 @@ import numpy as np
 from ...core.checks import InputError, bad, check_choice, check_path
 from ...core.runtime import numpy_rng
 from ...data.groundtruth import landmarks, names, pairs
+from ...data.groundtruth.matching import Names
 from ...data.groundtruth.records import Box, GradedQuery, Query
 from ...data.sources import open_images
 from .collection import Collection
+from .things import things_of
 
 NAMED = ("holidays", "ukbench", "market1501")
 PROTOCOLS = ("labels", "pairs", "oxford", "revisited", "gldv2", *NAMED)
@@ -57,22 +59,6 @@ class Truth:
     protocol: str
     queries: list[Judged]
     leave_out: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-
-
-class Names:
-    """Ids to be found by a name: the id itself, or its last part without suffix, where that is one id's alone."""
-
-    def __init__(self, ids: Mapping[str, int]) -> None:
-        self._place, self._short = dict(ids), {}  # type: ignore[var-annotated]
-        for name, place in ids.items():
-            self._short.setdefault(_short(name), []).append(place)
-
-    def find(self, name: str) -> int | None:
-        """The place of a name; None where no id, or more than one, fits."""
-        if name in self._place:
-            return self._place[name]
-        several = self._short.get(_short(name), [])
-        return several[0] if len(several) == 1 else None
 
 
 def read_truth(
@@ -135,16 +121,17 @@ def _protocol(source: str) -> str:
 def _by_column(name: str, collection: Collection, column: Mapping[str, np.ndarray], sample: int, seed: int) -> Truth:
     if name not in column:
         raise bad("GROUNDTRUTH", f"column {name!r}", f"a column of the index: {', '.join(column)}")
-    values = column[name]
-    there = np.array([place for place in collection.places(collection.ids) if values[place] not in (None, "")], int)
-    if not len(there):
+    there = collection.places(collection.ids)
+    codes, things = things_of(column[name][there])
+    if not things:
         raise bad("GROUNDTRUTH", f"a column {name!r} without values", "labels", "Index class folders, or a table.")
-    members: dict[Any, list[int]] = {}
-    for place in there.tolist():
-        members.setdefault(values[place], []).append(place)
-    if len(members) < 2:
+    if len(things) < 2:
         raise bad("GROUNDTRUTH", f"a column {name!r} with one value", "at least two: else every result is right")
-    asked = [place for place in there.tolist() if len(members[values[place]]) > 1]
+    # a blank is no thing: such an image asks for nothing, and among the results it is a wrong one
+    of = {int(place): int(code) for place, code in zip(there, codes) if code >= 0}
+    order = np.argsort(codes, kind="stable")  # the blank ones come first
+    members = np.split(there[order], np.searchsorted(codes[order], np.arange(len(things))))[1:]
+    asked = [place for place, code in of.items() if len(members[code]) > 1]
     if len(asked) > sample:
         asked = np.sort(numpy_rng(seed, "queries").choice(asked, sample, replace=False)).tolist()
     return Truth(
@@ -155,9 +142,9 @@ def _by_column(name: str, collection: Collection, column: Mapping[str, np.ndarra
                 place,
                 None,
                 None,
-                {"positives": np.setdiff1d(members[values[place]], [place]), "junk": np.array([place])},
+                {"positives": np.setdiff1d(members[of[place]], [place]), "junk": np.array([place])},
                 # pictures of one thing are right or wrong together; classes are not things
-                collection.ids[place] if name == "label" else str(values[place]),
+                collection.ids[place] if name == "label" else things[of[place]],
             )
             for place in asked
         ],
@@ -173,12 +160,14 @@ def _by_names(kind: str, source: str, collection: Collection, known: Names, fold
     elif kind == "pairs":
         read = pairs.read_pairs(source)
     elif kind in ("holidays", "ukbench"):
-        read = {"holidays": names.holidays, "ukbench": names.ukbench}[kind](_files(collection))
+        files = [Path(name).name for name in collection.ids if name in collection]
+        read = {"holidays": names.holidays, "ukbench": names.ukbench}[kind](files)
     else:
         read = landmarks.read_oxford(source) if kind == "oxford" else landmarks.read_gldv2(source)
     opened = None if folder is None else open_images(folder, argument="--queries")
     outside = None if opened is None else Names({str(name): row for row, name in enumerate(opened.ids)})
     missing: list[str] = []
+    asked_for: set[str] = set()  # of them, the queries that are looked for in their own folder
 
     def places(listed: Sequence[Any]) -> np.ndarray:
         called = [images[one] if images is not None else str(one) for one in listed]
@@ -194,23 +183,21 @@ def _by_names(kind: str, source: str, collection: Collection, known: Names, fold
         item = None if opened is None or row is None else opened.items[row]
         if place is None and item is None:
             missing.append(one.image)
+            asked_for |= {one.image} if outside is not None else set()
         parts = ("easy", "hard") if graded else ("positives",)
         lists = {part: places(getattr(one, part)) for part in parts}
         # a query that the collection holds is neither right nor wrong, unless the ground truth says that it is right
         own = [] if place is None or any(place in found for found in lists.values()) else [place]
-        lists["junk"] = np.union1d(places(one.junk), np.array(own, np.int64)).astype(np.int64)
+        lists["junk"] = places(one.junk)
+        _once(one.image, lists, collection)
+        lists["junk"] = np.union1d(lists["junk"], np.array(own, np.int64)).astype(np.int64)
         name = getattr(one, "name", "") or one.image
         group = name.rpartition("_")[0] if kind == "oxford" and "_" in name else name
         queries.append(Judged(name, place, item if isinstance(item, Path) else None, one.box, lists, group))
     if missing:
-        some = list(dict.fromkeys(missing))
-        more = f" and {len(some) - 3} more" if len(some) > 3 else ""
-        raise bad(
-            "GROUNDTRUTH",
-            f"names that no image of the index has, or several have: {', '.join(some[:3])}{more}",
-            "names of images in the index, by id or by file name",
-            "Index the whole collection; give --queries FOLDER where the queries are not in it.",
-        )
+        raise _unknown(list(dict.fromkeys(missing)), known, asked_for)
+    if kind in ("pairs", "gldv2"):
+        _one_query_each(queries)
     inside = [one.place for one in queries if one.place is not None] if kind in ("revisited", "gldv2") else []
     return Truth("revisited" if graded else kind, queries, np.array(sorted(set(inside)), np.int64))
 
@@ -225,17 +212,39 @@ def _market(collection: Collection, folder: str | Path | None) -> Truth:
     who, where = np.array(gallery.identities), np.array(gallery.cameras)
     queries = []
     for item, name, identity, camera in zip(opened.items, asked.names, asked.identities, asked.cameras):
-        same = who == identity
+        same = (who == identity) & (identity > 0)  # -1 is junk and 0 a distractor: neither is a person
         # the same person by the same camera, and what the data set calls junk, count neither way
         lists = {"positives": there[same & (where != camera)], "junk": there[(same & (where == camera)) | (who == -1)]}
-        queries.append(Judged(name, None, item if isinstance(item, Path) else None, None, lists, str(identity)))
+        group = str(identity) if identity > 0 else name
+        queries.append(Judged(name, None, item if isinstance(item, Path) else None, None, lists, group))
     return Truth("market1501", queries)
 
 
-def _files(collection: Collection) -> list[str]:
-    return [Path(name).name for name in collection.ids if name in collection]
+def _unknown(names: list[str], known: Names, asked_for: set[str]) -> InputError:
+    """The error for names that fit no image, or several."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    hints = [hint for name in names[:3] if name not in asked_for and (hint := known.hint(name))]
+    return bad(
+        "GROUNDTRUTH",
+        f"names that no image of the index has, or several have: {', '.join(names[:3])}{more}"
+        + (f" ({'; '.join(hints)})" if hints else ""),
+        "names of images in the index, by id or by file name",
+        "Index the whole collection; give --queries FOLDER where the queries are not in it.",
+    )
 
 
-def _short(name: str) -> str:
-    last = name.rpartition("/")[2]
-    return last.rpartition(".")[0] or last
+def _once(query: str, lists: Mapping[str, np.ndarray], collection: Collection) -> None:
+    """Refuse an image that the lists of a query name twice, under whatever names: it would count twice."""
+    places, times = np.unique(np.concatenate(list(lists.values())), return_counts=True)
+    if (times > 1).any():
+        twice = collection.ids[int(places[times > 1][0])]
+        raise bad("GROUNDTRUTH", f"{twice!r} under two names in the lists of {query!r}", "each image once at most")
+
+
+def _one_query_each(queries: Sequence[Judged]) -> None:
+    """Refuse one image as two queries, under two names: what one of them finds would be wrong for the other."""
+    seen: dict[Any, str] = {}
+    for one in queries:
+        other = seen.setdefault(one.place if one.item is None else str(one.item), one.name)
+        if other != one.name:
+            raise bad("GROUNDTRUTH", f"one image as the queries {other!r} and {one.name!r}", "one name for each query")

@@ -6,7 +6,7 @@ embedded and written a thousand at a time, so that an update that was interrupte
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +18,13 @@ from ...data.decode import DecodeError, content_hash, read
 from ...data.imageset import ImageSet
 from ...representation.embeddings import Embeddings
 from ...representation.pipeline import NothingRead, Piece, open_pipeline
-from .index import SearchIndex
+from .index import SearchIndex, put
+from .metadata import differing, notes_on, widen
+from .record import Updated
 from .store.protocol import vectors_in
 
 PIECE = 1000  # images looked at together, and embedded between two writes
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
-
-
-@dataclass(frozen=True)
-class Updated:
-    """What an update did, as numbers of images.
-
-    Attributes:
-        new: embedded, and not there before.
-        changed: embedded anew, as the file is another one now.
-        moved: under another id, with the vector that it had.
-        copied: new, with the vector of an image with the same bytes.
-        removed: no longer among the images.
-        unchanged: left as they were.
-        set_aside: could not be read; what the collection had of them stays.
-    """
-
-    new: int = 0
-    changed: int = 0
-    moved: int = 0
-    copied: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    set_aside: tuple[dict[str, str], ...] = ()
-
-    def as_dict(self) -> dict[str, int]:
-        """The numbers, by name."""
-        return asdict(self) | {"set_aside": len(self.set_aside)}
 
 
 def update(
@@ -61,7 +36,7 @@ def update(
     watch: Watch | None = None,
     **embed_settings: Any,
 ) -> Updated:
-    """Bring a collection in step with images.
+    """Bring a collection in step with images, and with what is known of them: labels and further columns.
 
     Args:
         index: the collection.
@@ -72,7 +47,8 @@ def update(
         embed_settings: precision, device, batch ... of `embed`.
 
     Raises:
-        InputError: another representation than the collection's.
+        InputError: another representation than the collection's; or, changing nothing, a column that holds values of
+            another kind than the collection's column of that name.
     """
     found: list[Updated] = []
     events = _work(index, images, representation, remove, embed_settings, found)
@@ -100,19 +76,38 @@ def _work(
     settings: dict[str, Any],
     out: list[Updated],
 ) -> Iterator[Event]:
-    rows = index.store.scan(["id", "content", "path", "size", "mtime"]).to_pylist()
+    before = index.store.schema
+    rows = index.store.scan([name for name in before.names if name != "vector"]).to_pylist()
     there = {row["id"]: row for row in rows}
+    differs = differing(images, there, before)
+    notes = notes_on(images, before, rows)
+    widen(index.store, images.columns)
+    if index.store.schema != before:
+        new = {name: None for name in index.store.schema.names if name not in before.names}
+        differs = differing(images, {name: row | new for name, row in there.items()}, index.store.schema)
     by_content = {row["content"]: row["id"] for row in rows if row["content"]}
     wanted = {str(name) for name in images.ids}
     facts: dict[int, dict[str, Any]] = {}
     yield from _look(images, there, facts)
-    kept = [place for place, fact in facts.items() if fact["content"] in by_content]
+    relabelled = 0
+    for place in differs:
+        row = there[str(images.ids[place])]
+        fact = facts.setdefault(place, {name: row[name] for name in ("content", "size", "mtime")})
+        relabelled += fact["content"] in by_content and fact["content"] == row["content"]
+    kept = sorted(place for place, fact in facts.items() if fact["content"] in by_content)
+    # one that takes another's bytes while its own go to a third: read before anything is written over it
+    over = {
+        name
+        for place in kept
+        if (name := str(images.ids[place])) in there and there[name]["content"] != facts[place]["content"]
+    }
     fresh = [place for place in kept if str(images.ids[place]) not in there]
     sources = [by_content[facts[place]["content"]] for place in fresh]
     moved = len({name for name in sources if name not in wanted})
+    held = _vectors(index, sorted(over & {by_content[facts[place]["content"]] for place in kept}))
     for start in range(0, len(kept), PIECE):
         part = kept[start : start + PIECE]
-        _carry_over(index, images.subset(part), [facts[place] for place in part], by_content)
+        _carry_over(index, images.subset(part), [facts[place] for place in part], by_content, held)
     names: list[str] = []
     aside = list(images.set_aside)
     todo = {place: fact for place, fact in facts.items() if fact["content"] not in by_content}
@@ -122,8 +117,19 @@ def _work(
     gone = [name for name, row in there.items() if name not in wanted and not _among(unread, name, row["path"] or "")]
     removed = index.remove(gone) - moved if remove and gone else 0
     changed = sum(name in there for name in names)
-    still = len(images) - len(todo) - len(fresh)
-    out.append(Updated(len(names) - changed, changed, moved, len(fresh) - moved, removed, still, tuple(aside)))
+    out.append(
+        Updated(
+            new=len(names) - changed,
+            changed=changed + len(over),
+            moved=moved,
+            copied=len(fresh) - moved,
+            removed=removed,
+            unchanged=len(images) - len(todo) - len(fresh) - len(over) - relabelled,
+            relabelled=relabelled,
+            set_aside=tuple(aside),
+            notes=notes,
+        )
+    )
     yield Event("done", len(names), len(names))
 
 
@@ -172,13 +178,22 @@ def _same(item: Path | np.ndarray, row: dict[str, Any] | None) -> dict[str, Any]
     return facts_of(item)
 
 
-def _carry_over(index: SearchIndex, images: ImageSet, facts: list[dict[str, Any]], by_content: dict[str, str]) -> None:
+def _carry_over(
+    index: SearchIndex,
+    images: ImageSet,
+    facts: list[dict[str, Any]],
+    by_content: dict[str, str],
+    held: dict[str, np.ndarray],
+) -> None:
     """Write images whose content is there already, under their ids, with the vectors that it has."""
     sources = [by_content[fact["content"]] for fact in facts]
-    rows = index.store.get(list(dict.fromkeys(sources)), ["id", "vector"])
-    place = {name: row for row, name in enumerate(rows.column("id").to_pylist())}
-    vectors = vectors_in(rows)[[place[name] for name in sources]]
-    index.add(_described(images, vectors, facts, {}), replace=True)
+    found = _vectors(index, [name for name in dict.fromkeys(sources) if name not in held]) | held
+    put(index, _described(images, np.stack([found[name] for name in sources]), facts, {}))
+
+
+def _vectors(index: SearchIndex, names: list[str]) -> dict[str, np.ndarray]:
+    rows = index.store.get(names, ["id", "vector"])
+    return dict(zip(rows.column("id").to_pylist(), vectors_in(rows)))
 
 
 def _embed(
@@ -205,7 +220,7 @@ def _embed(
         vectors = np.concatenate([piece.vectors for piece in waiting])
         known = [facts[places[row]] for row in rows]
         made = _described(part.subset(rows), vectors, known, pipeline.card(len(rows)))
-        index.add(made, replace=True)
+        put(index, made)
         names.extend(str(name) for name in made.ids)
         waiting.clear()
 

@@ -28,6 +28,7 @@ from ...representation.pooled import LEARNED, Pooled
 from ...representation.representation import Representation
 from ...representation.transform.whitening import fit_whitening
 from .exact import top_by_product
+from .things import blanks_alone, things_of
 
 MOST = 100_000  # images that are learned from
 WORDS_FROM = 300  # images whose maps a vocabulary is learned from
@@ -46,6 +47,9 @@ class Whitened:
         asked: "crops" or "things"; "" where there were too few to tell, and then the figures are None.
         difference: after - before, paired, with its verdict.
         set_aside: images that could not be read.
+        right_before: (q,) whether each query's first result was right with the given representation.
+        right_after: (q,) the same with this one.
+        units: (q,) of which image (asked by crops), or of which thing, each query is.
     """
 
     representation: Representation
@@ -56,6 +60,9 @@ class Whitened:
     after: Interval | None
     difference: Difference | None
     set_aside: tuple[dict[str, str], ...] = ()
+    right_before: np.ndarray | None = None
+    right_after: np.ndarray | None = None
+    units: np.ndarray | None = None
 
 
 def whiten(
@@ -78,7 +85,8 @@ def whiten(
         images: what `open_images` takes; of more than 100,000 so many are drawn.
         representation: what the images are embedded with; a whitening that it has is left out and learned anew.
         things: the column that says which thing an image shows (`identity`, or `label` where classes are things):
-            then the whitening makes small how images of one thing differ.
+            then the whitening makes small how images of one thing differ. A blank (None, NaN, "", spaces) is no
+            thing: what such images have in common teaches nothing, and they are not asked for.
         pooling: how the last map becomes a vector, by name; None: as the representation does it.
         settings: of the pooling, or of its fit where it has a vocabulary (`k`, `dim` ...).
         scales: sizes of the image that are pooled together, as factors.
@@ -103,7 +111,8 @@ def whiten(
         raise bad("--pooling", "none, with settings or scales of one", "the pooling that they are of", "Try gem.")
     embed_settings["watch"] = watch
     raw = embed(opened, made, **embed_settings)
-    groups = None if things is None else _column(raw, things)
+    codes = None if things is None else _column(raw, things)
+    groups = None if codes is None else blanks_alone(codes)
     made.transform = fit_whitening(raw.vectors, groups, dim, seed)
     made.card = dict(given.card) | {
         "name": f"{given.name}, {'' if pooling is None else pooling + ', '}whitened",
@@ -131,7 +140,7 @@ def whiten(
     apart = contrast(new, old, units)
     old_share, new_share = (accuracy_interval(one, units) for one in (old, new))
     asked = "crops" if groups is None else "things"
-    return Whitened(made, kept, len(raw), asked, old_share, new_share, apart, aside)
+    return Whitened(made, kept, len(raw), asked, old_share, new_share, apart, aside, old, new, units)
 
 
 def _pooled(
@@ -165,12 +174,16 @@ def _pooled(
 
 
 def _column(raw: Embeddings, name: str) -> np.ndarray:
+    """(n,) which thing each image shows; -1 where the column does not say."""
     if name in ("label", "labels"):
-        return raw.need_labels("--things")
+        return things_of(raw.need_labels("--things"))[0]
     if name not in raw.columns:
         there = ", ".join(["label"] * (raw.labels is not None) + list(raw.columns)) or "none"
         raise bad("--things", repr(name), f"a column of the images ({there})")
-    return np.asarray(raw.columns[name]).astype(np.str_)
+    codes, things = things_of(raw.columns[name])
+    if not things:
+        raise bad("--things", f"the column {name!r} without values", "a column that says which thing an image shows")
+    return codes
 
 
 def _by_crops(
@@ -202,7 +215,7 @@ def _by_things(
     before_ND: np.ndarray, raw_ND: np.ndarray, groups: np.ndarray, dim: int | None, seed: int, check: int, rng: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Whether another image of the same thing comes first, among things that did not teach this whitening."""
-    names, of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    _, of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     several = rng.permutation(np.flatnonzero(sizes > 1))
     asked = several[: len(several) // 2]
     held = np.isin(of, asked)
@@ -219,7 +232,7 @@ def _by_things(
         near = top_by_product(unit(vectors), unit(vectors[queries]), 2)[0]
         first = np.where(near[:, 0] == queries, near[:, 1], near[:, 0])  # the query itself is not counted
         right.append(of[rows][first] == of[rows][queries])
-    return right[0], right[1], names[of[rows][queries]]
+    return right[0], right[1], of[rows][queries]
 
 
 def _part(item: Any, side: int, rng: np.random.Generator) -> np.ndarray:

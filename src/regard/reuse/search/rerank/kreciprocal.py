@@ -58,9 +58,9 @@ def encode(cosines_AA: np.ndarray, k1: int = K1, k2: int = K2) -> Any:
 
     R(i, k): images among i's k nearest (and i) that have i among theirs. The set of i is R(i, k1), and all of R(j, k1
     / 2) for each j in it with |R(i, k1) and R(j, k1 / 2)| > 2/3 |R(j, k1 / 2)|. Lines are then averaged over the k2
-    nearest.
+    nearest (i itself is the first of them), whatever k1 is; where there are fewer images, over all.
     """
-    order = _neighbours(cosines_AA, k1)
+    order = _neighbours(cosines_AA, max(k1, k2 - 1))  # few mutual neighbours may be averaged over more images
     mutual, half = _reciprocal(order, k1), _reciprocal(order, round(k1 / 2))
     shared = (mutual @ half.T).multiply(mutual).tocoo()
     sizes = np.asarray(half.sum(axis=1)).ravel()

@@ -7,7 +7,7 @@ alone. A lock file keeps writers on one machine apart; on several machines the r
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -22,7 +22,7 @@ from . import versions
 from .commits import repeated, size_of
 from .lock import locked, readable
 from .memory import unreadable
-from .protocol import OWN, Store, dim_of, vectors_in
+from .protocol import OWN, Store, dim_of, fields_of, vectors_in
 
 TABLE = "vectors"
 ROWS_A_VERSION = 20_000
@@ -79,6 +79,18 @@ class LanceStore:
             done = self._write(lambda merge=merge, part=part: merge.execute(part))  # type: ignore[misc]
             new, replaced = new + int(done.num_inserted_rows), replaced + int(done.num_updated_rows)
         return new, replaced
+
+    def widen(self, metadata: Mapping[str, str]) -> None:
+        """See `Store`."""
+        fields = fields_of(metadata)
+
+        def add() -> None:  # looked at each time it is tried: another writer may have added them
+            new = [field for field in fields if field.name not in self._table.schema.names]
+            if new:
+                self._table.add_columns(new)
+
+        self._write(add)
+        self.schema = self._table.schema
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Store`."""

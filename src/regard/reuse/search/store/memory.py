@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ....core.checks import InputError, RunError, bad
 from ....metrics.knn import unit
-from .protocol import ROW, Store, dim_of, vectors_in
+from .protocol import ROW, Store, dim_of, fields_of, vectors_in
 
 
 class MemoryStore:
@@ -46,6 +46,14 @@ class MemoryStore:
             self._rows[row["id"]] = row | {ROW: number, "_written": version}
         self._past[version] = dict(self._rows)
         return rows.num_rows - replaced, replaced
+
+    def widen(self, metadata: Mapping[str, str]) -> None:
+        """See `Store`."""
+        self._writable()
+        new = [field for field in fields_of(metadata) if field.name not in self.schema.names]
+        if new:
+            self.schema = pa.schema([*self.schema, *new])
+            self._past[self.version + 1] = dict(self._rows)
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Store`."""
@@ -121,7 +129,7 @@ class MemoryStore:
     def _table(self, rows: list[dict[str, Any]], columns: Sequence[str] | None) -> pa.Table:
         names = list(columns) if columns is not None else self.schema.names
         kinds = [self.schema.field(name) if name != ROW else pa.field(ROW, pa.uint64()) for name in names]
-        return pa.Table.from_pylist([{name: row[name] for name in names} for row in rows], pa.schema(kinds))
+        return pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows], pa.schema(kinds))
 
 
 def holding(where: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a store of vectors does: ten methods, the same for every backend, and the form of its rows.
+"""What a store of vectors does: eleven methods, the same for every backend, and the form of its rows.
 
 A store is the record of a collection: ids, where images are, what is known of them, and their vectors. Rows travel as
 Arrow tables. What makes search fast is kept elsewhere and can be made again from here.
@@ -33,6 +33,10 @@ class Store(Protocol):
 
     def upsert(self, rows: pa.Table) -> tuple[int, int]:
         """Write rows in place of those with the same ids; return how many were new and how many replaced."""
+        ...
+
+    def widen(self, metadata: Mapping[str, str]) -> None:
+        """Add columns, by name with their kinds, empty in all rows; those that are there already stay as they are."""
         ...
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -79,15 +83,21 @@ class Store(Protocol):
 
 def schema_of(dim: int, metadata: Mapping[str, str] | None = None) -> pa.Schema:
     """The columns of a table: those of every table, and `metadata` by name with kind text | whole | number | truth."""
-    for name, kind in (metadata or {}).items():
-        check_choice(f"column {name}", kind, list(KINDS))
-        if name in OWN or not name.isidentifier():
-            raise bad("columns", repr(name), f"a name of letters, digits and _, other than {', '.join(OWN)}")
     fields = [pa.field("id", pa.string(), nullable=False)]
     fields += [pa.field(name, pa.string()) for name in ("content", "path", "label")]
     fields += [pa.field(name, pa.int64()) for name in ("size", "mtime")]
-    fields += [pa.field(name, KINDS[kind]) for name, kind in (metadata or {}).items()]
-    return pa.schema([*fields, pa.field("vector", pa.list_(pa.float32(), dim), nullable=False)])
+    return pa.schema(
+        [*fields, *fields_of(metadata or {}), pa.field("vector", pa.list_(pa.float32(), dim), nullable=False)]
+    )
+
+
+def fields_of(metadata: Mapping[str, str]) -> list[pa.Field]:
+    """Further columns as fields; raises InputError where a name cannot stand in a condition, or is taken."""
+    for name, kind in metadata.items():
+        check_choice(f"column {name}", kind, list(KINDS))
+        if name in OWN or not name.isidentifier():
+            raise bad("columns", repr(name), f"a name of letters, digits and _, other than {', '.join(OWN)}")
+    return [pa.field(name, KINDS[kind]) for name, kind in metadata.items()]
 
 
 def dim_of(schema: pa.Schema) -> int:
@@ -117,7 +127,11 @@ def as_rows(schema: pa.Schema, columns: Mapping[str, Any], vectors_ND: np.ndarra
         raise bad("ids", "ids given twice", "a different id for each row")
     unknown = set(columns) - set(schema.names)
     if unknown:
-        raise bad("columns", ", ".join(sorted(unknown)), f"columns of the index: {', '.join(schema.names[:-1])}")
+        raise bad(
+            "columns",
+            ", ".join(sorted(unknown)),
+            f"columns of the index: {', '.join(name for name in schema.names if name != 'vector')}",
+        )
     arrays = []
     for field in schema:
         if field.name == "vector":

@@ -8,7 +8,7 @@ Needs the extra `qdrant`.
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 from ....core.checks import InputError, RunError, bad
 from ....core.storage import hash_bytes
 from .memory import holding
-from .protocol import ROW, Store, dim_of, vectors_in
+from .protocol import ROW, Store, dim_of, fields_of, vectors_in
 
 _AT_ONCE = 1000
 _SCHEMA = "_schema"  # the point that holds the columns
@@ -47,9 +47,8 @@ class QdrantStore:
             size, cosine = dim_of(schema), models.Distance.COSINE
             client.create_collection(name, models.VectorParams(size=size, distance=cosine))
             client.create_collection(_beside(name), models.VectorParams(size=1, distance=models.Distance.DOT))
-        columns = schema.serialize().to_pybytes().hex()
         store = cls(client, name, schema)
-        store._note({"columns": columns})
+        store._note({"columns": schema.serialize().to_pybytes().hex()})
         return store
 
     @classmethod
@@ -88,6 +87,17 @@ class QdrantStore:
             with _reached(self.name):
                 self._client.upsert(self.name, points, wait=True)
         return rows.num_rows - replaced, replaced
+
+    def widen(self, metadata: Mapping[str, str]) -> None:
+        """See `Store`."""
+        new = [field for field in fields_of(metadata) if field.name not in self.schema.names]
+        if not new:
+            return
+        self.schema = pa.schema([*self.schema, *new])
+        note = {"columns": self.schema.serialize().to_pybytes().hex()}
+        with _reached(self.name):
+            self._client.set_payload(_beside(self.name), note, [_point(_SCHEMA)], wait=True)
+        self._note()
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Store`."""
