@@ -10,9 +10,9 @@ from sklearn.tree import DecisionTreeClassifier
 from regard.adapt import run
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.run import SourceOnly, adapter, compare
+from regard.core.checks import InputError
 from regard.metrics.contrast import contrast
 from regard.metrics.intervals import accuracy_interval
-from regard.core.checks import InputError
 
 
 @dataclass
