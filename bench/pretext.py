@@ -212,7 +212,7 @@ def cross_style(vectors: np.ndarray, test: ImageSet) -> np.ndarray:
 
 
 def rows(runs: dict[Any, dict[str, Any]], tasks: list[str], seeds: int, folder: Path) -> list[dict[str, Any]]:
-    """The table: for each data set and arm what was reached, differences with intervals and verdicts, and the puzzle."""
+    """The table: for each data set and arm what was reached, differences, their verdicts, and the puzzle."""
     table: list[dict[str, Any]] = []
     for data in dict.fromkeys(key[0] for key in runs):
         found = experiment(runs, data, data_of(data, folder)[1])

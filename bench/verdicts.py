@@ -1,9 +1,9 @@
-"""Are verdicts and intervals honest? Simulated: how often a verdict is false, how often a gain is seen, what is covered.
+"""Are verdicts and intervals honest? Simulated: how often a verdict is false, a gain is seen, and the truth is covered.
 
     python bench/verdicts.py [--trials 1000] [--out FILE.json]
 
-- No difference: arms that are alike in law, 2 to 5 seeds (and each verb's own default), 50 to 2,000 units, also draws of
-  one source set. A verdict "gain" or "loss" is false. Bar: at most .07 of the data sets.
+- No difference: arms that are alike in law, 2 to 5 seeds (and each verb's own default), 50 to 2,000 units, also draws
+  of one source set. A verdict "gain" or "loss" is false. Bar: at most .07 of the data sets.
 - A true gain of three standard errors (of the difference over data sets): at least .70 of the data sets are called a
   gain, for every verb at its defaults.
 - Coverage: at least .93 of every interval that is printed, for 5 to 200 answers, shares of .5 to .99, 2 to 50 things of

@@ -77,7 +77,8 @@ def compare(
     draws and of the target samples (see `metrics.contrast`); with a share of one half and an even number of seeds,
     draws are the two halves of the source in turn, which shows best what another source would give. With one draw,
     intervals are over the target samples and there is no verdict: nobody knows what another source would give. Without
-    draws, a method with a `random_state` runs once for each seed, and a sample counts with the share of seeds that had it right.
+    draws, a method with a `random_state` runs once for each seed, and a sample counts with the share of seeds that had
+    it right.
 
     Args:
         source: vectors (ns, d) with labels; a column `domain` among its `columns` names several sources.
