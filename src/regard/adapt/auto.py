@@ -13,6 +13,7 @@ import numpy as np
 from ..core.checks import check_choice
 from ..core.discover import load, names
 from .contract import Domains, ShallowAdapter
+from .mapped import by_domain
 from .select import SCORERS, Choice, candidates, choose, fitted
 
 # Of the methods without target labels, those that are quick and map vectors by themselves; see docs/adapt/choice.md.
@@ -101,7 +102,7 @@ class Auto(ShallowAdapter):
         return {"source_only": SourceOnly(self.classifier), **tried} if self.baseline else tried
 
     def _map(self, X: np.ndarray, domain: str) -> np.ndarray:
-        return self.chosen_.transform(X, domain=domain)
+        return by_domain(self.chosen_, self.chosen_._map, X, domain)
 
     def _proba(self, X: np.ndarray, domain: str) -> np.ndarray:
         return self.chosen_.predict_proba(X, domain=domain)

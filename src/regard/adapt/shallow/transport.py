@@ -65,6 +65,7 @@ class Transport(ShallowAdapter):
     True
     """
 
+    keeps_features = True
     grid = {"regularization": ("group_lasso", "entropic", "none"), "reg": (0.05, 0.01)}
 
     def __init__(
