@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ..core.checks import bad, check_choice
 from ..core.runtime import one_blas_thread
@@ -35,6 +35,7 @@ class CommonScale(TransformerMixin, BaseEstimator):
 
     def fit(self, Z: np.ndarray, y: Any = None) -> Self:
         """Learn from vectors (n, d)."""
+        Z = validate_data(self, Z, dtype=np.float64)
         self.mean_ = Z.mean(axis=0)
         spread = (Z - self.mean_).std(axis=0)
         # what is left of equal numbers is the rounding of their mean
@@ -44,6 +45,8 @@ class CommonScale(TransformerMixin, BaseEstimator):
 
     def transform(self, Z: np.ndarray) -> np.ndarray:
         """Map vectors (n, d)."""
+        check_is_fitted(self)
+        Z = validate_data(self, Z, dtype=np.float64, reset=False)
         return (Z - self.mean_) / self.scale_
 
 
