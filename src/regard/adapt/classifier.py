@@ -70,7 +70,9 @@ def make_classifier(classifier: Any) -> Any:
             return make_pipeline(
                 CommonScale(), SVC(kernel="linear", C=1.0, break_ties=True, random_state=0, max_iter=STEPS)
             )
-        return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=5000))
+        # arrays inside, whatever scikit-learn's global `transform_output` says
+        scaler = StandardScaler().set_output(transform="default")
+        return make_pipeline(scaler, LogisticRegression(C=1.0, max_iter=5000))
     if isinstance(classifier, type) or not is_classifier(classifier):
         raise bad("classifier", repr(classifier), f"one of {', '.join(CLASSIFIERS)}, or a scikit-learn classifier")
     return clone(classifier)

@@ -109,7 +109,7 @@ def scales_of(Z: np.ndarray, kernel: str, bandwidth: float | None, seed: int) ->
 
 
 def p_value(found: np.ndarray, scale: float) -> float:
-    """Permutation p-value of found[0] among found (1 + permutations,): (1 + how many are as large) / (1 + permutations).
+    """Permutation p-value of found[0] among found (1 + permutations,): the share that is as large, itself among them.
 
     A relabelling that ties with the observed one counts, and rounding must not break the tie: what is below it by less
     than 1e-9 of `scale`, the size of the terms whose difference the statistic is, is as large. Without permutations

@@ -178,7 +178,8 @@ def _method(adapter: Any) -> ShallowAdapter:
 def _regressor(regressor: Any) -> Any:
     if isinstance(regressor, str):
         check_choice("regressor", regressor, ("ridge",))
-        return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))
+        scaler = StandardScaler().set_output(transform="default")  # arrays inside, whatever the global setting says
+        return make_pipeline(scaler, RidgeCV(np.logspace(-3, 4, 15)))
     if isinstance(regressor, type) or not is_regressor(regressor):
         raise bad("regressor", repr(regressor), "'ridge' or a scikit-learn regressor")
     return clone(regressor)

@@ -89,7 +89,7 @@ class Machine:
 def machine(
     X: np.ndarray, coef: np.ndarray, bias: np.ndarray, kernel: str, gamma: float, start: np.ndarray | float = 0.0
 ) -> Machine:
-    """A machine of rows X (n, d), taken from `start`, with coefficients (n, machines); rows without one are left out."""
+    """A machine of rows X (n, d) without `start`, with coefficients (n, machines); rows with none are left out."""
     if kernel == "linear":  # the weights themselves: no support vectors to keep
         return Machine(coef.T @ X, np.eye(coef.shape[1]), bias, kernel, gamma, start)
     kept = (coef != 0).any(axis=1)
