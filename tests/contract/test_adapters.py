@@ -21,8 +21,8 @@ from regard.adapt.contract import UNKNOWN
 from regard.core import discover
 from regard.core.checks import InputError
 
-# beside the methods: the choice among them (of three, for time) and what it must beat
-BESIDE = {"auto": (Auto, {"methods": ("coral", "subspace", "jda"), "folds": 2}), "source_only": (SourceOnly, {})}
+# beside the methods: the choice among them (of one and none, by the quickest score) and what it must beat
+BESIDE = {"auto": (Auto, {"methods": ("coral",), "folds": 2, "by": "entropy"}), "source_only": (SourceOnly, {})}
 NAMES = (*discover.names("adapt"), *BESIDE)
 CONFIG = sklearn.get_config()
 # these weigh source samples, which a nearest neighbour cannot use
