@@ -168,3 +168,27 @@ def test_a_collapsed_model_is_no_better_than_guessing():
     found = judge("collapsed", SourceOnly(Collapsed()), data)
     assert found.scores["circular"] == pytest.approx(0.5) and found.source == pytest.approx(0.5)
     assert found.scores["entropy"] > 0.9  # which alone would have praised it
+
+
+def test_auto_chooses_among_the_candidates_it_is_given():
+    """Names, or named estimators with settings of their own; the rows of the choice carry exactly these names."""
+    data, y = domains()
+    by_name = Auto(methods=["coral", "subspace"]).fit(data.Xs, y, data.Xt)
+    assert [row.name for row in by_name.choice_.rows] == ["source_only", "coral", "subspace"]
+    mine = {"weak coral": adapter("coral", reg=1e6), "my coral": adapter("coral", reg=1e-3, classifier="1nn")}
+    model = Auto(methods=mine, baseline=False).fit(data.Xs, y, data.Xt)
+    assert [row.name for row in model.choice_.rows] == ["weak coral", "my coral"]
+    assert model.chosen_.get_params() == mine[model.choice_.name].get_params()
+    assert not hasattr(mine["my coral"], "classes_")  # a clone was fitted
+    tuned = Auto(methods={"mine": adapter("coral", classifier="1nn")}, tune=True, baseline=False)
+    rows = tuned.fit(data.Xs, y, data.Xt).choice_.rows
+    assert rows[0].name == "mine reg=1.0" and len(rows) == 5
+    assert tuned.chosen_.classifier == "1nn"
+    needs = {"asvm": adapter("asvm"), "coral": adapter("coral")}  # asvm has no target labels to learn from
+    left = Auto(methods=needs, baseline=False).fit(data.Xs, y, data.Xt)
+    assert [row.name for row in left.choice_.rows] == ["coral"]
+    for wrong in ({"x": "coral"}, {"auto": Auto()}, {"x": KNeighborsClassifier()}):
+        with pytest.raises(InputError, match="methods: .*an unfitted adapter"):
+            Auto(methods=wrong).fit(data.Xs, y, data.Xt)
+    with pytest.raises(InputError, match="can do without target labels"):
+        Auto(methods=["asvm"], baseline=False).fit(data.Xs, y, data.Xt)

@@ -1,10 +1,14 @@
 """Discrepancies against the matrix formula, pair by pair."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from regard.adapt.measures import energy_distance
+from regard.adapt.mmd import centred, p_value, scales_of
 from regard.adapt.shift import mmd2, proxy_a_distance, shift
 from regard.core.checks import InputError
 
@@ -136,3 +140,54 @@ def test_a_single_target_sample_is_measured_as_far_as_it_goes():
 def test_bad_input(call, message):
     with pytest.raises(InputError, match=message):
         call(*sets())
+
+
+def exact_p(Xs, Xt, statistic):
+    """The share of all relabellings with at least the observed statistic, ties among them."""
+    Z, ns = np.concatenate([Xs, Xt]), len(Xs)
+    found = []
+    for rows in combinations(range(len(Z)), ns):
+        inside = np.isin(np.arange(len(Z)), rows)
+        found.append(statistic(Z[inside], Z[~inside]))
+    return float(np.mean(np.array(found) >= statistic(Xs, Xt) - 1e-9))
+
+
+def ties(kind):
+    """Small sets whose relabellings tie, as (Xs, Xt)."""
+    rng = np.random.default_rng(0)
+    if kind == "one odd sample":
+        X = np.full((8, 3), 0.1)
+        X[7] = 0.7
+        return X[:4], X[4:]
+    if kind == "zeros and ones":
+        return 0.7 * np.array([[1], [1], [1], [1], [0]]), 0.7 * np.array([[1], [0], [0], [0], [0]])
+    if kind == "far apart":  # the mirror image ties with the most extreme labelling
+        return rng.normal(size=(4, 64)), rng.normal(size=(4, 64)) + 5
+    if kind == "pictures twice":
+        B = rng.normal(size=(4, 8))
+        return B[[0, 0, 1, 2]], B[[1, 2, 3, 3]]
+    return np.full((3, 2), 1 / 3), np.full((4, 2), 1 / 3)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.parametrize("kind", ["one odd sample", "zeros and ones", "far apart", "pictures twice", "all equal"])
+def test_relabellings_that_tie_count(kind, scale, offset):
+    Xs, Xt = ties(kind)
+    Xs, Xt = scale * (Xs + offset), scale * (Xt + offset)
+    found = [shift(Xs, Xt, seed=seed, permutations=500) for seed in range(3)]
+    width = scales_of(centred(Xs, Xt), "rbf", None, 0)[0]
+    unit = max(float(np.abs(Xs - Xs.mean(axis=0)).max()), 1e-300)
+    for got, statistic in (
+        ([one.p_value for one in found], lambda A, B: mmd2(A, B, bandwidth=np.sqrt(width / 2))),
+        ([one.energy_p for one in found], lambda A, B: energy_distance(A, B) / unit),
+    ):
+        expected = exact_p(Xs, Xt, statistic) if kind != "all equal" else 1.0
+        spread = 4 * np.sqrt(expected * (1 - expected) / 1500) + 0.01
+        assert abs(np.mean(got) - expected) <= spread, (kind, got, expected)
+
+
+def test_p_value_counts_ties_within_rounding_and_none_beyond():
+    assert p_value(np.array([0.3, 0.1 + 0.2, 0.3 - 1e-12, 0.3 - 1e-6]), 1.0) == 0.75
+    assert p_value(np.array([3e9, 3e9 - 1e-3, 2e9]), 1e10) == pytest.approx(2 / 3)
+    assert np.isnan(p_value(np.array([0.3]), 1.0))

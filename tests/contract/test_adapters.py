@@ -15,16 +15,32 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from regard.adapt import run
+from regard.adapt.auto import Auto, SourceOnly
 from regard.adapt.contract import UNKNOWN
-from regard.adapt.run import adapter
+from regard.core import discover
 from regard.core.checks import InputError
-from regard.core.discover import load, names
 
-NAMES = names("adapt")
+# beside the methods: the choice among them (of one and none, by the quickest score) and what it must beat
+BESIDE = {"auto": (Auto, {"methods": ("coral",), "folds": 2, "by": "entropy"}), "source_only": (SourceOnly, {})}
+NAMES = (*discover.names("adapt"), *BESIDE)
 CONFIG = sklearn.get_config()
 # these weigh source samples, which a nearest neighbour cannot use
 NEEDS_WEIGHTS = {"weighting", "tradaboost"}
 pytestmark = pytest.mark.parametrize("name", NAMES)
+
+
+def adapter(name, **settings):
+    """The estimator of that name, with few candidates to choose from."""
+    if name in BESIDE:
+        cls, own = BESIDE[name]
+        return cls(**{**own, **settings})
+    return run.adapter(name, **settings)
+
+
+def load(kind, name):
+    """The class of that name."""
+    return BESIDE[name][0] if name in BESIDE else discover.load(kind, name)
 
 
 def two_domains(ns=60, nt=45, d=6, classes=3, seed=0):

@@ -5,14 +5,16 @@ method is taken only where its score beats that of no adaptation by more than ch
 helps is left alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
-from ..core.checks import check_choice
+from ..core.checks import bad, check_choice
 from ..core.discover import load, names
 from .contract import Domains, ShallowAdapter
+from .mapped import by_domain
 from .select import SCORERS, Choice, candidates, choose, fitted
 
 # Of the methods without target labels, those that are quick and map vectors by themselves; see docs/adapt/choice.md.
@@ -37,7 +39,9 @@ class Auto(ShallowAdapter):
     Cost: for every candidate `folds` fits, twice that with circular validation, and one fit of the chosen.
 
     Args:
-        methods: names of the methods to choose from; None for the default ones.
+        methods: the candidates: names of methods, or name -> unfitted adapter (whose settings stay as they are); None
+            for the default ones. The rows of `choice_` carry these very names (and `source_only`); `tune` adds the
+            settings, as in "coral reg=0.01".
         by: the score that decides: circular, iwv, dev, entropy or snd.
         baseline: no adaptation is a candidate, and stays unless a method is better beyond chance.
         tune: try each method with every combination of its `grid`, too.
@@ -59,7 +63,7 @@ class Auto(ShallowAdapter):
 
     def __init__(
         self,
-        methods: Iterable[str] | None = None,
+        methods: Iterable[str] | Mapping[str, Any] | None = None,
         by: str = "circular",
         tune: bool = False,
         baseline: bool = True,
@@ -91,21 +95,36 @@ class Auto(ShallowAdapter):
         return None
 
     def candidates(self, labelled: bool = False) -> dict[str, Any]:
-        """The estimators to choose from, by name; `labelled` where some target labels are known."""
-        settings = {"classifier": self.classifier, "random_state": self.random_state}
-        given = [name for name in DEFAULT if name in names("adapt")] if self.methods is None else list(self.methods)
-        for name in given:
-            check_choice("methods", name, names("adapt"))
-        usable = [name for name in given if labelled or not load("adapt", name).needs_target_labels]
-        tried = candidates(usable, _make, tune=self.tune, **settings)
+        """The estimators to choose from, by name; `labelled` where some target labels are known.
+
+        Methods that need known target labels are left out where there are none.
+        """
+        own = self.methods if isinstance(self.methods, Mapping) else None
+        if own is None:
+            settings = {"classifier": self.classifier, "random_state": self.random_state}
+            given = [name for name in DEFAULT if name in names("adapt")] if self.methods is None else list(self.methods)
+            for name in given:
+                check_choice("methods", name, names("adapt"))
+        else:
+            settings, given = {}, list(own)
+            for name, one in own.items():
+                if not isinstance(one, ShallowAdapter) or isinstance(one, Auto):
+                    raise bad("methods", f"{name}: {one!r}", "an unfitted adapter under each name")
+
+        def make(name: str, **changes: Any) -> Any:
+            if own is None:
+                return load("adapt", name)(**changes)
+            return clone(own[name]).set_params(**changes)
+
+        usable = [name for name in given if labelled or not make(name).needs_target_labels]
+        tried = candidates(usable, make, tune=self.tune, **settings)
+        if not tried and not self.baseline:
+            raise bad("methods", "none that can do without target labels", "at least one", "Give yt, or other methods.")
+        # a candidate of the caller's that has the baseline's name is the baseline
         return {"source_only": SourceOnly(self.classifier), **tried} if self.baseline else tried
 
     def _map(self, X: np.ndarray, domain: str) -> np.ndarray:
-        return self.chosen_.transform(X, domain=domain)
+        return by_domain(self.chosen_, self.chosen_._map, X, domain)
 
     def _proba(self, X: np.ndarray, domain: str) -> np.ndarray:
         return self.chosen_.predict_proba(X, domain=domain)
-
-
-def _make(name: str, **settings: Any) -> Any:
-    return load("adapt", name)(**settings)

@@ -5,18 +5,18 @@ settings untouched), `_align` and `_map`, and the line `Method = ThatClass`. Che
 probabilities and the score are here. The decision is told in docs/decisions/0005-adapter-contract.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from ..core.checks import InputError, bad, check_matrix
+from ..core.checks import InputError, bad
 from .classifier import fit_classifier, probabilities
 from .domains import Domains, by_name, pooled, value_order
 from .labels import UNKNOWN, read_labels
+from .mapped import by_domain, matrix, names_out
 
 __all__ = ["UNKNOWN", "Domains", "ShallowAdapter"]
 
@@ -37,6 +37,7 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         grid: setting -> the values that tuning tries, best known default first.
         same_map_if_same: whether equal domains are mapped equally, so that nothing is adapted.
         min_target: how many target samples the method needs.
+        keeps_features: whether what `_map` returns has the meaning of the features that came.
         classes_: the labels, sorted; from the source and from the known target labels.
         sources_: names of the source domains.
         target_: name of the target domain.
@@ -50,6 +51,7 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
     same_map_if_same: ClassVar[bool] = True
     min_target: ClassVar[int] = 1
+    keeps_features: ClassVar[bool] = False
 
     def fit(
         self, X: Any, y: Any = None, Xt: Any = None, yt: Any = None, *, domains: Any = None, target: str = "target"
@@ -79,9 +81,9 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             raise bad("domains", "domains and Xt", "one of the two", "Use fit(Xs, ys, Xt) or fit(X, y, domains=...).")
         if y is None:
             raise InputError(f"y: {type(self).__name__} requires y to be passed, but the target y is None.")
-        X = self._matrix("X" if Xt is None else "Xs", X, reset=True)
+        X = matrix(self, "X" if Xt is None else "Xs", X, reset=True)
         if Xt is not None:
-            Xt = self._matrix("Xt", Xt, reset=False)
+            Xt = matrix(self, "Xt", Xt, reset=False)
             labels_s, labels_t = read_labels("ys", y, len(X)), read_labels("yt", yt, len(Xt))
             source, names = np.arange(len(X)), np.full(len(X), "source")
             self.target_ = "target"
@@ -105,6 +107,7 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         if weights is not None:
             self.source_weight_ = np.empty(len(X))
             self.source_weight_[order] = weights
+        self._n_features_out = self._map(data.Xt[:1], "target").shape[1]
         return self
 
     def transform(self, X: Any, domain: Any = "target") -> np.ndarray:
@@ -112,7 +115,7 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
 
         `domain` is "target", "source", the name of a domain given at `fit`, or an array (n,) of such names.
         """
-        return self._by_domain(self._map, X, domain)
+        return by_domain(self, self._map, X, domain)
 
     def fit_transform(self, X: Any, y: Any = None, *, domains: Any = None, target: str = "target") -> np.ndarray:
         """Learn from pooled samples and map each by its own domain; rows stay in the caller's order."""
@@ -121,9 +124,18 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             domains = np.where(read_labels("y", y, len(np.asarray(X)))[0], "source", "target")
         return self.transform(X, domain=domains)
 
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names (k,) of the columns that `transform` gives, which `set_output` writes above them.
+
+        A method that moves samples among the features that there are keeps their names; one with components of its
+        own numbers them: tca0, tca1 ...
+        """
+        kept = self.keeps_features or type(self)._map is ShallowAdapter._map
+        return names_out(self, input_features, kept)
+
     def predict_proba(self, X: Any, domain: Any = "target") -> np.ndarray:
         """Probabilities (n, K) in the order of `classes_`; `domain` as in `transform`."""
-        return self._by_domain(self._proba, X, domain)
+        return by_domain(self, self._proba, X, domain)
 
     def predict(self, X: Any, domain: Any = "target") -> np.ndarray:
         """The most probable labels (n,), in the type in which they were given; `domain` as in `transform`."""
@@ -169,18 +181,6 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Probabilities (n, K) of rows of a domain, named as for `_map`."""
         return probabilities(self.classifier_, self._map(X, domain))
 
-    def _matrix(self, argument: str, X: Any, *, reset: bool) -> np.ndarray:
-        # scikit-learn's own checks speak of types, names and shapes; ours of which rows are not finite
-        try:
-            array = check_array(X, dtype=np.float64, ensure_all_finite=False, estimator=self, input_name=argument)
-            check_matrix(argument, array, columns=self.n_features_in_ if argument == "Xt" else None)
-            validate_data(self, X, "no_validation", reset=reset, skip_check_array=True)
-        except InputError:
-            raise
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{argument}: {error}") from None
-        return array
-
     def _gather(self, Xs: Any, labels_s: Any, Xt: Any, labels_t: Any, origin: Any) -> tuple[Domains, np.ndarray]:
         """Check the labels against each other, number the classes and put the rows into their own order."""
         (known_s, ys), (known_t, yt) = labels_s, labels_t
@@ -215,22 +215,6 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         known = np.flatnonzero(known_t[order_t])
         yt = codes_t[order_t][known]
         return Domains(Xs[order_s], codes_s[order_s], Xt[order_t], known, yt, origin[order_s], self.sources_), order_s
-
-    def _by_domain(self, function: Callable[[np.ndarray, str], np.ndarray], X: Any, domain: Any) -> np.ndarray:
-        check_is_fitted(self, "classes_")
-        X = self._matrix("X", X, reset=False)
-        names = np.asarray(domain).astype(str)
-        if names.shape not in ((), (len(X),)):
-            raise bad("domain", f"shape {names.shape}", f"one name, or one for each of the {len(X)} samples")
-        strangers = sorted(set(np.unique(names).tolist()) - {"source", "target", self.target_, *self.sources_})
-        if strangers:
-            raise bad(
-                "domain", f"{strangers[0]!r}", f"target, source, or one of {', '.join((self.target_, *self.sources_))}"
-            )
-        names = np.where(names == self.target_, "target", names)
-        if len(self.sources_) == 1:
-            names = np.where(names == "source", self.sources_[0], names)
-        return by_name(function, X, np.broadcast_to(names, len(X)))
 
 
 def _some(labels: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from ..core.checks import bad, check_number
 from ..core.runtime import numpy_rng
-from .mmd import centred, scales_of, two_sets
+from .mmd import centred, p_value, scales_of, two_sets
 from .shallow._plans import pot
 
 _CHUNK = 1024
@@ -134,8 +134,7 @@ def energy_p_value(Xs: np.ndarray, Xt: np.ndarray, permutations: int, seed: int)
     st, ss = np.einsum("nb,nb->b", b, Da), np.einsum("nb,nb->b", a, Da)
     tt = D.sum() - 2 * st - ss
     found = np.maximum(2 * st / (ns * nt) - ss / ns**2 - tt / nt**2, 0)
-    p = (1 + int((found[1:] >= found[0]).sum())) / (1 + permutations) if permutations else np.nan
-    return float(found[0]), float(p)
+    return float(found[0]), p_value(found, float(D.mean()))
 
 
 def _mean_distance(A: np.ndarray, B: np.ndarray) -> float:

@@ -12,13 +12,14 @@ from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d
 
-from ..core.checks import bad, check_choice, check_matrix
+from ..core.checks import InputError, bad, check_choice
 from ..core.discover import load, names
 from .contract import ShallowAdapter
 from .domains import Domains, by_name, pooled, value_order
 from .labels import UNKNOWN
+from .mapped import by_domain, matrix
 
 __all__ = ["AdaptedRegressor"]
 
@@ -59,10 +60,12 @@ class AdaptedRegressor(RegressorMixin, TransformerMixin, BaseEstimator):
         """
         if Xt is not None and domains is not None:
             raise bad("domains", "domains and Xt", "one of the two", "Use fit(Xs, ys, Xt) or fit(X, y, domains=...).")
-        X = check_matrix("X" if Xt is None else "Xs", X, min_rows=2).astype(np.float64)
+        if y is None:
+            raise InputError("y: AdaptedRegressor requires y to be passed, but the target y is None.")
+        X = matrix(self, "X" if Xt is None else "Xs", X, reset=True)
         known, values = _numbers("y" if Xt is None else "ys", y, len(X))
         if Xt is not None:
-            Xt = check_matrix("Xt", Xt, columns=X.shape[1]).astype(np.float64)
+            Xt = matrix(self, "Xt", Xt, reset=False)
             known_t, values_t = _numbers("yt", yt, len(Xt))
             origin, found = np.zeros(len(X), int), np.array(["source"])
         else:
@@ -74,13 +77,16 @@ class AdaptedRegressor(RegressorMixin, TransformerMixin, BaseEstimator):
                 Xt, known_t, values_t = X, np.zeros(len(X), bool), values
         if not known.all():
             raise bad("ys", f"{int((~known).sum())} UNKNOWN values", "a value for every source sample")
+        if len(X) < 2:
+            raise bad("Xs", f"{len(X)} sample", "at least 2 samples")
         self.sources_ = tuple(map(str, found))
-        self.target_, self.n_features_in_ = str(target) if domains is not None else "target", X.shape[1]
+        self.target_ = str(target) if domains is not None else "target"
         s, t = value_order(X, values, origin), value_order(Xt, np.where(known_t, values_t, np.inf))
         rows = np.flatnonzero(known_t[t])
         data = Domains(X[s], values[s], Xt[t], rows, values_t[t][rows], origin[s], self.sources_)
         self.adapter_ = _method(self.adapter)
-        self.adapter_.sources_, self.adapter_.n_features_in_ = self.sources_, X.shape[1]
+        self.adapter_.sources_, self.adapter_.target_ = self.sources_, self.target_
+        self.adapter_.n_features_in_ = X.shape[1]
         weights = self.adapter_._align(data)
         Z = by_name(self.adapter_._map, data.Xs, np.array(self.sources_)[data.origin])
         if len(rows):
@@ -90,23 +96,39 @@ class AdaptedRegressor(RegressorMixin, TransformerMixin, BaseEstimator):
         if given and hasattr(self.regressor_, "steps"):
             given = {f"{self.regressor_.steps[-1][0]}__sample_weight": given["sample_weight"]}
         self.regressor_.fit(Z, np.concatenate([data.ys, data.yt]), **given)
+        self._n_features_out = self.adapter_._n_features_out = Z.shape[1]
         return self
 
-    def transform(self, X: Any, domain: str = "target") -> np.ndarray:
-        """Map samples (n, d) of a domain into the common space; `domain` is "target", "source" or a source's name."""
-        check_is_fitted(self, "regressor_")
-        X = check_matrix("X", X, columns=self.n_features_in_).astype(np.float64)
-        name = "target" if domain == self.target_ else domain
-        if name == "source" and len(self.sources_) == 1:
-            name = self.sources_[0]
-        check_choice("domain", name, ("target", "source", *self.sources_))
-        return by_name(self.adapter_._map, X, np.full(len(X), name))
+    def transform(self, X: Any, domain: Any = "target") -> np.ndarray:
+        """Map samples (n, d) of a domain into the common space.
 
-    def predict(self, X: Any, domain: str = "target") -> np.ndarray:
+        `domain` is "target", "source", the name of a domain given at `fit`, or an array (n,) of such names.
+        """
+        return self._mapped(X, domain)
+
+    def fit_transform(self, X: Any, y: Any = None, *, domains: Any = None, target: str = "target") -> np.ndarray:
+        """Learn from pooled samples and map each by its own domain; rows stay in the caller's order."""
+        self.fit(X, y, domains=domains, target=target)
+        if domains is None:
+            domains = np.where(_numbers("y", y, len(np.asarray(X)))[0], "source", "target")
+        return self.transform(X, domain=domains)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names (k,) of the columns that `transform` gives, as the adapter has them."""
+        check_is_fitted(self, "_n_features_out")
+        return self.adapter_.get_feature_names_out(_check_feature_names_in(self, input_features))
+
+    def predict(self, X: Any, domain: Any = "target") -> np.ndarray:
         """The value (n,) of each sample; `domain` as in `transform`."""
-        return self.regressor_.predict(self.transform(X, domain))
+        Z = self._mapped(X, domain)
+        return self.regressor_.predict(Z)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, domain: str = "target") -> float:
+    def _mapped(self, X: Any, domain: Any) -> np.ndarray:
+        """As `transform`, an array whatever `set_output` says."""
+        check_is_fitted(self, "_n_features_out")
+        return by_domain(self, self.adapter_._map, X, domain)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, domain: Any = "target") -> float:
         """R2, 1 is perfect; 0 is what the mean of y would get. All values must be known."""
         predicted = self.predict(X, domain)
         known, values = _numbers("y", y, len(predicted))
@@ -119,7 +141,10 @@ def _numbers(argument: str, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Which values are known, (n,) bool, and all of them as float64, 0 where not known."""
     if y is None:
         return np.zeros(n, bool), np.zeros(n)
-    array = np.asarray(y, dtype=object).ravel()
+    try:
+        array = column_or_1d(np.asarray(y, dtype=object), warn=True)
+    except ValueError as error:
+        raise bad(argument, f"{error}", f"one value for each of the {n} samples, shape ({n},)") from None
     if array.shape != (n,):
         raise bad(argument, f"{len(array)} values", f"one value for each of the {n} samples, shape ({n},)")
     known = ~np.ma.getmaskarray(y).ravel() if isinstance(y, np.ma.MaskedArray) else np.ones(n, bool)
@@ -130,9 +155,10 @@ def _numbers(argument: str, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     except (TypeError, ValueError):
         raise bad(argument, "values that are no numbers", "numbers, or UNKNOWN") from None
     if not np.isfinite(values).all():
+        what = "NaN" if np.isnan(values).any() else "infinity"
         raise bad(
             argument,
-            "NaN or infinity",
+            f"values among which {what} stands (Input {argument} contains {what})",
             "finite numbers",
             "Mark an unknown value with regard.adapt.contract.UNKNOWN.",
         )
@@ -152,7 +178,8 @@ def _method(adapter: Any) -> ShallowAdapter:
 def _regressor(regressor: Any) -> Any:
     if isinstance(regressor, str):
         check_choice("regressor", regressor, ("ridge",))
-        return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))
+        scaler = StandardScaler().set_output(transform="default")  # arrays inside, whatever the global setting says
+        return make_pipeline(scaler, RidgeCV(np.logspace(-3, 4, 15)))
     if isinstance(regressor, type) or not is_regressor(regressor):
         raise bad("regressor", repr(regressor), "'ridge' or a scikit-learn regressor")
     return clone(regressor)

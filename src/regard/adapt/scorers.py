@@ -64,8 +64,9 @@ def mapped_weights(model: Any, data: Domains, names: Any, rest: Any, held: Any, 
     """Importance weights of the held source samples, in the space into which a fitted model maps both domains."""
     from .ratios import ratio_at
 
-    every = model.transform(data.Xs, domain=names)
-    Zs, Zt = _few_axes(every, model.transform(data.Xt))
+    # as arrays, whatever `set_output` says
+    every = np.asarray(model.transform(data.Xs, domain=names))
+    Zs, Zt = _few_axes(every, np.asarray(model.transform(data.Xt)))
     return ratio_at(Zs[rest], Zt, "logistic", seed=seed)(Zs[held])
 
 

@@ -17,7 +17,7 @@ from ..core.checks import check_number
 from ..core.runtime import numpy_rng
 from .labels import known_labels
 from .measures import coral_distance, energy_p_value, linear_time_mmd2, sliced_wasserstein, wasserstein
-from .mmd import centred, drawn, drawn_rows, mmd2, mmd2_of_members, scales_of, two_sets
+from .mmd import centred, drawn, drawn_rows, mmd2, mmd2_of_members, p_value, scales_of, two_sets
 
 __all__ = ["ADistance", "Shift", "mmd2", "proxy_a_distance", "shift"]
 
@@ -149,7 +149,8 @@ def shift(
         ys: (ns,) labels, for `label_shift` and `per_class`; needs `yt` too. None or all known.
         yt: (nt,) labels; None or all known.
         seed: of everything that is drawn.
-        permutations: relabellings for the p-value, which is (1 + exceedances) / (1 + permutations); 0 leaves it out.
+        permutations: relabellings for the p-value, which is (1 + how many reach the observed distance, ties among
+            them) / (1 + permutations); 0 leaves it out.
         max_samples: per domain; None takes all.
         chunk: rows of the kernel matrix that are held at a time.
         more: measure CORAL, energy, Wasserstein and linear-time MMD, too.
@@ -176,7 +177,6 @@ def shift(
     members = np.stack([(draw < ns).astype(float) for draw in draws], axis=1)
     rbf = scales_of(Z, "rbf", None, seed)
     permuted = mmd2_of_members(Z, members, rbf, False, chunk)
-    p_value = (1 + int((permuted[1:] >= permuted[0]).sum())) / (1 + permutations) if permutations else np.nan
     unbiased = np.nan
     if min(ns, len(Xt)) >= 2:
         unbiased = float(mmd2_of_members(Z, members[:, :1], rbf, True, chunk)[0])
@@ -208,7 +208,7 @@ def shift(
         rbf=float(permuted[0]),
         rbf_unbiased=unbiased,
         multi=float(mmd2_of_members(Z, members[:, :1], scales_of(Z, "multi", None, seed), False, chunk)[0]),
-        p_value=float(p_value),
+        p_value=p_value(permuted, 1.0),  # a difference of mean kernels, which are at most 1
         a_distance=pad.value,
         a_distance_low=pad.low,
         a_distance_high=pad.high,

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.checks import bad, check_choice, check_labels, check_number
 from ..core.runtime import derive_seed, numpy_rng
+from ._complete import completed, lacking, stratified
 from .imageset import ImageSet
 
 
@@ -27,7 +28,8 @@ def split(images: ImageSet, test: float = 0.25, seed: int = 0, by: str | None = 
         seed: another seed gives another split.
         by: a column, such as `identity`: all images that share a value go to the same side. Where each value has one
             label, values are ranked within the class, and the cut falls where the share of images comes nearest to
-            `test`; where a value has several labels, values are ranked together.
+            `test`; where a value has several labels, values are ranked together, and where a class would be on one
+            side only, as few images as can be change sides.
 
     Raises:
         InputError: `test` outside (0, 1), an unknown column or one with gaps, or a class that would be on one side
@@ -47,6 +49,11 @@ def split(images: ImageSet, test: float = 0.25, seed: int = 0, by: str | None = 
     for stratum in np.unique(strata):
         rows = np.flatnonzero(strata == stratum)
         tested[rows] = _first(order[of_group[rows]], test)
+    if several:
+        sides = np.zeros(len(names), int)
+        sides[of_group[tested]] = 1
+        found = completed(sides, of_class, of_group, 2)
+        tested = tested if found is None else found[of_group] == 1
     for code, name in enumerate(classes):
         sides = tested[of_class == code]
         if sides.all() or not sides.any():
@@ -55,7 +62,7 @@ def split(images: ImageSet, test: float = 0.25, seed: int = 0, by: str | None = 
                 "images" if by is None else by,
                 f"{held} in {'the set' if images.labels is None else f'class {str(name)!r}'}, all on one side",
                 f"at least two different {'images' if by is None else f'values of {by}'}, one for each side",
-                "Add images, leave the class out, or try another seed.",
+                "Add images, or leave the class out." if held < 2 else "No cut has every class on both sides.",
             )
     return images.subset(~tested, f"{images.name} (train)"), images.subset(tested, f"{images.name} (test)")
 
@@ -88,12 +95,15 @@ def folds(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Cut samples into n folds, stratified by label: n pairs (train, test) of sorted places.
 
-    With `groups` all samples of a group are in the same fold, and stratification is as good as that allows.
+    With `groups` all samples of a group are in the same fold, and stratification is as good as that allows. Every
+    training part has every class: where groups span classes and stratification alone would lose one, as few samples
+    as can be change folds.
 
     Raises:
-        InputError: a class has fewer samples, or groups, than there are folds.
+        InputError: a class has fewer samples, or groups, than there are folds; or the groups span classes in such a
+            way that some training part lacks a class however they are dealt out.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold
 
     check_number("folds", n, 2, whole=True)
     labels = check_labels("labels", labels, len(labels))
@@ -103,9 +113,21 @@ def folds(
         if held < n:
             what = "samples" if groups is None else "groups"
             raise bad("folds", n, f"at most {held}, the {what} that class {str(name)!r} has", "Ask for fewer.")
-    draw = derive_seed(seed, "folds") % 2**32
-    cut = (StratifiedKFold if groups is None else StratifiedGroupKFold)(n, shuffle=True, random_state=draw)
-    return list(cut.split(np.zeros(len(labels)), labels, groups))
+    if groups is None:
+        cut = StratifiedKFold(n, shuffle=True, random_state=derive_seed(seed, "folds") % 2**32)
+        return list(cut.split(np.zeros(len(labels)), labels))
+    codes, of_group = np.unique(labels, return_inverse=True)[1], np.unique(units, return_inverse=True)[1]
+    sides = stratified(codes, of_group, n, seed)
+    found = completed(sides, codes, of_group, n)
+    if found is None:
+        short = labels[codes == lacking(sides, codes, of_group)[0]][0]
+        raise bad(
+            "groups",
+            f"groups that span classes so that some training part of {n} has no {str(short)!r}",
+            "groups that can be dealt out with every class in every training part",
+            "Hold out whole groups by hand, or merge classes.",
+        )
+    return [(np.flatnonzero(found[of_group] != fold), np.flatnonzero(found[of_group] == fold)) for fold in range(n)]
 
 
 def _hash(seed: int, name: str) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..core.checks import check_number
 from ..core.runtime import one_blas_thread
+from ..data._complete import completed, lacking, stratified
 from ..data.sampling import folds as cut_folds
 
 PENALTIES = tuple(10.0**power for power in range(1, -6, -1))
@@ -101,16 +102,42 @@ def fit_logistic(
 
 def _held_out(labels: np.ndarray, groups: np.ndarray | None, folds: int, seed: int) -> list[np.ndarray]:
     """The rows of each fold; a class with a single sample (or group) is in none, so that it is always learnt from."""
-    units = np.arange(len(labels)) if groups is None else groups
-    classes, y = np.unique(labels, return_inverse=True)
-    pairs = np.unique(np.stack([y, np.unique(units, return_inverse=True)[1]]), axis=1)
-    held = np.bincount(pairs[0])[y]
+    y = np.unique(labels, return_inverse=True)[1]
+    if groups is not None:
+        return _held_out_groups(y, np.unique(groups, return_inverse=True)[1], folds, seed)
+    held = np.bincount(y)[y]
     rows = np.flatnonzero(held >= 2)
     if not len(rows):
         return []
-    # without groups the plain cut: the same balance, a hundred times as fast
-    parts = cut_folds(labels[rows], int(min(folds, held[rows].min())), seed, None if groups is None else groups[rows])
-    return [rows[test] for _, test in parts]
+    # the plain cut: the same balance, a hundred times as fast
+    return [rows[test] for _, test in cut_folds(labels[rows], int(min(folds, held[rows].min())), seed)]
+
+
+def _held_out_groups(y: np.ndarray, of: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
+    """The rows of each fold, groups (n,) of samples whole, so that what is left has every class.
+
+    In no fold is a group that some class has alone; nor, where groups span classes so that any cut would leave out a
+    class, the smallest group of that class.
+    """
+    pairs = np.unique(np.stack([y, of]), axis=1)
+    kept = np.zeros(of.max() + 1, bool)
+    kept[pairs[1][np.bincount(pairs[0])[pairs[0]] == 1]] = True
+    while True:
+        rows = np.flatnonzero(~kept[of])
+        inside = np.unique(of[rows], return_inverse=True)[1]
+        # a class in a group that is kept is learnt from, whatever is held out
+        open_ = ~np.isin(pairs[0], pairs[0][kept[pairs[1]]])
+        least = np.bincount(pairs[0][open_]) if open_.any() else np.array([folds])
+        n = int(min(folds, inside.max(initial=-1) + 1, least[least > 0].min()))
+        if n < 2:
+            return []
+        sides = stratified(y[rows], inside, n, seed)
+        bound = np.isin(y[rows], pairs[0][open_])
+        found = completed(sides, y[rows][bound], inside[bound], n)
+        if found is not None:
+            return [rows[found[inside] == fold] for fold in range(n)]
+        members = np.unique(of[y == lacking(sides, y[rows][bound], inside[bound])[0]])
+        kept[members[np.bincount(of)[members].argmin()]] = True
 
 
 def _principal_axes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

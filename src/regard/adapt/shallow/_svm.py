@@ -10,6 +10,8 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 
 from ...core.checks import bad, check_choice, check_number
+from ..classifier import STEPS, fit_machine
+from ._common import origin
 
 KERNELS = ("rbf", "linear")
 PATIENCE = 8  # rounds of single coordinates before the interior-point method is asked
@@ -33,6 +35,11 @@ def gram(X: np.ndarray, Y: np.ndarray, kernel: str, gamma: float) -> np.ndarray:
     if kernel == "linear":
         return X @ Y.T
     return np.exp(-gamma * euclidean_distances(X, Y, squared=True))
+
+
+def start_of(X: np.ndarray, kernel: str) -> np.ndarray:
+    """What is taken off rows before `gram` (d,): their mean with the Gaussian kernel, which sees distances alone."""
+    return origin(X, always=kernel == "rbf")
 
 
 def signs(codes: np.ndarray, classes: int) -> np.ndarray:
@@ -64,6 +71,7 @@ class Machine:
         bias: (machines,).
         kernel: "rbf" or "linear".
         gamma: of the Gaussian kernel.
+        start: (d,) what rows are measured from.
     """
 
     vectors: np.ndarray
@@ -71,19 +79,22 @@ class Machine:
     bias: np.ndarray
     kernel: str
     gamma: float
+    start: np.ndarray | float = 0.0
 
     def margins(self, X: np.ndarray) -> np.ndarray:
         """(n, machines) of rows X (n, d). Time O(n m d)."""
-        return gram(X, self.vectors, self.kernel, self.gamma) @ self.coef + self.bias
+        return gram(X - self.start, self.vectors, self.kernel, self.gamma) @ self.coef + self.bias
 
 
-def machine(X: np.ndarray, coef: np.ndarray, bias: np.ndarray, kernel: str, gamma: float) -> Machine:
-    """A machine of rows X (n, d) with coefficients (n, machines); rows that carry none are left out."""
+def machine(
+    X: np.ndarray, coef: np.ndarray, bias: np.ndarray, kernel: str, gamma: float, start: np.ndarray | float = 0.0
+) -> Machine:
+    """A machine of rows X (n, d) without `start`, with coefficients (n, machines); rows with none are left out."""
     if kernel == "linear":  # the weights themselves: no support vectors to keep
-        return Machine(coef.T @ X, np.eye(coef.shape[1]), bias, kernel, gamma)
+        return Machine(coef.T @ X, np.eye(coef.shape[1]), bias, kernel, gamma, start)
     kept = (coef != 0).any(axis=1)
     kept[0] = True  # a machine of a bias alone would have no vector to compare with
-    return Machine(X[kept], coef[kept], bias, kernel, gamma)
+    return Machine(X[kept], coef[kept], bias, kernel, gamma, start)
 
 
 def soft_margin(K: np.ndarray, y: np.ndarray, cost: np.ndarray) -> tuple[np.ndarray, float]:
@@ -96,7 +107,8 @@ def soft_margin(K: np.ndarray, y: np.ndarray, cost: np.ndarray) -> tuple[np.ndar
     if (y == y[0]).all():
         return coef, float(y[0])
     # random_state: without one libsvm would seed itself from numpy's global generator
-    model = SVC(kernel="precomputed", C=1.0, random_state=0).fit(K, y, sample_weight=cost)
+    model = SVC(kernel="precomputed", C=1.0, random_state=0, max_iter=STEPS)
+    fit_machine(model, K, y, sample_weight=cost)
     coef[model.support_] = model.dual_coef_[0]
     return coef, float(model.intercept_[0])
 

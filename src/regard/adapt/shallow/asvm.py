@@ -26,6 +26,7 @@ from ._svm import (
     read_gamma,
     signs,
     soft_margin,
+    start_of,
 )
 
 
@@ -101,9 +102,11 @@ class ASVM(ShallowAdapter):
         self.gamma_ = read_gamma(self.gamma, data.Xs)
         rng = numpy_rng(self.random_state, "asvm")
         kept = drawn_by_class(data.yt, self.max_samples, rng)
-        X, y = data.Xt[data.known[kept]], signs(data.yt[kept], len(self.classes_))
-        self.source_machine_ = self._of_sources(data, X, data.yt[kept], rng)
-        K, of_source = gram(X, X, self.kernel, self.gamma_), self.source_machine_.margins(X)
+        self._start = start_of(np.concatenate([data.Xs, data.Xt]), self.kernel)
+        given, y = data.Xt[data.known[kept]], signs(data.yt[kept], len(self.classes_))
+        self.source_machine_ = self._of_sources(data, given, data.yt[kept], rng)
+        X = given - self._start
+        K, of_source = gram(X, X, self.kernel, self.gamma_), self.source_machine_.margins(given)
         with one_blas_thread(K.size):
             solved = [asvm(K, y[:, k], of_source[:, k], self.C) for k in range(y.shape[1])]
         self.dual_ = np.stack([one.alpha for one in solved], axis=1)
@@ -111,7 +114,7 @@ class ASVM(ShallowAdapter):
         longest = max(len(one.objective) for one in solved)
         paths = [one.objective + [one.objective[-1]] * (longest - len(one.objective)) for one in solved]
         self.objective_ = np.sum(paths, axis=0).tolist()
-        added = machine(X, self.dual_ * y, np.zeros(y.shape[1]), self.kernel, self.gamma_)
+        added = machine(X, self.dual_ * y, np.zeros(y.shape[1]), self.kernel, self.gamma_, self._start)
         self.machine_ = _sum([self.source_machine_, added], np.ones((2, y.shape[1])))
 
     def _of_sources(self, data: Domains, X: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> Machine:
@@ -120,10 +123,10 @@ class ASVM(ShallowAdapter):
         for k in range(len(data.sources)):
             rows = np.flatnonzero(data.origin == k)
             rows = rows[drawn_by_class(data.ys[rows], self.max_samples, rng)]
-            Xk, y = data.Xs[rows], signs(data.ys[rows], len(self.classes_))
+            Xk, y = data.Xs[rows] - self._start, signs(data.ys[rows], len(self.classes_))
             K, cost = gram(Xk, Xk, self.kernel, self.gamma_), np.full(len(rows), float(self.source_C))
             coef, bias = zip(*(soft_margin(K, sign, cost) for sign in y.T))
-            found.append(machine(Xk, np.stack(coef, axis=1), np.array(bias), self.kernel, self.gamma_))
+            found.append(machine(Xk, np.stack(coef, axis=1), np.array(bias), self.kernel, self.gamma_, self._start))
             both.append(y.min(axis=0) != y.max(axis=0))
             right.append(float((by_class(found[-1].margins(X)).argmax(axis=1) == codes).mean()))
         weights = np.array(right) if self.source_weights == "accuracy" and any(right) else np.ones(len(found))
@@ -141,7 +144,8 @@ def _sum(machines: list[Machine], weights: np.ndarray) -> Machine:
     """The sum of machines, each machine's outputs times its row of weights (number of machines, outputs)."""
     coef = np.concatenate([one.coef * w for one, w in zip(machines, weights)])
     bias = np.sum([one.bias * w for one, w in zip(machines, weights)], axis=0)
-    return Machine(np.concatenate([one.vectors for one in machines]), coef, bias, machines[0].kernel, machines[0].gamma)
+    first, vectors = machines[0], np.concatenate([one.vectors for one in machines])
+    return Machine(vectors, coef, bias, first.kernel, first.gamma, first.start)
 
 
 Method = ASVM

@@ -47,6 +47,7 @@ class Coral(ShallowAdapter):
     """
 
     admits_regression = True
+    keeps_features = True
     grid = {"reg": (1.0, 0.001, 0.01, 0.1, 10.0)}
 
     def __init__(self, reg: float = 1.0, center: bool = True, classifier: Any = "svm") -> None:

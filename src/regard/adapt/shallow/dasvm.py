@@ -32,6 +32,7 @@ from ._svm import (
     read_gamma,
     signs,
     soft_margin,
+    start_of,
 )
 
 
@@ -219,7 +220,8 @@ class DASVM(ShallowAdapter):
         codes_t = np.full(len(data.Xt), -1)
         codes_t[data.known] = data.yt
         from_t = drawn_target(codes_t, self.max_samples, rng)
-        X = np.concatenate([data.Xs[from_s], data.Xt[from_t]])
+        start = start_of(np.concatenate([data.Xs, data.Xt]), self.kernel)
+        X = np.concatenate([data.Xs[from_s], data.Xt[from_t]]) - start
         codes, ns = np.concatenate([data.ys[from_s], codes_t[from_t]]), len(from_s)
         K = gram(X, X, self.kernel, self.gamma_)
         with one_blas_thread(K.size * classes):
@@ -232,7 +234,7 @@ class DASVM(ShallowAdapter):
                 labels[nt:] = -1
                 found = self._run(K[np.ix_(back, back)], labels, nt, classes, costs).predicted[nt:]
                 self.circular_accuracy_ = float((found == codes[:ns]).mean())
-        self.machine_ = machine(X, run.coef, run.bias, self.kernel, self.gamma_)
+        self.machine_ = machine(X, run.coef, run.bias, self.kernel, self.gamma_, start)
         self.added_ = run.added
         self.source_left_ = int(run.members[:ns].sum())
         self.pseudo_labelled_ = int((run.members & (codes < 0)).sum())

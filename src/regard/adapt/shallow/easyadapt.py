@@ -19,6 +19,7 @@ from ...core.checks import bad, check_number
 from ...core.runtime import one_blas_thread
 from ..classifier import probabilities
 from ..contract import Domains, ShallowAdapter
+from ._common import origin
 
 
 def augmented(X: np.ndarray, block: int | None, blocks: int) -> np.ndarray:
@@ -113,8 +114,8 @@ class EasyAdapt(ShallowAdapter):
     """Feature augmentation: dense rows of (2 + sources) d numbers, of the labelled samples only.
 
     Memory O(n d sources), time that of the classifier. "source", where there are several, maps to the common copy
-    alone. Linear classifiers are meant; for others the blocks are features like any. The features stay as they are:
-    bring both domains to the same scale first.
+    alone. Linear classifiers are meant; for others the blocks are features like any. The features stay as they are,
+    but for the mean of both domains where they lie far from 0: bring both domains to the same scale first.
 
     Args:
         unlabelled: let unlabelled target samples pull the source's and the target's hypothesis together (EA++). This
@@ -146,12 +147,14 @@ class EasyAdapt(ShallowAdapter):
 
     def _align(self, data: Domains) -> None:
         self.blocks_ = {name: block for block, name in enumerate((*data.sources, "target"))}
+        # far from 0 a block would tell of its domain by its mere length, and of nothing else
+        self._origin = origin(np.concatenate([data.Xs, data.Xt]))
         # the very same labelled samples on both sides, as in fit(X, y) without a target: there is one domain
         if len(data.sources) == 1 and np.array_equal(data.Xs, data.Xt) and np.array_equal(data.ys, data.yt):
             self.blocks_[data.sources[0]] = self.blocks_["target"]
 
     def _map(self, X: np.ndarray, domain: str) -> np.ndarray:
-        return augmented(X, self.blocks_.get(domain), len(self.blocks_))
+        return augmented(X - self._origin, self.blocks_.get(domain), len(self.blocks_))
 
     def _learn(self, data: Domains) -> np.ndarray | None:
         check_number("unlabelled_weight", self.unlabelled_weight, 0)

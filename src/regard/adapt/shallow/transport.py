@@ -65,6 +65,7 @@ class Transport(ShallowAdapter):
     True
     """
 
+    keeps_features = True
     grid = {"regularization": ("group_lasso", "entropic", "none"), "reg": (0.05, 0.01)}
 
     def __init__(
@@ -100,6 +101,8 @@ class Transport(ShallowAdapter):
         s, t = drawn_by_class(codes, self.max_samples, rng), np.arange(len(data.Xt))
         if len(t) > self.max_samples:
             t = np.sort(rng.choice(len(t), self.max_samples, replace=False))
+        # distances are taken from here: far from the origin their digits would be lost
+        self._centre = np.concatenate([data.Xs, data.Xt]).mean(axis=0)
         self.source_rows_, self.target_rows_ = data.Xs[s], data.Xt[t]
         self._codes = codes[s]
         a, b = self._masses(data, codes)[s], np.full(len(t), 1 / len(t))
@@ -141,7 +144,7 @@ class Transport(ShallowAdapter):
         return mass / mass.sum()
 
     def _costs(self, data: Domains, s: np.ndarray, t: np.ndarray) -> np.ndarray:
-        M = euclidean_distances(data.Xs[s], data.Xt[t], squared=True)
+        M = euclidean_distances(data.Xs[s] - self._centre, data.Xt[t] - self._centre, squared=True)
         if self.cost != "none":
             scale = float(np.median(M) if self.cost == "median" else M.max()) or float(M.max()) or 1.0
             M /= scale
@@ -160,7 +163,8 @@ class Transport(ShallowAdapter):
         if kind == "none":
             return exact(M, a, b)
         if kind == "laplace":
-            return laplacian(M, a, b, self.source_rows_, self.target_rows_, self.eta, self.alpha, self.neighbours)
+            rows = self.source_rows_ - self._centre, self.target_rows_ - self._centre
+            return laplacian(M, a, b, *rows, self.eta, self.alpha, self.neighbours)
         if kind == "entropic" or self.eta == 0:
             return sinkhorn(M, a, b, self.reg)
         solve = group_lasso if kind == "group_lasso" else lp_l1
@@ -170,7 +174,7 @@ class Transport(ShallowAdapter):
     def _map(self, X: np.ndarray, domain: str) -> np.ndarray:
         if domain == "target":
             return X
-        return X + self.displacement_[pairwise_distances_argmin(X, self.source_rows_)]
+        return X + self.displacement_[pairwise_distances_argmin(X - self._centre, self.source_rows_ - self._centre)]
 
 
 Method = Transport
