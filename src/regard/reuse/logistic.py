@@ -19,6 +19,7 @@ import numpy as np
 from ..core.checks import check_number
 from ..core.runtime import one_blas_thread
 from ..data.sampling import folds as cut_folds
+from ..data.sampling import group_codes
 
 PENALTIES = tuple(10.0**power for power in range(1, -6, -1))
 ENOUGH = 1e-3  # nats a sample: a weaker penalty must gain this much, or separable classes would go on for ever
@@ -69,7 +70,8 @@ def fit_logistic(
     Args:
         vectors: (n, d), finite.
         labels: (n,), at least two different ones.
-        groups: (n,) what must not be torn apart by a fold, such as the identity on several pictures.
+        groups: (n,) what must not be torn apart by a fold, such as the identity on several pictures; a sample
+            without one (a gap) is of a group of its own.
         folds: how many parts; fewer where the rarest class has fewer samples (or groups).
         penalty: take this one and choose nothing.
         seed: of the folds.
@@ -101,6 +103,7 @@ def fit_logistic(
 
 def _held_out(labels: np.ndarray, groups: np.ndarray | None, folds: int, seed: int) -> list[np.ndarray]:
     """The rows of each fold; a class with a single sample (or group) is in none, so that it is always learnt from."""
+    groups = None if groups is None else group_codes(groups)
     units = np.arange(len(labels)) if groups is None else groups
     classes, y = np.unique(labels, return_inverse=True)
     pairs = np.unique(np.stack([y, np.unique(units, return_inverse=True)[1]]), axis=1)
