@@ -19,7 +19,7 @@ from uuid import UUID
 
 import numpy as np
 
-from .checks import bad
+from .checks import bad, check_labels
 
 EXACT = 2**53  # from here on floats skip whole numbers
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
@@ -120,12 +120,30 @@ def as_text(argument: str, values: Any, *, tidied: bool = True) -> np.ndarray:
     return np.array(texts, dtype=np.str_)[places] if texts else np.zeros(0, dtype=np.str_)
 
 
+def label_texts(argument: str, labels: Any, n: int) -> np.ndarray | None:
+    """Labels (n,) as tidied text, so that equal ones are equal whoever wrote them; None where all are gaps.
+
+    Raises:
+        InputError: gaps beside labels, another length, or values that are no labels.
+    """
+    texts = as_text(argument, labels)
+    empty = int((texts == "").sum())
+    if empty and empty == len(texts):
+        return None
+    if empty:
+        got = f"{empty} of {len(texts)} without a label (empty, NaN or null)"
+        raise bad(argument, got, "a label for each, or for none", "Put the others in a file of their own.")
+    return check_labels(argument, texts, n)
+
+
 def as_column(argument: str, values: Any) -> np.ndarray:
     """A further column (n,) or numbers (n, ...): numbers as numbers (a gap is NaN), everything else as text.
 
     Whole numbers beside a gap become text where floats would round them.
     """
     array = values if isinstance(values, np.ndarray) else _array(values)
+    if not array.ndim:
+        raise bad(argument, "a single value", "one for each, shape (n,)")
     if array.dtype.kind in "biuf" or (array.dtype.kind == "U" and array.ndim == 1):
         return array
     if array.dtype.kind == "O" and array.ndim == 1:
