@@ -16,10 +16,12 @@ _LEFT_BY_PROGRAMS = frozenset(
 ) | {"system volume information", "desktop folder"}
 
 PHOTOGRAPHS = frozenset("jpegimages images image imgs img photos leftimg8bit rgb".split())
+_OF_PART = r"(?:(?:train|training|test|testing|val|valid|validation|dev)[ _-]?)?"
+# by these names alone a folder holds no photographs
+_SURELY_OF = r"(?:image|object|instance|semantic|segmentation|pixel|colou?r|seg|gt|label|class)[ _-]?"
 _MASKS = re.compile(
-    r"segmentation(?:class|object).*|(?:image|object|instance|semantic|segmentation|pixel)?[ _-]?(?:masks|labels)"
-    r"(?:[ _-]?\w+)?|labelids?|annotations?|annotated|gt(?:fine|coarse|_.*|s)?|ground[ _-]?truths?|visuali[sz]ations?"
-    r"|colou?rmaps?|instances?ids?"
+    rf"{_OF_PART}(?:(?:{_OF})?(?:masks|labels|annotations?|gts?|ground[ _-]?truths?)|{_OF}maps|trimaps)"
+    r"(?:[ _-]?(?:png|jpe?g|colou?r|raw|\d+))*|annotated|visuali[sz]ations?"
 )
 _MASK_FILE = re.compile(
     r"(.+?)[ _-](?:mask|masks|seg|segmentation|labelids|labeltrainids|instanceids|gt)(?:[ _-]?\d+)?"
@@ -45,13 +47,15 @@ def holds_photographs(name: str) -> bool:
     return name.lower() in PHOTOGRAPHS
 
 
-def holds_masks(name: str) -> bool:
-    """Whether a folder is called as data sets call masks or other annotations: SegmentationClass, masks, gtFine.
+def holds_masks(name: str, *, surely: bool = False) -> bool:
+    """Whether a folder is called as data sets call masks or other annotations; `surely`, as nobody calls a class.
 
     >>> [holds_masks(name) for name in ("SegmentationClassPNG", "labels", "gtFine", "mask", "with_mask", "gtr")]
     [True, True, True, False, False, False]
+    >>> holds_masks("gtFine_trainvaltest", surely=True), holds_masks("labels", surely=True)
+    (True, False)
     """
-    return _MASKS.fullmatch(name.lower()) is not None
+    return any(form.fullmatch(name.lower()) for form in (_SURELY_MASKS, _MASKS)[: 1 if surely else 2])
 
 
 def photograph_of(stem: str) -> str | None:

@@ -51,7 +51,8 @@ def open_images(source: ImageSet | str | Path | np.ndarray | Sequence[Any], *, a
 def _folder(path: Path, argument: str) -> ImageSet:
     from .folder import open_folder
 
-    if (path / "JPEGImages").is_dir() and (path / "Annotations").is_dir():
+    beside = ("Annotations", "ImageSets", "SegmentationClass", "SegmentationClassPNG", "SegmentationObject")
+    if (path / "JPEGImages").is_dir() and any((path / name).is_dir() for name in beside):
         # VOC: beside the photographs lie masks, which are no images to learn from; one photograph has many labels
         voc = open_folder(path / "JPEGImages", argument=argument)
         return ImageSet(voc.items, voc.ids, name=path.resolve().name, set_aside=voc.set_aside)
