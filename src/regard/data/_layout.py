@@ -18,7 +18,9 @@ _LEFT_BY_PROGRAMS = frozenset(
 PHOTOGRAPHS = frozenset("jpegimages images image imgs img photos leftimg8bit rgb".split())
 _OF_PART = r"(?:(?:train|training|test|testing|val|valid|validation|dev)[ _-]?)?"
 # by these names alone a folder holds no photographs
-_SURELY_OF = r"(?:image|object|instance|semantic|segmentation|pixel|colou?r|seg|gt|label|class)[ _-]?"
+_SURELY_MASKS = re.compile(r"segmentation(?:class|object).*|gt(?:fine|coarse)\w*|(?:label|instance)ids")
+# by these it may: a class may be called labels
+_OF = r"(?:image|object|instance|semantic|segmentation|pixel|colou?r|seg|gt|label|class)[ _-]?"
 _MASKS = re.compile(
     rf"{_OF_PART}(?:(?:{_OF})?(?:masks|labels|annotations?|gts?|ground[ _-]?truths?)|{_OF}maps|trimaps)"
     r"(?:[ _-]?(?:png|jpe?g|colou?r|raw|\d+))*|annotated|visuali[sz]ations?"
