@@ -31,7 +31,7 @@ def open_pair(train: Any, test: Any, seed: int) -> tuple[Known, list[str], str]:
     Raises:
         InputError: no labels, one class, a test class that training lacks, an image in both sets, none readable.
     """
-    learn, notes = open_images(train, argument="TRAIN"), []
+    learn = open_images(train, argument="TRAIN")
     if test is None:
         learn.need_labels("TRAIN")
         learn, exam, notes = hold_out(learn, 0.25, seed)
