@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from regard.core.checks import InputError
+from regard.data.decode import decode
 from regard.data.folder import folder_splits, open_folder
 
 
@@ -157,3 +158,123 @@ def test_ids_do_not_depend_on_how_the_root_is_written(tmp_path, monkeypatch):
     for root in (".", str(tmp_path) + "/", tmp_path.parent / "link"):
         assert np.array_equal(open_folder(root).ids, ["a/1.png", "b/2.png"])
         assert not open_folder(root).set_aside
+
+
+@pytest.mark.parametrize(
+    "left",
+    ["@eaDir/a.jpg", "__MACOSX", "#recycle", "$RECYCLE.BIN", "@Recycle", ".thumbnails", ".ipynb_checkpoints"]
+    + ["System Volume Information", "__pycache__", "lost+found", ".picasaoriginals", ".AppleDouble"],
+)
+def test_what_servers_and_programs_left_is_no_class(tmp_path, left):
+    put(tmp_path, "cat/1.png", "dog/2.png", f"{left}/1.png", f"cat/{left}/1.png")
+    found = open_folder(tmp_path)
+    assert found.ids.tolist() == ["cat/1.png", "dog/2.png"] and found.classes == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("photographs", ["images", "Images", "imgs", "leftImg8bit", "JPEGImages"])
+@pytest.mark.parametrize(
+    "masks",
+    ["masks", "labels", "Annotations", "SegmentationClass", "SegmentationClassPNG", "SegmentationObject"]
+    + ["SegmentationClassVisualization", "gtFine", "ground_truth", "Groundtruth", "gt", "gt_masks", "label_maps"],
+)
+def test_masks_beside_photographs_are_no_class(tmp_path, photographs, masks):
+    put(tmp_path, f"{photographs}/1.jpg", f"{photographs}/2.jpg", f"{masks}/1.png", f"{masks}/2.png")
+    found = open_folder(tmp_path)
+    assert found.ids.tolist() == [f"{photographs}/1.jpg", f"{photographs}/2.jpg"] and found.labels is None
+
+
+@pytest.mark.parametrize(
+    "names, split, labels",
+    [
+        (["images/train/1.jpg", "images/val/2.jpg"], ["train", "val"], None),
+        (["train/images/1.jpg", "val/images/2.jpg"], ["train", "val"], None),
+        (["train/images/1.jpg", "test/images/2.jpg", "train/masks/1.png", "test/masks/2.png"], ["test", "train"], None),
+        (["train/1.jpg", "test/2.jpg", "train_masks/1.png"], ["test", "train"], None),
+        (["images/train/1.jpg", "images/val/2.jpg", "masks/train/1.png", "masks/val/2.png"], ["train", "val"], None),
+        (["leftImg8bit/train/a/1.png", "gtFine/train/a/1_gtFine_labelIds.png"], ["train"], ["a"]),
+        (["images/cat/1.jpg", "images/dog/2.jpg", "masks/cat/1.png"], None, ["cat", "dog"]),
+        (["images/1.jpg", "images/2.jpg"], None, None),
+    ],
+)
+def test_parts_photographs_and_masks_in_any_order(tmp_path, names, split, labels):
+    found = open_folder(put(tmp_path, *names))
+    assert ("split" in found.columns) == (split is not None)
+    assert split is None or found.columns["split"].tolist() == split
+    assert (None if found.labels is None else found.labels.tolist()) == labels
+    assert not any("mask" in name or "gtFine" in name for name in found.ids)
+
+
+@pytest.mark.parametrize("masks", ["masks", "labels", "SegmentationClass", "ground_truth", "train_masks"])
+def test_masks_beside_classes_are_refused(tmp_path, masks):
+    put(tmp_path, "cat/1.png", "dog/2.png", f"{masks}/1.png", f"{masks}/2.png")
+    with pytest.raises(InputError, match=f"{masks} holds masks or other annotations.*Name the folder"):
+        open_folder(tmp_path)
+
+
+def test_classes_that_only_sound_like_masks_are_classes(tmp_path):
+    for number, names in enumerate((["labels/1.png", "bottles/2.png"], ["mask/1.png", "no_mask/1.png"])):
+        found = open_folder(put(tmp_path / str(number), *names))
+        assert found.classes == sorted(name.split("/")[0] for name in names)
+    with pytest.raises(InputError, match="SegmentationClass, SegmentationObject hold masks"):
+        open_folder(put(tmp_path / "2", "SegmentationClass/1.png", "SegmentationObject/1.png"))
+
+
+def test_masks_beside_their_photograph_are_set_aside(tmp_path):
+    put(
+        tmp_path,
+        "benign/a (1).png",
+        "benign/a (1)_mask.png",
+        "benign/a (1)_mask_1.png",
+        "normal/2.png",
+        "normal/2_seg.png",
+    )
+    put(tmp_path, "normal/lone_mask.png")
+    found = open_folder(tmp_path)
+    assert found.ids.tolist() == ["benign/a (1).png", "normal/2.png", "normal/lone_mask.png"]
+    assert {entry["cause"] for entry in found.set_aside} == {"by its name a mask of a (1)", "by its name a mask of 2"}
+
+
+@pytest.mark.parametrize(
+    "folders",
+    ["train test", "dev test train", "Training Validation", "train2017 val2017", "train_images test_images"]
+    + ["training_set test_set", "seg_train seg_test", "TRAIN VALID", "test1 train1", "Development Testing"],
+)
+def test_parts_in_any_writing_are_a_column(tmp_path, folders):
+    put(tmp_path, *(f"{folder}/{label}/1.png" for folder in folders.split() for label in ("cat", "dog")))
+    found = open_folder(tmp_path)
+    assert found.classes == ["cat", "dog"] and set(found.columns["split"]) <= {"train", "test", "val"}
+    assert len(set(found.columns["split"])) == len(folders.split()) == len(folder_splits(tmp_path))
+
+
+@pytest.mark.parametrize("others", [["extra"], ["unlabeled"], ["cat", "dog"]])
+def test_parts_beside_other_folders_are_refused(tmp_path, others):
+    put(tmp_path, "train/1.png", "test/2.png", *(f"{name}/3.png" for name in others))
+    with pytest.raises(InputError, match=r"\(test, train\) lie beside others.*Name one of them"):
+        open_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["cat/train/1.png", "cat/test/2.png", "dog/train/3.png", "dog/test/4.png"],
+        ["cat/train/1.png", "dog/test/2.png"],
+        ["cat/dev/1.png", "dog/train/2.png"],
+    ],
+)
+def test_parts_below_the_classes_are_refused(tmp_path, names):
+    with pytest.raises(InputError, match="One level too high"):
+        open_folder(put(tmp_path, *names))
+
+
+def test_the_same_class_in_two_forms_is_one(tmp_path):
+    forms = ["caf\u00e9", "cafe\u0301", " caf\u00e9"]
+    found = open_folder(put(tmp_path, *(f"{name}/{number}.png" for number, name in enumerate(forms)), "the/3.png"))
+    assert found.classes == ["caf\u00e9", "the"] and all(item.exists() for item in found.items)
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "JFIF", "jif", "jpe", "pjpeg", "dib", "apng", "j2k"])
+def test_other_suffixes_of_images(tmp_path, suffix):
+    kind = {"dib": "BMP", "apng": "PNG", "j2k": "JPEG2000"}.get(suffix, "JPEG")
+    Image.new("RGB", (40, 40), "red").save(tmp_path / f"a.{suffix}", kind)
+    found = open_folder(tmp_path)
+    assert len(found) == 1 and tuple(decode(found.items[0]).shape) == (3, 40, 40)

@@ -3,7 +3,7 @@ import pytest
 
 from regard.core.checks import InputError
 from regard.data.imageset import ImageSet
-from regard.data.sampling import few_shot, folds, split
+from regard.data.sampling import few_shot, folds, group_codes, hold_out, one_part, split
 
 
 def make(labels, identity=None, start=0):
@@ -122,3 +122,92 @@ def test_too_many_folds():
         folds(["a"] * 4, 3, groups=[1, 1, 2, 2])
     with pytest.raises(InputError, match="^folds: "):
         folds(["a"] * 4, 1)
+
+
+GAPS = {
+    "empty": ["a", "", "a", "", "b", ""],
+    "blank": ["a", " ", "a", "\t", "b", ""],
+    "none": ["a", None, "a", None, "b", None],
+    "nan": [1.0, np.nan, 1.0, np.nan, 2.0, np.nan],
+    "text of nan": ["a", "nan", "a", "NaN", "b", "None"],
+    "days": np.array(["2024-05-01", "NaT", "2024-05-01", "NaT", "2024-05-02", "NaT"], "M8[D]"),
+    "large": [2**62, None, 2**62, None, 2**62 + 1, None],
+}
+
+
+@pytest.mark.parametrize("kind", GAPS)
+def test_a_gap_is_a_thing_of_its_own(kind):
+    """All gaps as one thing would put strangers into one fold, and count them as one in an interval."""
+    given = GAPS[kind]
+    for values in (given, np.array(given, object), np.asarray(given)):
+        codes = group_codes(values)
+        assert len(set(codes.tolist())) == 5 and codes[0] == codes[2] != codes[4]
+        assert sorted(set(codes.tolist())) == list(range(5))
+    labels = np.array(["x", "y"] * 3)
+    assert len(folds(labels, 2, groups=given)) == 2  # class y has only gaps: as one thing it could not be cut
+    images = ImageSet(
+        [np.zeros((2, 2), np.uint8)] * 6, np.array(list("ijklmn")), labels, {"identity": np.asarray(given)}
+    )
+    learn, exam, notes = hold_out(images, 0.4)
+    assert len(learn) + len(exam) == 6 and notes == [
+        f"No test images were named: {len(exam)} of the training images were held out."
+    ]
+    assert len({"i", "k"} & set(exam.ids)) != 1
+    with pytest.raises(InputError, match="3 of 6 images without identity"):
+        split(images, by="identity")
+
+
+@pytest.mark.parametrize(
+    "values, things",
+    [
+        (["007", "7", "07"], 3),
+        ([2**62, 2**62 + 1, 2**62 + 2], 3),
+        (np.array([7, 8, 7]), 2),
+        (["caf\u00e9", "cafe\u0301", " caf\u00e9 "], 1),
+        (["1", "1.0", 1], 1),
+        (np.array([b"a", b"b", b"a"]), 2),
+    ],
+)
+def test_equal_things_are_one_and_others_are_not(values, things):
+    assert len(np.unique(group_codes(values))) == things
+
+
+@pytest.mark.parametrize("values", [[[1], [2]], [1j, 2], [{}, {}], [2.0**60, np.nan], np.zeros((2, 2))])
+def test_what_cannot_name_a_thing_is_refused(values):
+    with pytest.raises(InputError, match="^identity: "):
+        group_codes(values, "identity")
+
+
+def parted(names):
+    return ImageSet(
+        [np.zeros((2, 2), np.uint8)] * len(names),
+        np.array([f"i{k}" for k in range(len(names))]),
+        np.array(["x", "y"] * (len(names) // 2)),
+        {"split": np.array(names)},
+    )
+
+
+@pytest.mark.parametrize(
+    "names, left",
+    [
+        (["train"] * 4 + ["test"] * 4, 0),
+        (["Training"] * 4 + ["TEST"] * 4, 0),
+        (["train"] * 4 + ["dev"] * 4, 0),
+        (["train"] * 4 + ["test"] * 4 + ["val"] * 2, 2),
+    ],
+)
+def test_the_official_parts_are_used(names, left):
+    learn, exam, notes = hold_out(parted(names), 0.25)
+    assert learn.ids.tolist() == ["i0", "i1", "i2", "i3"] and exam.ids.tolist() == ["i4", "i5", "i6", "i7"]
+    assert all("column `split`" in note and ("left out" in note) == bool(left) for note in notes)
+    assert one_part(parted(names), "test", "TEST")[0].ids.tolist() == exam.ids.tolist()
+    with pytest.raises(InputError, match="^by: "):
+        hold_out(parted(names), by="identity")
+
+
+def test_a_split_column_that_tells_no_parts_is_no_split():
+    for names in (["train"] * 8, ["fold1", "fold2"] * 4, [""] * 8):
+        assert "No test images" in hold_out(parted(names))[2][0]
+    for odd in ("", "extra"):
+        with pytest.raises(InputError, match="^split: .*train, test or val in each row"):
+            hold_out(parted(["train", "train", "test", "test", odd, odd]))

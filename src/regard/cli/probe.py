@@ -35,20 +35,29 @@ def probe(
     the vectors of TRAIN and are scored on TEST, each with a 95 % interval. Images that are in both are refused.
     """
     from ..core.checks import bad
-    from ..data.sampling import split
+    from ..data.sampling import hold_out, one_part, parts
     from ..data.sources import open_images
+    from ..representation.embeddings import Embeddings
     from ..representation.representation import Representation
     from ..representation.sources import is_vectors, load_vectors
     from ..reuse.probe import probe as run
     from ..reuse.probe import probe_layers
 
     counts = _numbers(shots)
-    sides: dict[str, Any] = {"TRAIN": train, "TEST": test}
+    named = {"TRAIN": train} if test is None else {"TRAIN": train, "TEST": test}
+    sides: dict[str, Any] = {}
+    for side, name in named.items():
+        sides[side] = Embeddings.load(name) if is_vectors(name) else open_images(name, argument=side)
     if test is None:
-        if is_vectors(train):
+        if is_vectors(train) and not parts(sides["TRAIN"]):
             raise bad("TEST", "nothing", "a second embeddings file", "A file of vectors is not split here.")
-        sides["TRAIN"], sides["TEST"] = split(open_images(train, argument="TRAIN"), share, seed, by)
-    rep = with_ if all(map(is_vectors, sides.values())) else Representation.load(with_)
+        sides["TRAIN"], sides["TEST"], notes = hold_out(sides["TRAIN"], share, seed, by)
+    else:
+        (sides["TRAIN"], notes), (sides["TEST"], more) = (
+            one_part(one, side.lower(), side) for side, one in sides.items()
+        )
+        notes += more
+    rep = with_ if all(isinstance(one, Embeddings) for one in sides.values()) else Representation.load(with_)
 
     def vectors(side: str, **more: Any) -> Any:
         watch = watcher(side.lower(), quiet=quiet)
@@ -65,19 +74,22 @@ def probe(
         found = probe_layers(by_layer["TRAIN"], by_layer["TEST"], seed=seed)
         rows = [(name, one.metrics["linear"], one.metrics["knn"]) for name, one in found.by_layer.items()]
         title = f"best layer by cross-validation: {found.best}; last: {found.last}"
-        emit({**result, **found.as_dict()}, json, lambda: table(["layer", "linear", "knn"], rows, title))
+        emit(
+            {**result, **found.as_dict(), "notes": notes}, json, lambda: table(["layer", "linear", "knn"], rows, title)
+        )
         return
     one = run(vectors("TRAIN"), vectors("TEST"), classifier=classifier.split(","), shots=counts, seeds=seeds, seed=seed)
+    notes += one.notes
 
     def human() -> None:
         rows = [(name, value.mean, value.low, value.high) for name, value in one.intervals.items()]
         sizes = f"{one.metrics['train']:.0f} to learn from, {one.metrics['test']:.0f} to score on"
         table(["accuracy", "value", "low", "high"], rows, f"{one.metrics['classes']:.0f} classes, {sizes}")
         print(f"always the commonest class: {one.metrics['majority']:.3f}")
-        for note in one.notes:
+        for note in notes:
             print(f"note: {note}")
 
-    emit({**result, **one.as_dict()}, json, human)
+    emit({**result, **one.as_dict(), "notes": notes}, json, human)
 
 
 def _numbers(text: str) -> list[int]:

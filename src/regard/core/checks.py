@@ -5,6 +5,8 @@ Checks stand at the public edge only; inside, code trusts its callers.
 
 import difflib
 from collections.abc import Iterable
+from decimal import Decimal
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -83,16 +85,21 @@ def check_number(
 def check_matrix(argument: str, X: Any, *, min_rows: int = 1, columns: int | None = None) -> np.ndarray:
     """Return X as a finite float array (n, d) without changing the caller's, else raise.
 
-    float32 stays float32; everything else becomes float64. Sparse input is refused with a message.
+    float32 stays float32; everything else becomes float64. Sparse input is refused with a message, and so is what
+    numpy would turn into other numbers or read as numbers: complex numbers, dates, text.
     """
     if hasattr(X, "toarray"):
         raise bad(argument, "a sparse matrix", "a dense array (n, d)", "Pass X.toarray().")
     try:
         array = np.asarray(X)
-        if array.dtype != np.float32:
-            array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise bad(argument, type(X).__name__, "an array of numbers (n, d)") from error
+    odd = _no_number(array)
+    if odd:
+        raise bad(argument, f"{type(X).__name__} with {odd}", "an array of numbers (n, d)")
+    if array.dtype != np.float32:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told below
+            array = array.astype(np.float64)
     if array.ndim != 2:
         raise bad(
             argument,
@@ -121,12 +128,33 @@ def check_matrix(argument: str, X: Any, *, min_rows: int = 1, columns: int | Non
     return array
 
 
+def _no_number(array: np.ndarray) -> str:
+    """What an array holds that is no real number and that numpy would convert nevertheless; empty text if nothing."""
+    if array.dtype.kind != "O":
+        kinds = {"c": "complex numbers", "M": "dates", "m": "spans of time", "U": "text", "S": "bytes", "V": "records"}
+        return kinds.get(array.dtype.kind, "")
+    odd = [type(value).__name__ for value in array.ravel().tolist() if not isinstance(value, Real | Decimal | np.bool_)]
+    return f"a {odd[0]}" if odd else ""
+
+
 def check_labels(argument: str, y: Any, n: int, *, min_classes: int = 1) -> np.ndarray:
-    """Return y as an array (n,) with at least `min_classes` different values, else raise."""
+    """Return y as an array (n,) with at least `min_classes` different values and no gap (NaN, None), else raise."""
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != n:
         raise bad(argument, f"shape {labels.shape}", f"one label for each of the {n} samples, shape ({n},)")
-    classes = np.unique(labels)
+    if labels.dtype.kind == "O":
+        gaps = sum(value is None or (isinstance(value, float) and value != value) for value in labels.tolist())
+    else:
+        gaps = int((labels != labels).sum()) if labels.dtype.kind in "fcmM" else 0
+    if gaps:
+        raise bad(argument, f"{gaps} of {n} samples without a label (NaN or None)", "a label for each", "Drop these.")
+    if labels.dtype.kind in "cV":
+        raise bad(argument, f"labels of type {labels.dtype}", "text or whole numbers")
+    try:
+        classes = np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in labels.tolist()})
+        raise bad(argument, f"labels of kinds that do not compare ({', '.join(kinds[:4])})", "one kind") from None
     if len(classes) < min_classes:
         raise bad(
             argument,

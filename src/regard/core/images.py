@@ -5,7 +5,8 @@ import numpy as np
 from .checks import bad
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .avif .heic .heif .jp2".split()
+    ".jpg .jpeg .jpe .jfif .jif .jfi .pjpeg .pjp .png .apng .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm "
+    ".avif .heic .heif .hif .jp2 .j2k .jpx .jpf".split()
 )
 MAX_PIXELS = 178_000_000  # such a picture takes 534 MB as RGB: above that it is a bomb or a map
 

@@ -81,11 +81,7 @@ def look(images: ImageSet, sample: int = 512) -> Look:
 
     with ThreadPoolExecutor(threads()) as pool:
         found = list(pool.map(one, range(len(images))))
-    aside = [
-        {"path": str(images.ids[row] if isinstance(images.items[row], np.ndarray) else images.items[row]), "cause": why}
-        for row, (_, why, _) in enumerate(found)
-        if why
-    ]
+    aside = [{"path": _where(images, row), "cause": why} for row, (_, why, _) in enumerate(found) if why]
     good = np.array([row for row, (_, why, _) in enumerate(found) if not why], int)
     hashes = np.array([found[row][0] for row in good], dtype="<U32")
     seen = [facts for _, _, facts in found if facts]
@@ -103,6 +99,11 @@ def look(images: ImageSet, sample: int = 512) -> Look:
     kept = ImageSet(kept.items, kept.ids, kept.labels, kept.columns, kept.name, (*images.set_aside, *aside))
     side = int(np.median([side for side, _, _ in seen]))
     return Look(kept, hashes, side, all(grey for _, grey, _ in seen))
+
+
+def _where(images: ImageSet, row: int) -> str:
+    item = images.items[row]
+    return str(item if isinstance(item, Path) else images.ids[row])
 
 
 def pick_size(side: int) -> int:

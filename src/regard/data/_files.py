@@ -1,7 +1,14 @@
-"""What can be seen of a file from outside, before anyone decodes it."""
+"""What can be seen of a file from outside, before anyone decodes it, and which file a name means."""
 
+import os
+import re
 import stat
+import unicodedata
 from pathlib import Path
+
+MISSING = "no such file"
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def problem(path: Path) -> str:
@@ -12,9 +19,9 @@ def problem(path: Path) -> str:
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return "no such file"
-    except OSError as error:
-        return error.strerror or str(error)
+        return MISSING
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
     if not stat.S_ISREG(found.st_mode):
         return "not a file"
     return "" if found.st_size else "empty file"
@@ -28,3 +35,55 @@ def causes(set_aside: tuple[dict[str, str], ...]) -> str:
     """
     seen = [entry["cause"] for entry in set_aside]
     return ", ".join(f"{seen.count(cause)} x {cause}" for cause in sorted(set(seen)))
+
+
+def located(base: Path, name: str, listings: dict[Path, dict[str, list[str]]]) -> tuple[Path, str, str]:
+    """The file that a name in a table means, the name that found it, and why it cannot be used ("" where it can).
+
+    The name as it is written comes first. Only where no such file is there: without spaces around; with Windows'
+    backslashes as slashes; and in the form of Unicode (NFC, NFD) that the folder has it in.
+
+    Args:
+        base: where relative names start.
+        name: as it is written.
+        listings: what folders hold, kept between calls.
+    """
+    path = base / name
+    cause = problem(path)
+    if cause != MISSING:
+        return path, name, cause
+    if _ADDRESS.match(name):
+        return path, name, "an address, and nothing is fetched: give a path"
+    if os.name != "nt" and _DRIVE.match(name):
+        return path, name, "a path on a drive of Windows, which is not here: write it relative to the table's folder"
+    for other in dict.fromkeys((name.strip(), name.replace("\\", "/"), name.strip().replace("\\", "/"))):
+        if other != name and not problem(base / other):
+            return base / other, other, ""
+    plain = name.strip() if os.name == "nt" else name.strip().replace("\\", "/")
+    if not plain.isascii():
+        same = _in_other_form(base / plain, listings)
+        if same is not None:
+            return same, plain, problem(same)
+    return path, name, cause
+
+
+def _in_other_form(path: Path, listings: dict[Path, dict[str, list[str]]]) -> Path | None:
+    """The path whose parts are the same names in whatever form of Unicode the folders have them; None if not one."""
+    found = Path(path.anchor)
+    for part in path.parts[bool(path.anchor) :]:
+        if part.isascii() or os.path.lexists(found / part):
+            found /= part
+            continue
+        if found not in listings:
+            try:
+                inside = os.listdir(found)
+            except OSError:
+                return None
+            listings[found] = {}
+            for entry in inside:
+                listings[found].setdefault(unicodedata.normalize("NFC", entry), []).append(entry)
+        same = listings[found].get(unicodedata.normalize("NFC", part), [])
+        if len(same) != 1:
+            return None
+        found /= same[0]
+    return found

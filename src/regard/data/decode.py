@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..core.images import MAX_PIXELS, as_rgb
 from ..core.storage import hash_bytes
+from ._heif import heif_problem
 
 # a reduced decode keeps the short side at least this many times as long as the one asked for
 HEADROOM = 3
@@ -98,6 +99,8 @@ def _torchcodec(content: bytes) -> Tensor:
 def _open(content: bytes) -> Any:
     from PIL import Image
 
+    if cause := heif_problem(content):
+        raise DecodeError(cause)
     with warnings.catch_warnings():
         # Pillow warns of bombs at half of its limit; ours is checked on the size right after this
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -2,7 +2,8 @@
 
 The label is the folder directly under the root, when every image lies in one; images loose in the root mean that
 there are no labels. Deeper folders (`cat/video12/frame.jpg`) only lengthen the id. Folders named train, test and val
-are parts of the set, not classes: they go to the column `split` and labels come from the level below.
+are parts of the set, not classes: they go to the column `split` and labels come from the level below. Folders of masks
+and what file servers and programs left are no classes either (`_layout.py`).
 """
 
 import os
@@ -16,45 +17,29 @@ import numpy as np
 from ..core.checks import bad, check_path
 from ..core.images import IMAGE_SUFFIXES
 from ._files import causes, problem
+from ._layout import left_by_programs, photograph_of
+from ._levels import Levels, find_levels
 from .imageset import ImageSet
-
-# folder names, in lower case, that say which part of the set they hold
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-}
 
 
 def open_folder(root: str | Path, *, argument: str = "IMAGES") -> ImageSet:
     """List the images below a folder, sorted by id; ids are paths relative to it, with forward slashes.
 
-    Hidden files and files without an image's suffix are passed over. Empty files, links that leave the folder or lead
-    to folders, and folders that may not be read are set aside with the cause. Whether a file can be decoded is found
-    out later, when it is.
+    Hidden files, files without an image's suffix, and folders that file servers and programs keep for themselves
+    (@eaDir, __MACOSX, #recycle) are passed over; so are folders of masks beside one of photographs (`images`, `masks`).
+    Empty files, links that leave the folder or lead to folders, folders that may not be read, and masks that lie beside
+    their photograph (`a_mask.png`, `a.png`) are set aside with the cause. Whether a file can be decoded is found out
+    later, when it is.
 
     Raises:
-        InputError: no usable image, or class folders one level further down than the root suggests.
+        InputError: no usable image, class folders one level further down than the root suggests, or folders of which
+            some are parts of the set or masks, and others are not.
     """
     base = check_path(argument, root, folder=True)
     found = _listed(base, argument)
-    ids = found.ids
-    split = _split_names(ids)
-    depth = 0 if split is None else 1
-    _check_level(base, ids, depth, argument)
-    columns = {} if split is None else {"split": np.array(split)}
-    return ImageSet(
-        [base / name for name in ids],
-        np.array(ids),
-        _labels(ids, depth),
-        columns,
-        base.resolve().name,
-        tuple(found.aside),
-    )
+    levels = find_levels(base, found.ids, argument)
+    columns = {} if levels.split is None else {"split": np.array(levels.split)}
+    return _set(base, levels.ids, levels, columns, base.resolve().name, found)
 
 
 def folder_splits(root: str | Path, *, argument: str = "IMAGES") -> dict[str, ImageSet]:
@@ -65,16 +50,21 @@ def folder_splits(root: str | Path, *, argument: str = "IMAGES") -> dict[str, Im
     """
     base = check_path(argument, root, folder=True)
     found = _listed(base, argument)
-    split = _split_names(found.ids)
+    levels = find_levels(base, found.ids, argument, check=False)
     parts = {}
-    for part in sorted(set(split or ())):
-        ids = [name for name, its in zip(found.ids, split or ()) if its == part]
+    for part in sorted(set(levels.split or ())):
+        ids = [name for name, its in zip(levels.ids, levels.split or ()) if its == part]
         column = {"split": np.full(len(ids), part)}
-        name = f"{base.resolve().name} ({part})"
-        parts[part] = ImageSet(
-            [base / name for name in ids], np.array(ids), _labels(ids, 1), column, name, tuple(found.aside)
-        )
+        parts[part] = _set(base, ids, levels, column, f"{base.resolve().name} ({part})", found)
     return parts
+
+
+def _set(
+    base: Path, ids: Sequence[str], levels: Levels, columns: dict[str, np.ndarray], name: str, found: "_Listing"
+) -> ImageSet:
+    folders = [its.split("/")[levels.depth : -1] for its in ids]
+    labels = np.array([parts[0] for parts in folders]) if all(folders) else None
+    return ImageSet([base / its for its in ids], np.array(ids), labels, columns, name, tuple(found.aside))
 
 
 @dataclass
@@ -99,9 +89,11 @@ def _listed(base: Path, argument: str) -> _Listing:
         for entry in inside:
             name = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
-                waiting.append(name)
+                if not left_by_programs(entry.name):
+                    waiting.append(name)
             else:
                 _take(found, base / name, name, real, linked=entry.is_symlink())
+    _set_masks_aside(found)
     found.ids.sort()
     found.aside.sort(key=lambda entry: entry["path"])
     if not found.ids:
@@ -138,46 +130,14 @@ def _nothing(base: Path, found: _Listing, argument: str) -> Exception:
     return bad(argument, f"{str(base)!r} with " + (held or "no file at all"), accepted)
 
 
-def _split_names(ids: Sequence[str]) -> list[str] | None:
-    parts = [SPLITS.get(name.split("/")[0].lower()) if "/" in name else None for name in ids]
-    known = [part for part in parts if part is not None]
-    return known if len(known) == len(ids) else None
-
-
-def _labels(ids: Sequence[str], depth: int) -> np.ndarray | None:
-    folders = [name.split("/")[depth:-1] for name in ids]
-    return np.array([parts[0] for parts in folders]) if all(folders) else None
-
-
-def _check_level(base: Path, ids: Sequence[str], depth: int, argument: str) -> None:
-    """Refuse a root whose class folders hold no image, only the same folders over and over: which is the class?"""
-    below: dict[str, set[str]] = {}
-    for name in ids:
-        parts = name.split("/")[depth:]
-        if len(parts) < 3:
-            return  # some image lies in the root or directly in a class folder: this is the level of classes
-        below.setdefault(parts[0], set()).add(parts[1])
-    counts = Counter(name for names in below.values() for name in names)
-    repeated = sorted(name for name, count in counts.items() if count > 1)
-    outer, inner = sorted(below), sorted(counts)
-    deeper = str(base.joinpath(*ids[0].split("/")[: depth + 1]))
-    expected = "a folder of images, or of class folders that hold images"
-    if len(outer) == 1 and len(inner) > 1:
-        raise bad(
-            argument,
-            f"{str(base)!r}, where one folder, {outer[0]!r}, holds {len(inner)} folders ({_few(inner)})",
-            expected,
-            f"One level too high? Name {deeper!r}.",
-        )
-    if len(repeated) > 1 and 2 * len(repeated) >= len(inner):
-        raise bad(
-            argument,
-            f"{str(base)!r}, whose folders ({_few(outer)}) hold only folders, and the same ones ({_few(repeated)})",
-            expected,
-            f"One level too high? Name one of them, such as {deeper!r}, or give a table with the "
-            "columns path, label and domain.",
-        )
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+def _set_masks_aside(found: _Listing) -> None:
+    """Files named as the mask of a photograph that lies beside them are no images to learn from."""
+    places = {name.rpartition(".")[0] for name in found.ids}
+    masks = {}
+    for name in found.ids:
+        folder, slash, last = name.rpartition("/")
+        photograph = photograph_of(last.rpartition(".")[0])
+        if photograph and folder + slash + photograph in places:
+            masks[name] = photograph
+    found.aside += [{"path": name, "cause": f"by its name a mask of {of}"} for name, of in masks.items()]
+    found.ids = [name for name in found.ids if name not in masks]

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import bad, check_labels
+from ..core.values import as_column, label_texts
+
+# columns that may hold the labels under another name, told where labels are needed
+LIKELY_LABELS = frozenset("class classes category categories target targets y label_name class_name classname".split())
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class ImageSet:
     Attributes:
         items: n paths, or n uint8 arrays (H, W, 3) or (H, W).
         ids: (n,) text, unique and stable: the path relative to the root, or a name.
-        labels: (n,) text, or None where they are unknown.
+        labels: (n,) text as `core.values.tidy` writes it, so that equal classes are equal whoever named them (1.0 is
+            1, names in Unicode's form NFC without spaces around), or None where they are unknown.
         columns: further columns of length n, such as `domain`, `identity`, `split`.
         name: what to call the set in a message or a report.
         set_aside: files that were left out, as {"path": ..., "cause": ...}.
@@ -36,8 +41,9 @@ class ImageSet:
             raise bad("columns", "columns of different lengths", f"{n} values in each, one for each image")
         if len(np.unique(self.ids)) != n:
             raise bad("ids", f"{n - len(np.unique(self.ids))} ids given twice", "a different id for each image")
+        object.__setattr__(self, "columns", {key: as_column(key, value) for key, value in self.columns.items()})
         if self.labels is not None:
-            check_labels("labels", self.labels, n)
+            object.__setattr__(self, "labels", label_texts("labels", self.labels, n))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -55,11 +61,14 @@ class ImageSet:
     def need_labels(self, argument: str = "images", min_classes: int = 2) -> np.ndarray:
         """Return the labels, or say that they are needed and how to give them."""
         if self.labels is None:
+            likely = [name for name in self.columns if name.strip().lower() in LIKELY_LABELS]
             raise bad(
                 argument,
                 f"{self.name} without labels",
                 "labelled images",
-                "Put each class in a folder of its own, or give a table with a `label` column.",
+                f"Are they in the column {likely[0]!r}? Rename it to label."
+                if likely
+                else "Put each class in a folder of its own, or give a table with a `label` column.",
             )
         return check_labels(argument, self.labels, len(self), min_classes=min_classes)
 
@@ -67,7 +76,7 @@ class ImageSet:
         """The images at `index` (whole numbers or a mask), in that order."""
         rows = np.arange(len(self))[index]
         return ImageSet(
-            [self.items[row] for row in rows],
+            self.items.take(rows) if hasattr(self.items, "take") else [self.items[row] for row in rows],
             self.ids[rows],
             None if self.labels is None else self.labels[rows],
             {key: column[rows] for key, column in self.columns.items()},

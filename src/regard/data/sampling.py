@@ -16,6 +16,8 @@ import numpy as np
 from ..core.checks import bad, check_choice, check_labels, check_number
 from ..core.runtime import derive_seed, numpy_rng
 from ._complete import completed, lacking, stratified
+from ..core.values import as_text, gaps
+from ._layout import part_name
 from .imageset import ImageSet
 
 
@@ -35,11 +37,109 @@ def split(images: ImageSet, test: float = 0.25, seed: int = 0, by: str | None = 
         InputError: `test` outside (0, 1), an unknown column or one with gaps, or a class that would be on one side
             only.
     """
+    return _cut(images, images.ids if by is None else _column(images, by), test, seed, by)
+
+
+def hold_out(
+    images: ImageSet, test: float = 0.25, seed: int = 0, by: str | None = None
+) -> tuple[ImageSet, ImageSet, list[str]]:
+    """The part to learn from, the part to be scored on, and notes, where only one set was named.
+
+    Where a column `split` tells train and test rows apart, these are the parts, as whoever made the data set meant
+    them (`parts`). Without that column, `split`: by `by`, or by `identity` where that is known, and an image without
+    one is a thing of its own.
+
+    Raises:
+        InputError: `by` beside such a column, or as `parts` and `split`.
+    """
+    held = parts(images)
+    if held:
+        if by is not None:
+            raise bad("by", repr(by), "no cut, as the column `split` of the images tells train and test apart")
+        return held["train"], held["test"], [_note(images, held, part) for part in ("train", "test")]
+    if by is None and "identity" in images.columns:
+        groups = group_names(images.columns["identity"], images.ids, "identity")
+        learn, exam = _cut(images, groups, test, seed, "identity")
+    else:
+        learn, exam = split(images, test, seed, by)
+    return learn, exam, [f"No test images were named: {len(exam)} of the training images were held out."]
+
+
+def one_part(data: Any, part: str, argument: str) -> tuple[Any, list[str]]:
+    """The rows of `part` (train | test), and a note on it, where a column `split` holds both; else all rows.
+
+    So that training on a set whose official test part lies in the same folder or table does not see that part.
+    """
+    held = parts(data)
+    return (held[part], [f"{argument}: {_note(data, held, part)}"]) if held else (data, [])
+
+
+def parts(data: Any) -> dict[str, Any]:
+    """The train and test parts of images or vectors, by their column `split`; empty where it does not tell both.
+
+    `val` stands in for a test part that is not there, and is else left out.
+
+    Raises:
+        InputError: gaps beside train and test, or names that are no parts.
+    """
+    if "split" not in data.columns:
+        return {}
+    given = as_text("split", data.columns["split"])
+    names = np.array([part_name(name) or name for name in given.tolist()])
+    held = set(names.tolist())
+    if "train" not in held or not held & {"test", "val"}:
+        return {}
+    strange = sorted(held - {"train", "test", "val"})
+    if strange:
+        raise bad(
+            "split",
+            f"{strange[0]!r} in {int((names == strange[0]).sum())} of {len(names)} rows of the column `split`",
+            "train, test or val in each row",
+            "Complete the column, or drop it.",
+        )
+    exam = "test" if "test" in held else "val"
+    return {part: data.subset(names == name) for part, name in (("train", "train"), ("test", exam))}
+
+
+def _note(data: Any, held: dict[str, Any], part: str) -> str:
+    left = len(data) - sum(map(len, held.values()))
+    more = f" ({left} of other parts were left out)" if left else ""
+    return f"{len(held[part])} are of the part {part} by the column `split`{more}."
+
+
+def group_codes(values: Any, argument: str = "groups") -> np.ndarray:
+    """Which thing each sample is of, (n,) whole numbers from 0: equal values are one thing, a gap is one of its own.
+
+    Values are compared as text (`core.values.tidy`), so that 1, 1.0 and "1" are one thing and 007 and 7 are two. A
+    sample of which nothing is known (None, NaN, empty, or the text that Python makes of them) shares its thing with
+    no other sample.
+
+    Raises:
+        InputError: values that have no text of their own, or floats too large to tell whole numbers apart.
+
+    >>> group_codes(["b", "", "a", None, "b"]).tolist()
+    [1, 2, 0, 3, 1]
+    """
+    blank = gaps(values)
+    texts = as_text(argument, values)
+    codes = np.empty(len(blank), dtype=np.intp)
+    known, codes[~blank] = np.unique(texts[~blank], return_inverse=True)
+    codes[blank] = len(known) + np.arange(int(blank.sum()))
+    return codes
+
+
+def group_names(values: Any, ids: np.ndarray, argument: str = "groups") -> np.ndarray:
+    """As `group_codes`, with a name for each group that does not depend on the other samples: its text, or the id."""
+    texts, blank = as_text(argument, values).astype(object), gaps(values)
+    texts[blank] = [f"\n{name}" for name in np.asarray(ids)[blank]]  # no tidied text starts with a line's end
+    return texts.astype(np.str_)
+
+
+def _cut(images: ImageSet, groups: np.ndarray, test: float, seed: int, by: str | None) -> tuple[ImageSet, ImageSet]:
     check_number("test", test, 0, 1, open_low=True)
     if test == 1:
         raise bad("test", test, "a share below 1", "Something must be left to train on.")
     labels = np.full(len(images), "all") if images.labels is None else images.labels
-    groups = images.ids if by is None else _column(images, by)
     classes, of_class = np.unique(labels, return_inverse=True)
     names, of_group = np.unique(groups, return_inverse=True)
     order = np.argsort(np.argsort([_hash(seed, str(name)) for name in names]))  # the rank of each group's hash
@@ -95,9 +195,9 @@ def folds(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Cut samples into n folds, stratified by label: n pairs (train, test) of sorted places.
 
-    With `groups` all samples of a group are in the same fold, and stratification is as good as that allows. Every
-    training part has every class: where groups span classes and stratification alone would lose one, as few samples
-    as can be change folds.
+    With `groups` all samples of a group are in the same fold, and stratification is as good as that allows; a sample
+    without a group (a gap) is one of its own. Every training part has every class: where groups span classes and
+    stratification alone would lose one, as few samples as can be change folds.
 
     Raises:
         InputError: a class has fewer samples, or groups, than there are folds; or the groups span classes in such a
@@ -107,7 +207,9 @@ def folds(
 
     check_number("folds", n, 2, whole=True)
     labels = check_labels("labels", labels, len(labels))
-    units = np.arange(len(labels)) if groups is None else check_labels("groups", groups, len(labels))
+    if groups is not None:
+        groups = check_labels("groups", group_codes(groups), len(labels))
+    units = np.arange(len(labels)) if groups is None else groups
     for name in np.unique(labels):
         held = len(np.unique(units[labels == name]))
         if held < n:
@@ -137,11 +239,10 @@ def _hash(seed: int, name: str) -> int:
 
 def _column(images: ImageSet, by: str) -> np.ndarray:
     check_choice("by", by, images.columns)
-    column = images.columns[by].astype(str)
-    gaps = int(np.isin(column, ["", "nan"]).sum())
-    if gaps:
-        raise bad("by", f"{gaps} of {len(column)} images without {by}", "a value for each image")
-    return column
+    blank = int(gaps(images.columns[by]).sum())
+    if blank:
+        raise bad("by", f"{blank} of {len(images)} images without {by}", "a value for each image")
+    return as_text(by, images.columns[by])
 
 
 def _first(ranks: np.ndarray, share: float) -> np.ndarray:

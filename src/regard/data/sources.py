@@ -11,7 +11,6 @@ import numpy as np
 
 from ..core.checks import InputError, bad, check_path
 from ..core.images import IMAGE_SUFFIXES, as_rgb
-from ..core.storage import read_json
 from ._files import causes, problem
 from .imageset import ImageSet
 
@@ -51,7 +50,8 @@ def open_images(source: ImageSet | str | Path | np.ndarray | Sequence[Any], *, a
 def _folder(path: Path, argument: str) -> ImageSet:
     from .folder import open_folder
 
-    if (path / "JPEGImages").is_dir() and (path / "Annotations").is_dir():
+    beside = ("Annotations", "ImageSets", "SegmentationClass", "SegmentationClassPNG", "SegmentationObject")
+    if (path / "JPEGImages").is_dir() and any((path / name).is_dir() for name in beside):
         # VOC: beside the photographs lie masks, which are no images to learn from; one photograph has many labels
         voc = open_folder(path / "JPEGImages", argument=argument)
         return ImageSet(voc.items, voc.ids, name=path.resolve().name, set_aside=voc.set_aside)
@@ -63,7 +63,9 @@ def _file(path: Path, argument: str) -> ImageSet:
     if suffix in IMAGE_SUFFIXES:
         return _listed([path], argument)
     if suffix == ".json":
-        return _coco(path, argument)
+        from .coco import open_coco
+
+        return open_coco(path, argument)
     if suffix in (".npz", ".npy"):
         raise bad(
             argument,
@@ -79,29 +81,11 @@ def _file(path: Path, argument: str) -> ImageSet:
     raise bad(argument, repr(str(path)), _ACCEPTED, fix)
 
 
-def _coco(path: Path, argument: str) -> ImageSet:
-    """The images of a COCO file, in its order; they lie beside it, or in a folder `images` or named like the set."""
-    content = read_json(path)
-    rows = content.get("images") if isinstance(content, dict) else None
-    if not isinstance(rows, list) or not rows or "annotations" not in content:
-        raise bad(argument, repr(str(path)), "a COCO file, with `images` and `annotations`")
-    names = [str(row.get("file_name") or "") if isinstance(row, dict) else "" for row in rows]
-    if not all(names):
-        raise bad(argument, f"images without `file_name` in {str(path)!r}", "a file name for each image")
-    here, up = path.parent, path.parent.parent
-    subset = path.stem.rpartition("_")[2]  # instances_train2017.json names the folder train2017
-    places = [here, here / "images", up / "images", up / subset, here / subset, up]
-    folder = max(places, key=lambda place: sum((place / name).is_file() for name in names[:20]))
-    return _checked([folder / name for name in names], names, path.stem, argument, folder.resolve())
-
-
-def _checked(items: Sequence[Path], ids: Sequence[str], name: str, argument: str, root: Path | None = None) -> ImageSet:
-    """An image set of the files that are there; with a root, only of those that lie inside it."""
+def _checked(items: Sequence[Path], ids: Sequence[str], name: str, argument: str) -> ImageSet:
+    """An image set of the files that are there."""
     aside, kept = [], []
     for row, (item, its) in enumerate(zip(items, ids)):
         cause = problem(item)
-        if root and not cause and root not in item.resolve().parents:
-            cause = "a path that leaves the folder"
         if cause:
             aside.append({"path": its, "cause": cause})
         else:

@@ -1,7 +1,8 @@
 """A table that lists images: CSV, TSV or Parquet with a column `path` and whatever else is known of each.
 
 `label`, `id`, `domain`, `identity` and `split` are read as text, whatever they look like: a class named 007 keeps its
-zeros. Relative paths start at the table's own folder; the table is the user's, so absolute paths are allowed.
+zeros. Relative paths start at the table's own folder; the table is the user's, so absolute paths are allowed. In place
+of `path`, a Parquet table may hold the pictures themselves, as data sets of Hugging Face do (`encoded.py`).
 """
 
 import difflib
@@ -12,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import bad, check_path
-from ._files import causes, problem
+from ..core.values import as_column, as_text
+from ._files import causes, located
+from ._readtable import read_parquet, read_text, typed
+from .encoded import Encoded
 from .imageset import ImageSet
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pq")
@@ -24,78 +28,61 @@ def open_table(table: str | Path, *, argument: str = "IMAGES") -> ImageSet:
     """Read a table of images. Rows whose file is missing or empty are set aside with the cause.
 
     Ids are the column `id`, or else `path` as it is written. Columns other than path, label and id are kept under
-    their names: numbers as numbers (missing ones NaN), everything else as text (missing ones empty).
+    their names: numbers as numbers (missing ones NaN), everything else as text (missing ones empty); whole numbers
+    that floats would round stay text where some are missing. Names of columns are read without spaces around them,
+    and those named above in capitals or not.
 
     Raises:
-        InputError: not a table, no column `path`, paths or labels missing in some rows, ids given twice, or none of
-            the files there.
+        InputError: not a table, no column `path`, paths or labels missing in some rows, ids given twice, values that
+            have no text of their own (lists, mappings), or none of the files there.
     """
     file = check_path(argument, table, folder=False)
-    read = _read_parquet if file.suffix.lower() in (".parquet", ".pq") else _read_text
-    columns = _columns(read(file, argument), file, argument)
+    raw, pictures = (read_parquet if _is_parquet(file) else read_text)(file, argument)
+    columns = _columns(raw, file, argument, pictures is not None)
+    if pictures is None:
+        return _of_files(columns, file, argument)
+    return _of_pictures(columns, pictures, file, argument)
+
+
+def _of_files(columns: dict[str, np.ndarray], file: Path, argument: str) -> ImageSet:
     paths = columns.pop("path")
     empty = int((paths == "").sum())
     if empty or not len(paths):
         got = f"{empty} of {len(paths)} rows without one" if empty else "no row"
         raise bad(argument, f"{got} in {file.name!r}", "a path in each row")
     labels = _labels(columns.pop("label", None), file, argument)
-    ids = _ids(columns.pop("id", None), paths, file, argument)
-    items = [file.parent / path for path in paths]
-    aside = tuple({"path": str(path), "cause": cause} for path, item in zip(paths, items) if (cause := problem(item)))
-    if len(aside) == len(items):
+    listings: dict[Path, dict[str, list[str]]] = {}
+    found = [located(file.parent, str(path), listings) for path in paths]
+    ids = _ids(columns.pop("id", None), np.array([name for _, name, _ in found]), file, argument)
+    aside = tuple({"path": str(path), "cause": cause} for path, (_, _, cause) in zip(paths, found) if cause)
+    if len(aside) == len(paths):
         raise bad(
             argument,
-            f"{file.name!r}, none of whose {len(items)} files can be used ({causes(aside)})",
+            f"{file.name!r}, none of whose {len(paths)} files can be used ({causes(aside)})",
             "paths that exist, absolute or relative to the table's folder",
-            f"The first was looked for at {str(items[0])!r}.",
+            f"The first was looked for at {str(found[0][0])!r}.",
         )
-    everything = ImageSet(items, ids, labels, columns, file.stem, aside)
-    gone = {entry["path"] for entry in aside}
-    return everything.subset([row for row, path in enumerate(paths) if path not in gone]) if gone else everything
+    everything = ImageSet([item for item, _, _ in found], ids, labels, columns, file.stem, aside)
+    return everything.subset([row for row, one in enumerate(found) if not one[2]]) if aside else everything
 
 
-def _read_text(file: Path, argument: str) -> Any:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    try:
-        with open(file, encoding="utf-8-sig") as lines:
-            header = lines.readline()
-        delimiter = "\t" if file.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-        return csv.read_csv(
-            file,
-            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            # only an empty field is a missing one: a class may be named NA or null
-            convert_options=csv.ConvertOptions(
-                column_types={name: pa.string() for name in _TEXT}, null_values=[""], strings_can_be_null=True
-            ),
-        )
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise bad(argument, repr(str(file)), "a CSV or TSV table in UTF-8", f"It cannot be read: {error}") from None
+def _of_pictures(
+    columns: dict[str, np.ndarray], pictures: tuple[Encoded, np.ndarray], file: Path, argument: str
+) -> ImageSet:
+    items, names = pictures
+    if not len(items):
+        raise bad(argument, f"no row in {file.name!r}", "a picture in each row")
+    if (names == "").any() or len(np.unique(names)) < len(names):
+        names = np.array([f"{file.stem}/{row:06d}" for row in range(len(items))])
+    labels = _labels(columns.pop("label", None), file, argument)
+    ids = _ids(columns.pop("id", None), names, file, argument)
+    return ImageSet(items, ids, labels, columns, file.stem)
 
 
-def _read_parquet(file: Path, argument: str) -> Any:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        names = parquet.read_schema(file).names
-        if "vectors" in names and "path" not in names:
-            raise bad(
-                argument, f"{file.name!r}, a file of embeddings", "images", "Name the images they were made from."
-            )
-        return parquet.read_table(file, columns=[name for name in names if name != "vectors"])
-    except (pa.ArrowException, OSError) as error:
-        raise bad(argument, repr(str(file)), "a Parquet table", f"It cannot be read: {error}") from None
-
-
-def _columns(table: Any, file: Path, argument: str) -> dict[str, np.ndarray]:
-    names = [str(name) for name in table.column_names]
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise bad(argument, f"the column {twice[0]!r} twice in {file.name!r}", "a different name for each column")
-    if "path" not in names:
-        likely = [name for name in names if name.strip().lower() in ("path", "paths", *_OTHER_NAMES_FOR_PATH)]
+def _columns(raw: dict[str, Any], file: Path, argument: str, pictured: bool) -> dict[str, np.ndarray]:
+    names = _named(list(raw), file, argument)
+    if "path" not in names.values() and not pictured:
+        likely = [name for name in names if name.lower() in _OTHER_NAMES_FOR_PATH]
         near = likely or difflib.get_close_matches("path", names, 1)
         raise bad(
             argument,
@@ -103,23 +90,37 @@ def _columns(table: Any, file: Path, argument: str) -> dict[str, np.ndarray]:
             "a column `path`",
             f"Did you mean {near[0]!r}? Rename it to path." if near else "Give each image's path in it.",
         )
-    return {name: _array(table.column(name), text=name in _TEXT) for name in names}
+    found = {}
+    for given, name in names.items():
+        called = f"{argument}: the column {given!r} of {file.name!r}"
+        if name in _TEXT:
+            found[name] = as_text(called, raw[given], tidied=name != "path")
+        else:
+            found[name] = (as_column if _is_parquet(file) else typed)(called, raw[given])
+    return found
 
 
-def _array(column: Any, *, text: bool) -> np.ndarray:
-    values = column.to_pylist()
-    if not text and all(value is None or isinstance(value, int | float) for value in values):
-        if any(isinstance(value, float) or value is None for value in values):
-            return np.array([np.nan if value is None else value for value in values], dtype=float)
-        return np.array(values)
-    return np.array([_as_text(value) for value in values], dtype=str)
+def _is_parquet(file: Path) -> bool:
+    return file.suffix.lower() in (".parquet", ".pq")
 
 
-def _as_text(value: Any) -> str:
-    if value is None or value != value:
-        return ""
-    # whole numbers that were stored as floats, as happens to a column that once held a gap
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _named(given: list[str], file: Path, argument: str) -> dict[str, str]:
+    """What each column is called here: without spaces around; `Label` and `labels` are `label` where none is that."""
+    plain = [name.strip() for name in given]
+    twice = sorted(name for name, count in Counter(plain).items() if count > 1)
+    if twice:
+        raise bad(argument, f"the column {twice[0]!r} twice in {file.name!r}", "a different name for each column")
+    called = dict(zip(given, plain))
+    for known in _TEXT:
+        if known in plain:
+            continue
+        near = [name for name in given if called[name].casefold() == known]
+        if not near and known == "label":
+            near = [name for name in given if called[name].casefold() == "labels"]
+        if len(near) > 1:
+            raise bad(argument, f"the columns {', '.join(near)} in {file.name!r}", f"one column `{known}`")
+        called |= dict.fromkeys(near, known)
+    return called
 
 
 def _labels(labels: np.ndarray | None, file: Path, argument: str) -> np.ndarray | None:

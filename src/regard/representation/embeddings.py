@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrow import column_of, is_list, matrix_of, plain_column
 from ..core.checks import bad, check_labels, check_matrix, check_path
 from ..core.storage import plain, replacing
+from ..core.values import as_column, as_text, label_texts
 
 SUFFIXES = (".npz", ".parquet")
 _NAMED = ("vectors", "ids", "labels")
@@ -23,7 +25,7 @@ class Embeddings:
     Attributes:
         vectors: (n, d) float32, finite.
         ids: (n,) text, unique.
-        labels: (n,) text, or None.
+        labels: (n,) text as `core.values.tidy` writes it (1.0 is 1, names in NFC without spaces around), or None.
         card: how they were made: representation, fingerprint, precision, images set aside ...
         columns: further columns of length n, such as `domain`, `identity`, `split`, `path`.
     """
@@ -35,16 +37,20 @@ class Embeddings:
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        vectors = check_matrix("vectors", self.vectors, min_rows=0).astype(np.float32, copy=False)
+        vectors = _float32(check_matrix("vectors", self.vectors, min_rows=0))
         object.__setattr__(self, "vectors", vectors)
-        object.__setattr__(self, "ids", np.asarray(self.ids).astype(np.str_))
+        object.__setattr__(self, "ids", as_text("ids", self.ids, tidied=False))
+        object.__setattr__(self, "columns", {key: as_column(key, value) for key, value in self.columns.items()})
         if len(self.ids) != len(vectors) or any(len(column) != len(vectors) for column in self.columns.values()):
             raise bad("ids and columns", "other lengths", f"one value for each of the {len(vectors)} vectors")
+        nameless = int((self.ids == "").sum())
+        if nameless:
+            raise bad("ids", f"{nameless} of {len(vectors)} vectors without an id", "an id for each vector")
         check_columns(self.columns)
         if len(np.unique(self.ids)) != len(self.ids):
             raise bad("ids", "ids given twice", "a different id for each vector")
         if self.labels is not None:
-            object.__setattr__(self, "labels", check_labels("labels", self.labels, len(vectors)).astype(np.str_))
+            object.__setattr__(self, "labels", label_texts("labels", self.labels, len(vectors)))
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -90,7 +96,7 @@ class Embeddings:
                 if self.labels is not None:
                     arrays["labels"] = self.labels
                 with open(beside, "wb") as file:
-                    plain_arrays: Any = {key: _without_objects(value) for key, value in arrays.items()}
+                    plain_arrays: Any = arrays
                     np.savez(file, card=np.array(json.dumps(plain(self.card))), **plain_arrays)
         return path
 
@@ -111,7 +117,8 @@ class Embeddings:
         """Read a file of embeddings, from here or from anywhere.
 
         Raises:
-            InputError: no such file, another format, no `vectors` (n, d) or `ids` (n,), NaN, lengths that differ.
+            InputError: no such file, another format, no `vectors` (n, d) or `ids` (n,), NaN, lengths that differ,
+            vectors that float32 cannot hold or that are no real numbers, missing ids or labels, values without a text.
         """
         path = check_path("embeddings", path, folder=False)
         _check_suffix("embeddings", path)
@@ -135,9 +142,22 @@ def check_columns(names: Any) -> None:
         raise bad("columns", f"a column {taken[0]!r}", "another name", f"Taken are {', '.join(RESERVED)}.")
 
 
-def _without_objects(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    return array.astype(np.str_) if array.dtype == object else array
+def _float32(vectors: np.ndarray) -> np.ndarray:
+    """Vectors in the type they are kept in; what float32 cannot hold is told, not made infinite."""
+    if vectors.dtype == np.float32:
+        return vectors
+    with np.errstate(over="ignore"):
+        small = vectors.astype(np.float32)
+    wrong = ~np.isfinite(small).all(axis=1)
+    if wrong.any():
+        raise bad(
+            "vectors",
+            f"values above 3.4e38, too large for float32, in {int(wrong.sum())} of {len(small)} rows "
+            f"(first: row {int(wrong.argmax())})",
+            "numbers that float32 holds",
+            "Scale the vectors.",
+        )
+    return small
 
 
 def _check_suffix(argument: str, path: Path) -> None:
@@ -163,19 +183,16 @@ def _load_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise bad(str(path), f"a file that cannot be read ({error})", "a Parquet file") from error
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise bad(str(path), f"the column {twice[0]!r} twice", "a different name for each column")
     arrays: dict[str, np.ndarray] = {}
     for name in table.column_names:
-        column = table.column(name).combine_chunks()
-        if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
-            lengths = {len(row) for row in column[:1]} | (set() if not len(column) else {len(column[-1])})
-            width = next(iter(lengths), 0)
-            values = column.flatten().to_numpy(zero_copy_only=False)
-            if width * len(column) != len(values):
-                raise bad(f"{path}: {name}", "lists of different lengths", "vectors of one length")
-            arrays[name] = values.reshape(len(column), width)
-        elif name == "labels" and column.null_count == len(column):
-            continue
-        else:
-            arrays[name] = np.array(column.to_pylist())
+        read = column_of if name in ("ids", "labels") else matrix_of if name == "vectors" else plain_column
+        if name == "vectors" and not is_list(table.column(name).type):
+            raise bad(
+                f"{path}: vectors", f"values of type {table.column(name).type}", "lists of numbers, of one length"
+            )
+        arrays[name] = read(f"{path}: {name}", table.column(name))
     metadata = (pq.read_metadata(path).metadata or {}).get(b"regard")
     return arrays, json.loads(metadata) if metadata else {}

@@ -28,6 +28,7 @@ from ..core.storage import load_tensors, new_folder, read_json, save_tensors, wr
 from ..core.training import TrainSettings, training
 from ..create.feed import Feed
 from ..create.objective import Known, method_settings
+from ..data.sampling import group_codes
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval
 from ..representation.representation import Representation
@@ -202,7 +203,9 @@ def _run(
             yield event
     pupil.cpu().eval().to(memory_format=torch.contiguous_format)
     answers = _answers(pupil, exam)
-    interval = accuracy_interval(answers == truth, known.held_out.columns.get("identity"))
+    things = known.held_out.columns.get("identity")
+    things = None if things is None else group_codes(things, "identity")
+    interval = accuracy_interval(answers == truth, things)
     metrics = {
         "accuracy": interval.mean,
         "accuracy_low": interval.low,

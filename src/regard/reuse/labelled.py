@@ -8,10 +8,11 @@ import numpy as np
 from ..core.checks import bad
 from ..core.runtime import threads
 from ..core.storage import hash_json
+from ..core.values import nearest
 from ..create.objective import Known
 from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
-from ..data.sampling import split
+from ..data.sampling import hold_out, one_part
 from ..data.sources import open_images
 
 
@@ -20,7 +21,8 @@ def open_pair(train: Any, test: Any, seed: int) -> tuple[Known, list[str], str]:
 
     Args:
         train: labelled images, as `open_images` takes them.
-        test: the same, or None to hold a quarter of `train` out, by identity where that column is known.
+        test: the same, or None for the parts train and test of `train`, as its column `split` tells them, or to hold
+            a quarter of it out, by identity where that column is known.
         seed: of that split.
 
     Returns:
@@ -29,13 +31,14 @@ def open_pair(train: Any, test: Any, seed: int) -> tuple[Known, list[str], str]:
     Raises:
         InputError: no labels, one class, a test class that training lacks, an image in both sets, none readable.
     """
-    learn, notes = open_images(train, argument="TRAIN"), []
+    learn = open_images(train, argument="TRAIN")
     if test is None:
         learn.need_labels("TRAIN")
-        learn, exam = split(learn, 0.25, seed, "identity" if "identity" in learn.columns else None)
-        notes.append(f"No test images were named: {len(exam)} of the training images were held out.")
+        learn, exam, notes = hold_out(learn, 0.25, seed)
     else:
-        exam = open_images(test, argument="TEST")
+        learn, notes = one_part(learn, "train", "TRAIN")
+        exam, more = one_part(open_images(test, argument="TEST"), "test", "TEST")
+        notes += more
     labels, truth = learn.need_labels("TRAIN"), exam.need_labels("TEST", 1)
     strange = np.setdiff1d(truth, labels)
     if len(strange):
@@ -43,7 +46,7 @@ def open_pair(train: Any, test: Any, seed: int) -> tuple[Known, list[str], str]:
             "TEST",
             f"{len(strange)} class(es) that are not in train: {', '.join(map(str, strange[:5]))}",
             "classes from train",
-            "Add them to train, or leave them out of test.",
+            nearest(strange, labels) or "Add them to train, or leave them out of test.",
         )
     (learn, here), (exam, there) = _readable(learn, notes), _readable(exam, notes)
     same = exam.ids[np.isin(there, here)]

@@ -20,6 +20,7 @@ from ..core.checks import check_number
 from ..core.runtime import one_blas_thread
 from ..data._complete import completed, lacking, stratified
 from ..data.sampling import folds as cut_folds
+from ..data.sampling import group_codes
 
 PENALTIES = tuple(10.0**power for power in range(1, -6, -1))
 ENOUGH = 1e-3  # nats a sample: a weaker penalty must gain this much, or separable classes would go on for ever
@@ -70,7 +71,8 @@ def fit_logistic(
     Args:
         vectors: (n, d), finite.
         labels: (n,), at least two different ones.
-        groups: (n,) what must not be torn apart by a fold, such as the identity on several pictures.
+        groups: (n,) what must not be torn apart by a fold, such as the identity on several pictures; a sample
+            without one (a gap) is of a group of its own.
         folds: how many parts; fewer where the rarest class has fewer samples (or groups).
         penalty: take this one and choose nothing.
         seed: of the folds.
@@ -104,7 +106,7 @@ def _held_out(labels: np.ndarray, groups: np.ndarray | None, folds: int, seed: i
     """The rows of each fold; a class with a single sample (or group) is in none, so that it is always learnt from."""
     y = np.unique(labels, return_inverse=True)[1]
     if groups is not None:
-        return _held_out_groups(y, np.unique(groups, return_inverse=True)[1], folds, seed)
+        return _held_out_groups(y, group_codes(groups), folds, seed)
     held = np.bincount(y)[y]
     rows = np.flatnonzero(held >= 2)
     if not len(rows):

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import bad, check_choice, check_number
-from ..data.sampling import few_shot
+from ..core.values import as_text, gaps, nearest
+from ..data.sampling import few_shot, group_codes
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, unknown
 from ..metrics.knn import K, knn_predict, unit
@@ -175,8 +176,15 @@ def _fit_predict(name: str, train: Embeddings, test: Embeddings, seed: int) -> t
 
 
 def _identities(data: Embeddings) -> np.ndarray | None:
+    """Which thing each sample is of; one without a value is of a thing of its own."""
     column = data.columns.get("identity")
-    return None if column is None else np.asarray(column).astype(np.str_)
+    return None if column is None else group_codes(column, "identity")
+
+
+def _named(data: Embeddings) -> np.ndarray:
+    """The identities that have a name."""
+    column = data.columns.get("identity", np.zeros(0, np.str_))
+    return np.unique(as_text("identity", column)[~gaps(column)])
 
 
 def _check(train: Embeddings, test: Embeddings, linear: bool, shots: Sequence[int]) -> list[str]:
@@ -189,7 +197,7 @@ def _check(train: Embeddings, test: Embeddings, linear: bool, shots: Sequence[in
             "test",
             f"{len(strange)} class(es) that are not in train: {', '.join(strange[:5])}",
             "classes from train",
-            "Add them to train, or leave them out of test.",
+            nearest(strange, classes) or "Add them to train, or leave them out of test.",
         )
     need = max([2 if linear else 1, *shots])
     for shot in shots:
@@ -225,9 +233,7 @@ def _leaks(train: Embeddings, test: Embeddings) -> list[str]:
     twins = [str(name) for name, row in zip(test.ids, test.vectors) if row.tobytes() in known]
     if twins:
         notes.append(f"leak? {len(twins)} test vector(s) are equal to one in train, such as {twins[0]}.")
-    groups = _identities(train), _identities(test)
-    if groups[0] is not None and groups[1] is not None:
-        shared = np.intersect1d(groups[0], groups[1])
-        if len(shared):
-            notes.append(f"leak? {len(shared)} identity(ies) are in train and test, such as {shared[0]}.")
+    shared = np.intersect1d(_named(train), _named(test))
+    if len(shared):
+        notes.append(f"leak? {len(shared)} identity(ies) are in train and test, such as {shared[0]}.")
     return notes

@@ -101,7 +101,8 @@ def read_gldv2(file: str | Path, usage: str = "all") -> list[Query]:
     check_choice("usage", usage, ("all", "Public", "Private"))
     path = check_path("ground truth", file, folder=False)
     header, rows = read_table(path)
-    if len(header) != 3 or header[0] != "id" or header[1] not in ("images", "landmarks") or header[2] != "Usage":
+    called = [name.casefold() for name in header]
+    if called not in (["id", "images", "usage"], ["id", "landmarks", "usage"]):
         raise bad("ground truth", f"the columns {', '.join(header)}", "id, images (or landmarks), Usage")
     queries: dict[str, Query] = {}
     for line, (image, positives, of) in rows:

@@ -19,7 +19,7 @@ def read_pairs(file: str | Path) -> list[GradedQuery]:
     """
     path = check_path("ground truth", file, folder=False)
     header, rows = read_table(path)
-    if header not in (["query", "positive"], ["query", "positive", "grade"]):
+    if [name.casefold() for name in header] not in (["query", "positive"], ["query", "positive", "grade"]):
         raise bad("ground truth", f"the columns {', '.join(header)}", "query, positive and, if you like, grade")
     queries: dict[str, GradedQuery] = {}
     seen: set[tuple[str, str]] = set()

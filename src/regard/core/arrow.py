@@ -1,0 +1,78 @@
+"""Columns of Arrow tables as numpy arrays, nothing rounded and nothing invented on the way."""
+
+from typing import Any
+
+import numpy as np
+
+from .checks import bad
+from .values import as_column
+
+
+def column_of(argument: str, column: Any) -> np.ndarray:
+    """Read one column (n,), as `core.values.as_column` gives it, or objects where they must be looked at one by one.
+
+    Numbers without gaps keep their type; everything else comes as Python's objects, with None for a gap.
+
+    Raises:
+        InputError: values that are lists, mappings or of another kind without a text of its own.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+        kind = column.type
+    if pa.types.is_nested(kind):
+        raise bad(argument, f"values of type {kind}", "text, numbers or dates", "Drop the column, or flatten it.")
+    if pa.types.is_floating(kind):
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    if (pa.types.is_integer(kind) or pa.types.is_boolean(kind)) and not column.null_count:
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        column = pc.cast(column, pa.timestamp("us", kind.tz), safe=False)
+    return np.fromiter(column.to_pylist(), dtype=object, count=len(column))
+
+
+def matrix_of(argument: str, column: Any) -> np.ndarray:
+    """Read a column of lists as an array (n, d).
+
+    Raises:
+        InputError: rows without a list, or lists of different lengths; the first such row is named.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if column.null_count:
+        first = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise bad(argument, f"{column.null_count} rows without a list (first: row {first})", "a list in each row")
+    if pa.types.is_fixed_size_list(column.type):
+        widths = np.full(len(column), column.type.list_size)
+    else:
+        widths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
+    if len(widths) and (widths != widths[0]).any():
+        row = int(np.flatnonzero(widths != widths[0])[0])
+        got = f"lists of different lengths ({widths[0]} in row 0, {widths[row]} in row {row})"
+        raise bad(argument, got, "lists of one length")
+    values = column.flatten()
+    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_boolean(values.type)):
+        raise bad(argument, f"lists of {values.type}", "lists of numbers")
+    if values.null_count:
+        row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0]) // max(int(widths[0]), 1)
+        raise bad(argument, f"{values.null_count} gaps in its lists (first: row {row})", "a number in each place")
+    width = int(widths[0]) if len(widths) else getattr(column.type, "list_size", 0)
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(len(column), width)
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a type is one of Arrow's lists."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def plain_column(argument: str, column: Any) -> np.ndarray:
+    """A further column: lists of numbers of one length as (n, k), everything else as `as_column` gives it."""
+    return matrix_of(argument, column) if is_list(column.type) else as_column(argument, column_of(argument, column))

@@ -1,0 +1,137 @@
+"""Tables from disk as columns, every value as the file has it: numbers are made of text only where nothing is lost."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.arrow import column_of
+from ..core.checks import bad
+from ..core.values import EXACT, as_column, is_gap
+from .encoded import Encoded, class_names, picture_column
+
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")  # not 007, which is a name
+_NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|-?inf|nan|NaN")
+_TRUTH = {"true": True, "false": False}
+
+Pictures = tuple[Encoded, np.ndarray]  # what lies in the table itself, and the names that it gives
+
+
+def read_text(file: Path, argument: str) -> tuple[dict[str, Any], None]:
+    """The columns of a CSV or TSV file in UTF-8; comma, semicolon or tab, whichever the header has most of.
+
+    Only an empty field is a missing one: a class may be named NA or null.
+
+    Raises:
+        InputError: another encoding, no header, or a row of another length than the header.
+    """
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            header = lines.readline()
+            lines.seek(0)
+            delimiter = "\t" if file.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+            spaced = f"{delimiter} " in header
+            rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced, strict=True)
+            names = next(rows, [])
+            if not names:
+                raise csv.Error("it is empty")
+            columns: list[list[str]] = [[] for _ in names]
+            for row in rows:
+                if not row:
+                    continue
+                if len(row) != len(names):
+                    raise csv.Error(f"{len(row)} fields in line {rows.line_num}, {len(names)} in the header")
+                for column, value in zip(columns, row):
+                    column.append(value)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise bad(argument, repr(str(file)), "a CSV or TSV table in UTF-8", f"It cannot be read: {error}") from None
+    _once(names, file, argument)
+    return dict(zip(names, columns)), None
+
+
+def read_parquet(file: Path, argument: str) -> tuple[dict[str, Any], Pictures | None]:
+    """The columns of a Parquet file, and the pictures in it where it has some and no column `path`.
+
+    Whole numbers become names where Hugging Face's metadata say which; -1 is a gap there. Beside pictures, columns of
+    lists and structs are left out: they describe objects in a picture. Elsewhere they are refused.
+
+    Raises:
+        InputError: not a Parquet file, a file of embeddings, or a column of lists or mappings.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        schema = parquet.read_schema(file)
+        _once(schema.names, file, argument)
+        paths = any(name.strip().casefold() == "path" for name in schema.names)
+        if "vectors" in schema.names and not paths:
+            raise bad(
+                argument, f"{file.name!r}, a file of embeddings", "images", "Name the images they were made from."
+            )
+        column = picture_column(schema)
+        pictured = column is not None and not paths
+        wanted = [name for name in schema.names if name not in ("vectors", column)]
+        if pictured:
+            wanted = [name for name in wanted if not pa.types.is_nested(schema.field(name).type)]
+        table = parquet.read_table(file, columns=wanted)
+        pictures = _pictures(file, schema, str(column)) if pictured else None
+    except (pa.ArrowException, OSError) as error:
+        raise bad(argument, repr(str(file)), "a Parquet table", f"It cannot be read: {error}") from None
+    classes = class_names(schema)
+    raw = {}
+    for name in wanted:
+        raw[name] = column_of(f"{argument}: the column {name!r} of {file.name!r}", table.column(name))
+        if name in classes:
+            raw[name] = _names_of(raw[name], classes[name], f"{argument}: {name}")
+    return raw, pictures
+
+
+def typed(argument: str, values: list[str]) -> np.ndarray:
+    """A column of text as numbers or truth values, where all are and nothing is lost by it; else the text.
+
+    >>> typed("n", ["1", "", "2"]).tolist(), typed("n", ["007", "7"]).tolist()
+    ([1.0, nan, 2.0], ['007', '7'])
+    """
+    stripped = [value.strip() for value in values]
+    there = [value for value in stripped if value]
+    if not there:
+        return np.full(len(values), np.nan)
+    if len(there) == len(values) and all(value.lower() in _TRUTH for value in there):
+        return np.array([_TRUTH[value.lower()] for value in there])
+    if not all(map(_NUMBER.fullmatch, there)):
+        return np.array(values, dtype=np.str_)
+    whole = [int(value) for value in there if _WHOLE.fullmatch(value)]
+    if len(whole) == len(there):
+        return as_column(argument, [int(value) if value else None for value in stripped])
+    if any(abs(value) > EXACT for value in whole):
+        return np.array(values, dtype=np.str_)
+    return np.array([float(value) if value else np.nan for value in stripped])
+
+
+def _pictures(file: Path, schema: Any, column: str) -> Pictures:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    items = Encoded.open(file, column)
+    if not pa.types.is_struct(schema.field(column).type):
+        return items, np.full(len(items), "")
+    rows = parquet.ParquetFile(file).read(columns=[f"{column}.path"]).column(0).to_pylist()
+    return items, np.array([(row or {}).get("path") or "" for row in rows], dtype=np.str_)
+
+
+def _names_of(codes: np.ndarray, names: list[str], argument: str) -> np.ndarray:
+    found = []
+    for code in codes.tolist():
+        if not is_gap(code) and not -1 <= int(code) < len(names):
+            raise bad(argument, f"class {code}", f"whole numbers from 0 to {len(names) - 1}, or -1")
+        found.append("" if is_gap(code) or code < 0 else names[int(code)])
+    return np.array(found, dtype=np.str_)
+
+
+def _once(names: list[str], file: Path, argument: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise bad(argument, f"the column {twice[0]!r} twice in {file.name!r}", "a different name for each column")
