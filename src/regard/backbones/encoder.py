@@ -65,6 +65,7 @@ class Encoder(nn.Module):
                     "Build it with avg, max, token ... as the network takes them.",
                 )
             probe = self._probe(blank)
+            self.tokens_are_cells = bool(probe) and self._cells(blank) == probe[-1].shape[2] * probe[-1].shape[3]
         self.num_features = int(vector.shape[1])
         modules = [info["module"] for info in getattr(network, "feature_info", [])]
         modules = modules if len(modules) == len(probe) else [f"map{i}" for i in range(len(probe))]
@@ -115,7 +116,7 @@ class Encoder(nn.Module):
     def last_map(self, x_NCHW: Tensor) -> Tensor:
         """The last features as a map (N, D, h, w): what `pooled` averages; class and register tokens left out.
 
-        Of a network that ends in several branches, or in tokens that are no grid: the last of `maps`.
+        Of a network that ends in several branches, or in tokens that are not the cells of a grid: the last of `maps`.
         """
         if not hasattr(self.network, "forward_features"):
             return self.maps(x_NCHW)[-1]
@@ -123,12 +124,20 @@ class Encoder(nn.Module):
         if isinstance(features, Tensor) and features.ndim == 4:
             nhwc = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
             return features.permute(0, 3, 1, 2) if nhwc else features
-        if isinstance(features, Tensor) and features.ndim == 3:
-            cells = features[:, getattr(self.network, "num_prefix_tokens", 0) :].transpose(1, 2)
-            height = round((cells.shape[2] * x_NCHW.shape[2] / x_NCHW.shape[3]) ** 0.5)
-            if height and cells.shape[2] % height == 0:
-                return cells.unflatten(2, (height, cells.shape[2] // height))
-        return self.maps(x_NCHW)[-1]
+        if not self.tokens_are_cells:
+            return self.maps(x_NCHW)[-1]
+        cells = features[:, getattr(self.network, "num_prefix_tokens", 0) :].transpose(1, 2)
+        height = round((cells.shape[2] * x_NCHW.shape[2] / x_NCHW.shape[3]) ** 0.5)
+        return cells.unflatten(2, (height, cells.shape[2] // height))
+
+    def _cells(self, x_NCHW: Tensor) -> int:
+        """How many tokens the last features hold beside class and register tokens; 0 where they are no tokens."""
+        if not hasattr(self.network, "forward_features"):
+            return 0
+        features = self.network.forward_features(self.normalise(x_NCHW))
+        if not isinstance(features, Tensor) or features.ndim != 3:
+            return 0
+        return features.shape[1] - getattr(self.network, "num_prefix_tokens", 0)
 
     def tokens(self, x_NCHW: Tensor) -> Tensor:
         """The last features as (N, T, D): a token for each cell, in rows."""
