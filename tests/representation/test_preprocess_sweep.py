@@ -1,4 +1,4 @@
-"""Every way in which timm's and torchvision's published configurations prepare pictures, against their own transforms."""
+"""Every way in which published configurations prepare pictures, against timm's and torchvision's own transforms."""
 
 from math import floor
 

@@ -26,6 +26,10 @@ class FeatureInfo:
     module: str
 
 
+class NotSquare(InputError, AttributeError):
+    """A square was needed; an AttributeError too, as tracing asks for every attribute and passes over those."""
+
+
 class Encoder(nn.Module):
     """A network without its classifier.
 
@@ -33,11 +37,14 @@ class Encoder(nn.Module):
         name: canonical name, `timm:NAME` or `torchvision:NAME`.
         num_features: length D of the pooled vector.
         input_shape: height and width in pixels that the network was made for.
+        input_size: side of that square; InputError where it is none.
         feature_info: one `FeatureInfo` a map, from shallow to deep; none where the network has no plain maps, and
             `maps` then says so.
         config: timm's pretrained configuration (crop, interpolation, mean, std ...), with the `model_args` that the
             network was built with where these are not its own.
     """
+
+    input_size: int
 
     def __init__(
         self, name: str, network: nn.Module, config: dict[str, Any], input_size: int | tuple[int, int]
@@ -45,6 +52,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.name, self.network, self.config = name, network, config
         self.input_shape = input_size if isinstance(input_size, tuple) else (input_size, input_size)
+        if self.input_shape[0] == self.input_shape[1]:
+            self.input_size = self.input_shape[0]
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, -1, 1, 1), persistent=False)
         self.no_maps = ""
@@ -74,18 +83,14 @@ class Encoder(nn.Module):
             for m, module in zip(probe, modules)
         ]
 
-    @property
-    def input_size(self) -> int:
-        """Side in pixels of the square that the network was made for; InputError where it is no square."""
-        height, width = self.input_shape
-        if height != width:
-            raise bad(
-                self.name,
-                f"a network for {height} x {width} pixels",
-                "one for square pictures here",
-                "It can embed, index and probe; train with a square one.",
+    def __getattr__(self, name: str) -> Any:
+        """Say why there is no `input_size` where the network's pictures are no squares."""
+        if name == "input_size":
+            raise NotSquare(
+                f"{self.name}: expected a network for square pictures here, got one for "
+                f"{self.input_shape[0]} x {self.input_shape[1]} pixels. It can embed, index and probe."
             )
-        return height
+        return super().__getattr__(name)
 
     def _probe(self, blank: Tensor) -> list[Tensor]:
         """The maps of a blank picture; none, and `no_maps` says why, where the network has no plain ones."""

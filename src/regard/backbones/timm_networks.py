@@ -64,6 +64,8 @@ def build_folder(folder: Path, config: Mapping[str, Any], size: int | tuple[int,
         raise bad(f"{where}: architecture", repr(name), "the name of a network of timm")
     arguments = dict(config.get("model_args") or {})
     _colour(where, "model_args in_chans", arguments.get("in_chans"))
+    if arguments.get("features_only"):
+        raise bad(f"{where}: model_args features_only", "true", "a network that gives a vector", "Save it without.")
     _know(name)
     try:
         network = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)

@@ -215,10 +215,11 @@ def _from_folder(folder: Path) -> Representation:
             str(folder), f"weights of another network than {config['architecture']}", "weights that fit config.json"
         )
     encoder.network.load_state_dict(given)
-    for key, buffer in (("mean", encoder.mean), ("std", encoder.std)):
-        if key in cfg:  # of a network of torchvision, whose weights say them
-            buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
-            encoder.config[key] = tuple(cfg[key])
+    if encoder.name.startswith("torchvision:"):  # timm's are read with all else
+        for key, buffer in (("mean", encoder.mean), ("std", encoder.std)):
+            if key in cfg:
+                buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
+                encoder.config[key] = tuple(cfg[key])
     steps = ours.get("preprocess")
     preprocess = Preprocess(**steps) if steps else _steps(encoder)
     card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"name": folder.name}
