@@ -1,8 +1,8 @@
 """Networks and configurations of timm, through regard's whole path, against timm's own transform and forward.
 
 One small network of each of timm's families with random weights, written by timm's `save_for_hf` in several ways (kinds
-of pooling and crop, crops above 1, other shapes of the input), then embedded in fp32. Each either equals timm (cosine at
-least .9999) or is refused by the name of a key; none differs silently. Maps of each network: plain, or one sentence.
+of pooling and crop, crops above 1, other shapes of the input), then embedded in fp32. Each either equals timm (cosine
+at least .9999) or is refused by the name of a key; none differs silently. Maps of each network: plain, or one sentence.
 
     make bench-foreign
 """
