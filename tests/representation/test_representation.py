@@ -118,7 +118,9 @@ def test_squash_keeps_the_whole_picture():
     assert Preprocess(30, 30, mode="squash").apply(pixels)[0, :, :9].min() == 255
     assert Preprocess(20, 20, mode="crop").apply(pixels).max() == 0
     with pytest.raises(InputError, match="resize"):
-        Preprocess(224, 200)
+        Preprocess(224, 0)
+    with pytest.raises(InputError, match="size"):
+        Preprocess((224, 224, 3))
 
 
 def test_a_very_long_picture_is_cut_before_it_is_enlarged():

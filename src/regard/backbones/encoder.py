@@ -5,14 +5,16 @@ standard deviation are taken off inside, channels-last networks and vision trans
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import InputError, check_choice, check_number
-from ..core.discover import load, names
+from ..core.checks import InputError, bad, check_choice, check_number
+from ..core.discover import names
 from ..core.runtime import seeded_init
+from ..core.storage import read_json
 
 
 @dataclass(frozen=True)
@@ -24,31 +26,86 @@ class FeatureInfo:
     module: str
 
 
+class NotSquare(InputError, AttributeError):
+    """A square was needed; an AttributeError too, as tracing asks for every attribute and passes over those."""
+
+
 class Encoder(nn.Module):
     """A network without its classifier.
 
     Attributes:
         name: canonical name, `timm:NAME` or `torchvision:NAME`.
         num_features: length D of the pooled vector.
-        input_size: side in pixels that the network was made for.
-        feature_info: one `FeatureInfo` a map, from shallow to deep.
-        config: timm's pretrained configuration (crop, interpolation, mean, std ...).
+        input_shape: height and width in pixels that the network was made for.
+        input_size: side of that square; InputError where it is none.
+        feature_info: one `FeatureInfo` a map, from shallow to deep; none where the network has no plain maps, and
+            `maps` then says so.
+        config: timm's pretrained configuration (crop, interpolation, mean, std ...), with the `model_args` that the
+            network was built with where these are not its own.
     """
 
-    def __init__(self, name: str, network: nn.Module, config: dict[str, Any], input_size: int) -> None:
+    input_size: int
+
+    def __init__(
+        self, name: str, network: nn.Module, config: dict[str, Any], input_size: int | tuple[int, int]
+    ) -> None:
         super().__init__()
-        self.name, self.network, self.config, self.input_size = name, network, config, input_size
+        self.name, self.network, self.config = name, network, config
+        self.input_shape = input_size if isinstance(input_size, tuple) else (input_size, input_size)
+        if self.input_shape[0] == self.input_shape[1]:
+            self.input_size = self.input_shape[0]
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, -1, 1, 1), persistent=False)
+        self.no_maps = ""
         with evaluating(self), torch.no_grad():
-            blank = torch.zeros(1, 3, input_size, input_size)
-            probe = self.maps(blank)
-            self.num_features = int(self.pooled(blank).shape[1])
-        modules = [info["module"] for info in network.feature_info]
+            blank = torch.zeros(1, 3, *self.input_shape)
+            try:
+                vector = self.pooled(blank)
+            except InputError:
+                raise
+            except Exception as error:  # a network fails in its own way at a size that it does not take
+                pixels = " x ".join(map(str, self.input_shape))
+                raise InputError(f"backbone: {name} takes no picture of {pixels} pixels: {error}") from error
+            if not isinstance(vector, Tensor) or vector.ndim != 2:
+                raise bad(
+                    f"{name}: global_pool",
+                    f"{_pooling(network)!r}, which gives {_shape(vector)}",
+                    "a pooling that gives one vector an image",
+                    "Build it with avg, max, token ... as the network takes them.",
+                )
+            probe = self._probe(blank)
+            self.tokens_are_cells = bool(probe) and self._cells(blank) == probe[-1].shape[2] * probe[-1].shape[3]
+        self.num_features = int(vector.shape[1])
+        modules = [info["module"] for info in getattr(network, "feature_info", [])]
         modules = modules if len(modules) == len(probe) else [f"map{i}" for i in range(len(probe))]
         self.feature_info = [
-            FeatureInfo(m.shape[1], round(input_size / m.shape[-1]), module) for m, module in zip(probe, modules)
+            FeatureInfo(m.shape[1], round(self.input_shape[1] / m.shape[-1]), module)
+            for m, module in zip(probe, modules)
         ]
+
+    def __getattr__(self, name: str) -> Any:
+        """Say why there is no `input_size` where the network's pictures are no squares."""
+        if name == "input_size":
+            raise NotSquare(
+                f"{self.name}: expected a network for square pictures here, got one for "
+                f"{self.input_shape[0]} x {self.input_shape[1]} pixels. It can embed, index and probe."
+            )
+        return super().__getattr__(name)
+
+    def _probe(self, blank: Tensor) -> list[Tensor]:
+        """The maps of a blank picture; none, and `no_maps` says why, where the network has no plain ones."""
+        try:
+            found = self.maps(blank)
+            plain = bool(found) and all(isinstance(one, Tensor) and one.ndim == 4 for one in found)
+            why = "its features are no grid of cells" if not plain else ""
+        except Exception as error:  # each network without plain maps fails in its own way
+            found, why = [], f"{type(error).__name__}: {error}"
+        if why:
+            self.no_maps = (
+                f"backbone: {self.name} gives no plain maps ({why}); it can embed images whole, index and search, "
+                "and for maps, layers and regions another network is needed"
+            )
+        return [] if why else found
 
     def normalise(self, x_NCHW: Tensor) -> Tensor:
         """Take the network's mean off and divide by its standard deviation."""
@@ -56,20 +113,36 @@ class Encoder(nn.Module):
 
     def maps(self, x_NCHW: Tensor) -> list[Tensor]:
         """All maps (N, C, h, w), from shallow to deep, of images in [0, 1]."""
+        if self.no_maps:
+            raise InputError(self.no_maps)
         x = self.normalise(x_NCHW)
         return list(self.network.forward_intermediates(x, intermediates_only=True, output_fmt="NCHW"))
 
     def last_map(self, x_NCHW: Tensor) -> Tensor:
-        """The last features as a map (N, D, h, w): what `pooled` averages; class and register tokens left out."""
+        """The last features as a map (N, D, h, w): what `pooled` averages; class and register tokens left out.
+
+        Of a network that ends in several branches, or in tokens that are not the cells of a grid: the last of `maps`.
+        """
         if not hasattr(self.network, "forward_features"):
             return self.maps(x_NCHW)[-1]
         features = self.network.forward_features(self.normalise(x_NCHW))
-        if features.ndim == 4:
+        if isinstance(features, Tensor) and features.ndim == 4:
             nhwc = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
             return features.permute(0, 3, 1, 2) if nhwc else features
+        if not self.tokens_are_cells:
+            return self.maps(x_NCHW)[-1]
         cells = features[:, getattr(self.network, "num_prefix_tokens", 0) :].transpose(1, 2)
         height = round((cells.shape[2] * x_NCHW.shape[2] / x_NCHW.shape[3]) ** 0.5)
         return cells.unflatten(2, (height, cells.shape[2] // height))
+
+    def _cells(self, x_NCHW: Tensor) -> int:
+        """How many tokens the last features hold beside class and register tokens; 0 where they are no tokens."""
+        if not hasattr(self.network, "forward_features"):
+            return 0
+        features = self.network.forward_features(self.normalise(x_NCHW))
+        if not isinstance(features, Tensor) or features.ndim != 3:
+            return 0
+        return features.shape[1] - getattr(self.network, "num_prefix_tokens", 0)
 
     def tokens(self, x_NCHW: Tensor) -> Tensor:
         """The last features as (N, T, D): a token for each cell, in rows."""
@@ -100,6 +173,8 @@ def make_encoder(name: str, *, pretrained: bool = False, seed: int = 0, size: in
     Raises:
         InputError: unknown name (with the nearest one), a size that the network refuses, weights out of reach.
     """
+    from . import timm_networks, torchvision_networks
+
     library, _, network = name.rpartition(":")
     if library:
         check_choice("backbone", library, ["timm", "torchvision"])
@@ -107,8 +182,7 @@ def make_encoder(name: str, *, pretrained: bool = False, seed: int = 0, size: in
         check_number("size", size, 8, 4096, whole=True)
     with seeded_init(seed):
         if library != "torchvision" and (network in names("backbone") or _timm_has(network)):
-            return _timm(network, pretrained, size)
-        from . import torchvision_networks
+            return Encoder(*timm_networks.build(network, pretrained, size))
 
         if network in torchvision_networks.names() and library != "timm":
             return Encoder(*torchvision_networks.build(network, pretrained, size))
@@ -116,27 +190,37 @@ def make_encoder(name: str, *, pretrained: bool = False, seed: int = 0, size: in
     raise InputError(f"backbone: {name!r} cannot be built")
 
 
-def _timm(name: str, pretrained: bool, size: int | None) -> Encoder:
-    import timm
+def read_encoder(folder: str | Path) -> Encoder:
+    """Build the network that a folder's config.json describes, in timm's form or in ours; its weights are not read.
 
-    if name in names("backbone"):
-        load("backbone", name)
-    default = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    own = (default.input_size if default is not None else (3, 224, 224))[-1]
-    fixed = bool(default is not None and default.fixed_input_size)
-    options = {"img_size": size} if size and size != own and fixed else {}
-    try:
-        network = timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
-    except Exception as error:
-        if pretrained:
-            raise InputError(
-                f"timm:{name}: its weights could not be fetched ({type(error).__name__}: {error}). "
-                f"Without a connection use `imagenet`, a saved folder, or `random:{name}`."
-            ) from error
-        raise InputError(f"backbone: timm cannot build {name!r} at size {size or own}: {error}") from error
-    if not hasattr(network, "forward_intermediates"):
-        raise InputError(f"backbone: timm's {name!r} gives no maps (no forward_intermediates); use another network")
-    return Encoder(f"timm:{name}", network, dict(network.pretrained_cfg), size or own)
+    Args:
+        folder: holds config.json, with whatever `model_args` timm was given.
+
+    Raises:
+        InputError: an unknown network, and keys that cannot be honoured, by name and value.
+    """
+    from . import timm_networks, torchvision_networks
+
+    where, config = f"{folder}/config.json", read_json(Path(folder) / "config.json")
+    ours = config.get("regard", {})
+    library, size = ours.get("library", "timm"), ours.get("input_size")
+    check_choice(f"{where} library", library, ["timm", "torchvision"])
+    with seeded_init(0):
+        if library == "timm":
+            return Encoder(*timm_networks.build_folder(Path(folder), config, size))
+        check_choice(f"{where}: architecture", config.get("architecture"), torchvision_networks.names())
+        arguments = config.get("model_args")
+        return Encoder(*torchvision_networks.build(config["architecture"], False, size, arguments))
+
+
+def _pooling(network: nn.Module) -> str | None:
+    from .timm_networks import pooling_of
+
+    return pooling_of(network)
+
+
+def _shape(value: Any) -> str:
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 
 def _timm_has(name: str) -> bool:

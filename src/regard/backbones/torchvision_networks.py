@@ -5,6 +5,7 @@ that ran once and gave a map at that resolution; hooks on those modules collect 
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,8 +21,14 @@ def names() -> list[str]:
     return torchvision.models.list_models(module=torchvision.models)
 
 
-def build(name: str, pretrained: bool, size: int | None) -> tuple[str, nn.Module, dict[str, Any], int]:
-    """Build one network without its classifier; returns what `Encoder` takes."""
+def build(
+    name: str, pretrained: bool, size: int | None, arguments: Mapping[str, Any] | None = None
+) -> tuple[str, nn.Module, dict[str, Any], int]:
+    """Build one network without its classifier; returns what `Encoder` takes.
+
+    `arguments` are what a network with published weights was built with beside its own (`model_args` in its
+    configuration), to build the same again without them.
+    """
     import torchvision
 
     side = size or {"inception_v3": 299}.get(name, 224)
@@ -32,7 +39,9 @@ def build(name: str, pretrained: bool, size: int | None) -> tuple[str, nn.Module
     if name.startswith("vit") and size:
         options["image_size"] = size
     try:
-        network = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None, **options)
+        network = torchvision.models.get_model(
+            name, weights="DEFAULT" if pretrained else None, **options, **(arguments or {})
+        )
     except Exception as error:
         if not pretrained:
             raise InputError(f"backbone: torchvision cannot build {name!r} at size {side}: {error}") from error
@@ -40,20 +49,29 @@ def build(name: str, pretrained: bool, size: int | None) -> tuple[str, nn.Module
             f"torchvision:{name}: its weights could not be fetched ({type(error).__name__}: {error}). "
             f"Without a connection use `imagenet`, a saved folder, or `random:{name}`."
         ) from error
-    if pretrained:
-        preset = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-        side, resize = size or preset.crop_size[0], preset.resize_size[0]
-        crop, interpolation = preset.crop_size[0] / resize, preset.interpolation.value
-    else:
-        crop, interpolation = 0.875, "bilinear"
-    config = {
+    config: dict[str, Any] = {
         "architecture": f"torchvision:{name}",
-        "input_size": (3, side, side),
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
-        "crop_pct": crop,
-        "interpolation": interpolation,
+        "crop_pct": 0.875,
+        "interpolation": "bilinear",
     }
+    if pretrained:
+        # each set of weights has transforms of its own
+        preset = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+        side, resize = size or preset.crop_size[0], preset.resize_size[0]
+        config |= {
+            "mean": tuple(preset.mean),
+            "std": tuple(preset.std),
+            "crop_pct": preset.crop_size[0] / resize,
+            "interpolation": preset.interpolation.value,
+        }
+    if pretrained and getattr(network, "transform_input", False):
+        # these weights want the colours scaled anew inside the network, which only they turn on
+        arguments = {"transform_input": True}
+    if arguments:
+        config["model_args"] = dict(arguments)
+    config["input_size"] = (3, side, side)
     return f"torchvision:{name}", Wrapped(network, side, channels_last="swin" in name), config, side
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +152,7 @@ class Feed:
         if classes and images.labels is not None:
             self.targets = torch.from_numpy(np.searchsorted(np.array(list(classes)), images.labels.astype(str)))
         self.held: Tensor | None = None
-        if len(images) * 3 * preprocess.size**2 <= memory:
+        if len(images) * 3 * prod(preprocess.shape) <= memory:
             self.held, self.shown = self._decoded(np.arange(len(images)))
 
     def __call__(self, rows: np.ndarray, held_out: bool = False) -> Batch:
@@ -176,7 +177,7 @@ class Feed:
         for row in ((int(wanted) + offset) % n for offset in range(n)):
             item = self.images.items[row]
             try:
-                return self.preprocess.apply(decode(item, self.preprocess.resize)), row
+                return self.preprocess.apply(decode(item, self.preprocess.decode_side)), row
             except DecodeError as error:
                 self.failed[str(item if isinstance(item, Path) else self.images.ids[row])] = str(error)
         raise InputError(f"images: none of {self.images.name} can be read")

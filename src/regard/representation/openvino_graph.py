@@ -19,6 +19,7 @@ from torch import nn
 
 from ..core.checks import RunError
 from ..core.storage import cache_folder, hash_bytes, read_json, write_json
+from .preprocess import Size, sides
 
 # smallest cosine to torch in fp32, over the check pictures, of a graph that is used
 FLOOR = {"bf16": 0.997, "fp32": 0.9999}
@@ -49,8 +50,8 @@ def has_bf16() -> bool:
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def compiled(network: nn.Module, size: int, batch: int, precision: str, key: str) -> tuple[Any, float]:
-    """Compile a network for batches (batch, 3, size, size) of uint8, and check it.
+def compiled(network: nn.Module, size: Size, batch: int, precision: str, key: str) -> tuple[Any, float]:
+    """Compile a network for batches (batch, 3, height, width) of uint8, and check it.
 
     Returns the compiled graph, and the share of its products that stay in fp32.
 
@@ -85,14 +86,15 @@ def compiled(network: nn.Module, size: int, batch: int, precision: str, key: str
     raise RunError(f"OpenVINO in {precision} departs from torch (cosine {agreement:.5f} on the check pictures)")
 
 
-def check_pictures(size: int) -> np.ndarray:
-    """Eight pictures (8, 3, size, size) uint8 that differ in what is hard for low precision.
+def check_pictures(size: Size) -> np.ndarray:
+    """Eight pictures (8, 3, height, width) uint8 that differ in what is hard for low precision.
 
     Smooth waves in colour, a texture, a page of strokes, stars on black, a ramp, and three of faint contrast.
     """
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[0:size, 0:size] / size
-    grain = rng.normal(0, 1, (size, size))
+    height, width = sides(size)
+    y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1)
+    grain = rng.normal(0, 1, (height, width))
     soft = sum(np.roll(grain, (i, j), (0, 1)) for i in range(3) for j in range(3)) / 3
     waves = np.stack([np.sin(6 * x + 3 * y), np.cos(5 * y), np.sin(9 * x * y)])
     grey = [
@@ -129,11 +131,11 @@ def _outputs(made: Any, pictures: np.ndarray, batch: int) -> np.ndarray:
     return np.concatenate([made([filled(part, batch)])[0][: len(part)].copy() for part in parts])
 
 
-def _compile(graph: ET.Element, weights: bytes, start: float, size: int, batch: int) -> Any:
+def _compile(graph: ET.Element, weights: bytes, start: float, size: Size, batch: int) -> Any:
     marked = _with_exact_start(graph, start) if 0 < start < 1 else graph
     try:
         model = core().read_model(ET.tostring(marked, encoding="unicode").encode(), weights)
-        model.reshape([batch, 3, size, size])
+        model.reshape([batch, 3, *sides(size)])
         hint = "f32" if start == 1 else "bf16"
         return core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "THROUGHPUT"})
     except RuntimeError as error:
@@ -181,14 +183,14 @@ def _kept(path: Path) -> tuple[ET.Element, bytes] | None:
     return (ET.fromstring(words), weights) if whole else None
 
 
-def _trace(network: nn.Module, size: int, path: Path) -> tuple[ET.Element, bytes]:
+def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, bytes]:
     """The graph of a network and its weights, which are kept for the next time."""
     library()
     # the frontend itself: openvino.convert_model wraps it in a tool's reporting and checks
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
+    example = torch.zeros(2, 3, *sides(size), dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every Python branch on a shape
         traced = torch.jit.trace(network, example, check_trace=False)

@@ -10,12 +10,13 @@ import numpy as np
 from torch import nn
 
 from .openvino_graph import compiled, filled, library
+from .preprocess import Size
 
 
 class OpenVINORunner:
     """Runs batches of uint8 pixels in the background; results come back in order."""
 
-    def __init__(self, network: nn.Module, size: int, batch: int, precision: str, key: str, note: str = "") -> None:
+    def __init__(self, network: nn.Module, size: Size, batch: int, precision: str, key: str, note: str = "") -> None:
         """Compile the network; raise RunError where OpenVINO cannot, or departs from torch."""
         self._compiled, exact = compiled(network, size, batch, precision, key)
         self.batch, self.note = batch, note

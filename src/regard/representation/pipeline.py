@@ -109,7 +109,7 @@ class Pipeline:
 
     def _batches(self, store: VectorCache | None) -> Iterator[tuple[list[tuple[int, str, Any]], np.ndarray]]:
         """Group images; those that need the network fill a batch, the others ride along in their order."""
-        size = self.representation.preprocess.size
+        shape = (0, 3, *self.representation.preprocess.shape)
         group: list[tuple[int, str, Any]] = []
         pixels: list[np.ndarray] = []
         for place, (kind, value) in enumerate(self._prepared(store)):
@@ -118,10 +118,10 @@ class Pipeline:
                 value = value[0]
             group.append((place, kind, value))
             if len(pixels) == self.batch or len(group) >= COMMIT:
-                yield group, np.stack(pixels) if pixels else np.zeros((0, 3, size, size), np.uint8)
+                yield group, np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
                 group, pixels = [], []
         if group:
-            yield group, np.stack(pixels) if pixels else np.zeros((0, 3, size, size), np.uint8)
+            yield group, np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
 
     def _prepared(self, store: VectorCache | None) -> Iterator[tuple[str, Any]]:
         workers = threads()
@@ -145,7 +145,7 @@ class Pipeline:
             if kept is not None:
                 return "vector", kept
             steps = self.representation.preprocess
-            return "pixels", (key, steps.apply(decode(content, steps.resize)).numpy())
+            return "pixels", (key, steps.apply(decode(content, steps.decode_side)).numpy())
         except DecodeError as error:
             return "fault", str(error)
 

