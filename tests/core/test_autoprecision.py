@@ -43,3 +43,18 @@ def test_several_processes_on_processors_use_fp32(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert settle_precision("auto", "cpu", Game(), lambda: torch.rand(8, 3)) == "fp32"
     assert settle_precision("bf16", "cpu", Game(), lambda: torch.rand(8, 3)) == "bf16"
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"{}", b"\xff", b'{"precision": "bf17"}', b'{"precision": null}'])
+def test_what_is_remembered_and_damaged_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    monkeypatch.setenv("REGARD_CACHE", str(tmp_path))
+    asked: list[str] = []
+    monkeypatch.setattr(autoprecision, "pick_precision", lambda name, device, step=None: asked.append(name) or "fp32")
+    game, batch = Game(), torch.rand(8, 3)
+    settle_precision("auto", "cpu", game, lambda: batch)
+    (path,) = (tmp_path / "precision").iterdir()
+    path.write_bytes(damage)
+    assert [settle_precision("auto", "cpu", game, lambda: batch) for _ in range(2)] == ["fp32", "fp32"]
+    assert len(asked) == 2

@@ -12,7 +12,7 @@ from regard.core.checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state
 from regard.core.checks import InputError, RunError
 from regard.core.events import Event
 from regard.core.runtime import seeded_init
-from regard.core.storage import load_tensors
+from regard.core.storage import load_tensors, read_header, save_tensors
 from regard.core.training import Player, TrainSettings, training
 
 N = 48
@@ -214,6 +214,32 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"no tensors")
     with pytest.raises(InputError, match=f"{CHECKPOINT}.*Delete it"):
         run(small(), folder=tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.01, 0.03, 0.2, 0.5, 0.8, 0.999])
+@pytest.mark.parametrize("bit", [0, 6])
+def test_a_checkpoint_with_a_flipped_bit_is_named(tmp_path: Path, share: float, bit: int) -> None:
+    run(small(), folder=tmp_path)
+    path = tmp_path / CHECKPOINT
+    damaged = bytearray(path.read_bytes())
+    damaged[int(share * len(damaged))] ^= 1 << bit
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(InputError, match=f"{CHECKPOINT}.*Delete it"):
+        run(small(), replace(SETTINGS, steps=12), folder=tmp_path)
+
+
+def test_a_checkpoint_whose_numbers_were_changed_is_named(tmp_path: Path) -> None:
+    run(small(), folder=tmp_path)
+    path, header = tmp_path / CHECKPOINT, read_header(tmp_path / CHECKPOINT)
+    tensors = load_tensors(path)
+    save_tensors(path, {name: value + 1 for name, value in tensors.items()}, header)
+    with pytest.raises(InputError, match=f"{CHECKPOINT}.*changed"):
+        run(small(), folder=tmp_path)
+    save_tensors(path, tensors, header | {"state": header["state"].replace('"step": 12', '"step": 6')})
+    with pytest.raises(InputError, match=f"{CHECKPOINT}.*changed"):
+        run(small(), folder=tmp_path)
+    save_tensors(path, tensors, {"state": header["state"]})  # of an earlier version, which had no seal
+    run(small(), folder=tmp_path)
 
 
 def test_left_over_files_of_a_kill_are_cleared(tmp_path: Path) -> None:

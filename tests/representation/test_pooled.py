@@ -121,6 +121,9 @@ def test_a_damaged_folder_is_said(tmp_path, class_folder):
     with pytest.raises(InputError, match="safetensors"):
         Representation.load(tmp_path)
     (tmp_path / VOCABULARY).unlink()
+    with pytest.raises(InputError, match=r"no pooling\.safetensors, which its card names"):
+        Representation.load(tmp_path)
+    (tmp_path / "card.json").write_text("{}")  # of an earlier version, without checksums
     with pytest.raises(InputError, match="pooling: expected name, settings and scales"):
         Representation.load(tmp_path)
 

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.events import read_log
-from regard.core.storage import load_tensors
+from regard.core.storage import load_tensors, save_tensors
 from regard.core.training import TrainSettings
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
@@ -128,6 +128,32 @@ def test_it_learns_more_than_a_head_alone(digits, start, tmp_path):
     assert frozen.fingerprint == start.fingerprint != Representation.load(tmp_path / "all").fingerprint
 
 
+def damaged(folder, test):
+    """Another classifier, a flipped bit in any of the weights, classes in another order: refused by the file's name."""
+    for name in ("classifier.safetensors", "model.safetensors"):
+        path, good = folder / name, (folder / name).read_bytes()
+        for at in (0, 20, len(good) // 3, len(good) - 1):
+            path.write_bytes(good[:at] + bytes([good[at] ^ 64]) + good[at + 1 :])
+            with pytest.raises(InputError, match=name):
+                classify(folder, test)
+        path.write_bytes(good)
+        save_tensors(path, {key: value + 1 for key, value in load_tensors(path).items()})
+        with pytest.raises(InputError, match=name):
+            classify(folder, test)
+        path.unlink()
+        with pytest.raises(InputError, match=name):
+            classify(folder, test)
+        path.write_bytes(good)
+    card, good = folder / "card.json", (folder / "card.json").read_text()
+    said = json.loads(good)
+    said["classifier"]["classes"].reverse()
+    card.write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"classifier\.safetensors"):
+        classify(folder, test)
+    card.write_text(good)
+    assert len(classify(folder, test, precision="fp32", cache=False)[0]) == len(test)
+
+
 def test_the_folder_names_classes_of_new_images(digits, start, tmp_path):
     train, test = digits
     result = finetune(train, test, start, settings=SETTINGS, method=PLAIN, backbone_lr_factor=1.0, out=tmp_path / "run")
@@ -154,6 +180,7 @@ def test_the_folder_names_classes_of_new_images(digits, start, tmp_path):
             backbone_lr_factor=1.0,
             out=tmp_path / "run",
         )
+    damaged(tmp_path / "run", test)
     start.save(tmp_path / "plain")
     with pytest.raises(InputError, match="folder: expected a folder made by regard finetune"):
         classify(tmp_path / "plain", test)

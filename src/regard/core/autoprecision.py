@@ -31,8 +31,11 @@ def settle_precision(precision: str, device: str, game: Any, make_batch: Callabl
     parts = batch if isinstance(batch, tuple | list) else (batch,)
     work = [type(game).__name__, shapes, [list(part.shape) for part in parts if torch.is_tensor(part)]]
     known = cache_folder() / "precision" / f"{hash_json([machine, work])}.json"
-    if known.is_file():
-        return str(read_json(known)["precision"])
+    try:
+        if (remembered := read_json(known)["precision"]) in ("fp32", "bf16"):
+            return str(remembered)
+    except (OSError, LookupError, TypeError, ValueError):
+        pass  # not known, or damaged: measured, and written anew
     found = pick_precision("auto", device, _step(game, batch))
     write_json(known, {"precision": found})
     return found

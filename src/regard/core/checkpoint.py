@@ -1,7 +1,8 @@
 """A training run on disk: one safetensors file, replaced in one step, from which it goes on to the same numbers.
 
 Weights, buffers and the optimisers' state are tensors; the rest is JSON in the file's header. As it is one file, a
-kill at any moment leaves the checkpoint before or the one after, never a mixture.
+kill at any moment leaves the checkpoint before or the one after, never a mixture. It is sealed: a run goes on only
+from the numbers that were written.
 """
 
 import json
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from .checks import InputError, RunError, bad
-from .storage import load_tensors, plain, save_tensors
+from .storage import load_tensors, plain, read_header, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
@@ -37,7 +38,7 @@ def save_checkpoint(
     for name, optimiser in optimisers.items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optim/{name}/{index}/{key}": v for key, v in values.items() if torch.is_tensor(v)}
-    save_tensors(path, tensors, {"state": json.dumps(plain(state))})
+    save_tensors(path, tensors, {"state": json.dumps(plain(state))}, seal=True)
 
 
 def load_checkpoint(path: Path, module: nn.Module, optimisers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Any]:
@@ -46,7 +47,11 @@ def load_checkpoint(path: Path, module: nn.Module, optimisers: Mapping[str, torc
     Raises:
         InputError: the file is broken, or holds another network or other optimisers.
     """
-    state, tensors = read_state(path), load_tensors(path)
+    state = read_state(path)
+    try:
+        tensors = load_tensors(path)
+    except InputError as error:
+        raise _unreadable(path, error) from None
     own = {f"module/{name}": value for name, value in module.state_dict().items()}
     held = {name: value for name, value in tensors.items() if name.startswith("module/")}
     if held.keys() != own.keys() or any(held[name].shape != value.shape for name, value in own.items()):
@@ -68,16 +73,15 @@ def load_checkpoint(path: Path, module: nn.Module, optimisers: Mapping[str, torc
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Read only the plain mapping of a checkpoint; raises InputError where the file is broken."""
-    from safetensors import SafetensorError, safe_open
-
+    """Read only the plain mapping of a checkpoint; raises InputError where the file is broken or was changed."""
     try:
-        with safe_open(path, "pt") as file:
-            return dict(json.loads((file.metadata() or {})["state"]))
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        raise bad(
-            str(path), "a file that cannot be read", "a checkpoint", f"Delete it to start anew ({error})"
-        ) from None
+        return dict(json.loads(read_header(path)["state"]))
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return bad(str(path), "a file that cannot be read", "a checkpoint", f"Delete it to start anew ({error})")
 
 
 def refuse_other(argument: str, where: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -68,29 +68,67 @@ def plain(value: Any) -> Any:
     return value
 
 
-def save_tensors(path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
-    """Write named torch tensors as safetensors, whole or not at all."""
+def save_tensors(
+    path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None, *, seal: bool = False
+) -> None:
+    """Write named torch tensors as safetensors, whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: by name.
+        metadata: text for the header.
+        seal: hashes of the tensors and of the header go along, which `load_tensors` and `read_header` compare: for a
+            file that no card beside it speaks for.
+    """
     from safetensors.torch import save_file
 
+    header = dict(metadata or {})
+    if seal:
+        header["tensors"] = hash_tensors(tensors)
+        header["seal"] = hash_json(header)
     with replacing(path) as beside:
-        save_file(
-            {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()},
-            beside,
-            dict(metadata or {}),
-        )
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, beside, header)
 
 
-def load_tensors(path: str | Path) -> dict[str, Any]:
-    """Read a safetensors file as torch tensors on the CPU; say which file is broken if it is."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def read_header(path: str | Path) -> dict[str, str]:
+    """The text in a safetensors file's header, compared with its seal where it has one; O(1).
+
+    Raises:
+        InputError: no such file, damaged, or changed since it was sealed.
+    """
+    from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
         raise bad("file", f"{str(path)!r}, which does not exist", "a safetensors file")
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            header = dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise bad("file", str(path), "a safetensors file", f"It cannot be read: {error}") from None
+    if ("seal" in header or "tensors" in header) and header.get("seal") != hash_json(
+        {key: value for key, value in header.items() if key != "seal"}
+    ):
+        raise _changed(path)
+    return header
+
+
+def load_tensors(path: str | Path) -> dict[str, Any]:
+    """Read a safetensors file as torch tensors on the CPU; say which file is broken, or changed since it was sealed."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    try:
+        tensors = load_file(path)
     except SafetensorError as error:
         raise bad("file", str(path), "a safetensors file", f"It cannot be read: {error}") from None
+    if "tensors" in header and header["tensors"] != hash_tensors(tensors):
+        raise _changed(path)
+    return tensors
+
+
+def _changed(path: str | Path) -> InputError:
+    return bad("file", f"{path}, whose bytes were changed since it was written", "a file as regard wrote it")
 
 
 def hash_bytes(*parts: bytes) -> str:
@@ -120,7 +158,8 @@ def hash_tensors(tensors: Mapping[str, Any]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)  # as it lies there, not a copy
     return digest.hexdigest()
 
 

@@ -159,7 +159,8 @@ def training(
         scores = _examined(game, evaluate, fabric)
         if saved and scores.get("accuracy", -1.0) > _best(saved.parent / BEST):
             text = {"state": f'{{"step": {at.step}, "accuracy": {scores["accuracy"]!r}}}'}
-            save_tensors(saved.parent / BEST, {f"module/{k}": v for k, v in game.state_dict().items()}, text)
+            best = {f"module/{name}": value for name, value in game.state_dict().items()}
+            save_tensors(saved.parent / BEST, best, text, seal=True)
         return Event("eval", at.step, ends(), scores)
 
     game.train()

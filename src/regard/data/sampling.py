@@ -15,8 +15,8 @@ import numpy as np
 
 from ..core.checks import bad, check_choice, check_labels, check_number
 from ..core.runtime import derive_seed, numpy_rng
-from ._complete import completed, lacking, stratified
 from ..core.values import as_text, gaps
+from ._complete import completed, lacking, stratified
 from ._layout import part_name
 from .imageset import ImageSet
 

@@ -2,10 +2,9 @@
 
 A saved folder holds `config.json` and `model.safetensors` in timm's own form, so that
 `timm.create_model("local-dir:FOLDER")` loads it too, `card.json`, and where vectors are pooled or whitened in a way of
-their own `pooling.safetensors` and `transform.json` with its numbers.
+their own `pooling.safetensors` and `transform.json` with its numbers. The card holds a checksum of each of them.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from ..backbones.encoder import Encoder, make_encoder, read_encoder
 from ..core.checks import InputError, bad
 from ..core.storage import hash_json, hash_tensors, load_tensors, read_json, save_tensors, write_json
+from . import checksums
 from .pooled import Pooled
 from .preprocess import Preprocess
 from .transform import saved
@@ -93,6 +93,7 @@ class Representation:
         """Write the representation; the card goes last, so that a folder with a card is whole."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "card.json").unlink(missing_ok=True)  # of a representation that was here before
         save_tensors(folder / "model.safetensors", self.encoder.network.state_dict(), {"format": "pt"})
         library, _, architecture = self.encoder.name.partition(":")
         own: dict[str, Any] = {"size": self.preprocess.size, "input_size": _plain(self.encoder.input_shape)}
@@ -124,7 +125,10 @@ class Representation:
         for name, kept in ((VOCABULARY, vocabulary), (saved.CARD, self.transform)):
             if not kept:  # of a representation that was here before
                 (folder / name).unlink(missing_ok=True)
-        write_json(folder / "card.json", self.card | {"name": self.name, "fingerprint": self.fingerprint})
+        written = ["config.json", "model.safetensors", *([VOCABULARY] if vocabulary else [])]
+        written += saved.files(folder) if self.transform is not None else []
+        made = {"name": self.name, "fingerprint": self.fingerprint, checksums.KEY: checksums.of_files(folder, written)}
+        write_json(folder / "card.json", self.card | made)
         return folder
 
     @staticmethod
@@ -137,7 +141,9 @@ class Representation:
             device: where the network goes.
 
         Raises:
-            InputError: unknown name, a folder without config.json and model.safetensors, weights that do not fit.
+            InputError: unknown name, a folder without config.json and model.safetensors, weights that do not fit, or
+                a file that is not as the card's checksum says. A folder without checksums (written by timm, or by an
+                earlier version) is taken as it is.
         """
         text = str(name)
         if text == BUNDLED:
@@ -205,6 +211,7 @@ def _from_folder(folder: Path) -> Representation:
     if missing:
         raise bad("representation", f"the folder {str(folder)!r} without {missing[0]}", "a folder made by `create`")
     config = read_json(folder / "config.json")
+    card = _card(folder, config)
     ours, cfg = config.get("regard", {}), config.get("pretrained_cfg", {})
     encoder = read_encoder(folder)
     tensors = load_tensors(folder / "model.safetensors")
@@ -222,9 +229,23 @@ def _from_folder(folder: Path) -> Representation:
                 encoder.config[key] = tuple(cfg[key])
     steps = ours.get("preprocess")
     preprocess = Preprocess(**steps) if steps else _steps(encoder)
-    card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"name": folder.name}
     transform = saved.load(folder) if (folder / saved.CARD).is_file() else None
-    return Representation(encoder, preprocess, json.loads(json.dumps(card)), "", _pooled(folder, ours), transform)
+    return Representation(encoder, preprocess, card, "", _pooled(folder, ours), transform)
+
+
+def _card(folder: Path, config: Any) -> dict[str, Any]:
+    """The card of a folder whose files are as it says; of one that timm wrote, which has none, its name."""
+    path = folder / "card.json"
+    if path.is_file():
+        card = read_json(path)
+        if not isinstance(card, dict):
+            raise bad("representation", str(path), "a card: names and values", checksums.AGAIN)
+        checksums.check_folder(folder, card, ("config.json", "model.safetensors", VOCABULARY, saved.CARD))
+        return card
+    if isinstance(config, dict) and "regard" in config:  # the card is written last
+        missing = f"the folder {str(folder)!r} without card.json, so it is not whole"
+        raise bad("representation", missing, "a folder as it was saved", checksums.AGAIN)
+    return {"name": folder.name}
 
 
 def _pooled(folder: Path, ours: dict[str, Any]) -> Pooled | None:

@@ -31,6 +31,7 @@ from ..create.objective import Known, method_settings
 from ..data.sampling import group_codes
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval
+from ..representation.checksums import check_file, checksum
 from ..representation.representation import Representation
 from .labelled import open_pair
 from .thaw import Tuned
@@ -166,6 +167,8 @@ def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np
     card = read_json(Path(folder) / "card.json")
     if "classifier" not in card:
         raise bad("folder", repr(str(folder)), "a folder made by regard finetune")
+    if "checksum" in card["classifier"]:
+        check_file(Path(folder), CLASSIFIER, card["classifier"]["checksum"], card["classifier"]["classes"])
     head = load_tensors(Path(folder) / CLASSIFIER)
     found = embed(images, str(folder), **embed_settings)
     logits = torch.from_numpy(found.vectors) @ head["weight"].T + head["bias"]
@@ -221,6 +224,7 @@ def _run(
     }
     classes = np.array(objective.classes)
     save_tensors(folder / CLASSIFIER, pupil.head.state_dict())
+    told = checksum(folder / CLASSIFIER, list(objective.classes))  # their order gives the weights their meaning
     write_json(folder / "metrics.json", metrics)
     rows = {"ids": known.held_out.ids, "labels": classes[truth], "predictions": classes[answers]}
     write_json(folder / "predictions.json", rows | {"interval": interval.as_dict(), "notes": notes})
@@ -228,7 +232,7 @@ def _run(
         "name": f"finetuned-{start.name}",
         "made_by": f"cross-entropy on the labels of {len(known.train)} images, from {start.name}",
         "parent": {"name": start.name, "fingerprint": start.fingerprint},
-        "classifier": {"file": CLASSIFIER, "classes": list(objective.classes)},
+        "classifier": {"file": CLASSIFIER, "classes": list(objective.classes), "checksum": told},
         "training": {**asdict(settings), **{key: arguments[key] for key in ("layers", "backbone_lr_factor")}},
         "task": {"name": "labels", **asdict(objective)},
         "data": {"name": known.train.name, "images": len(known.train), "content": arguments["images"]},

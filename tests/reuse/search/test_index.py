@@ -433,6 +433,39 @@ def test_an_older_format_is_said(index):
         SearchIndex.open(index.folder)
 
 
+@pytest.mark.parametrize(
+    "change", [{"dim": 5}, {"dim": None}, {"metric": "product"}, {"layer": 2}, {"fingerprint": "0"}, {"checksum": "0"}]
+)
+def test_a_card_that_was_changed_is_refused(index, change):
+    from regard.core.storage import read_json, write_json
+
+    path = index.folder / "card.json"
+    write_json(path, read_json(path) | change)
+    with pytest.raises(InputError, match=r"card\.json', which was changed"):
+        SearchIndex.open(index.folder)
+
+
+def test_where_things_are_may_be_changed_in_a_card_and_earlier_ones_have_no_checksum(index):
+    from regard.core.storage import read_json, write_json
+
+    path = index.folder / "card.json"
+    write_json(path, read_json(path) | {"loaded_from": "/elsewhere"})
+    assert len(SearchIndex.open(index.folder)) == 30
+    write_json(path, {key: value for key, value in read_json(path).items() if key != "checksum"})
+    assert len(SearchIndex.open(index.folder)) == 30
+
+
+@pytest.mark.parametrize("left", [2, 1])
+def test_an_index_whose_newest_version_is_gone_is_not_an_empty_one(index, left):
+    index.add(vectors(3, prefix="x"))
+    newest_first = sorted(index.folder.glob("vectors.lance/_versions/*.manifest"))
+    assert len(newest_first) == 3
+    for manifest in newest_first[:-left]:
+        manifest.unlink()
+    with pytest.raises(InputError, match=f"version 3, .* is gone .*; {left} is the newest there.*Make the index again"):
+        SearchIndex.open(index.folder)
+
+
 def test_an_index_that_was_moved_is_read_where_it_is(index, tmp_path):
     there = tmp_path / "elsewhere" / "renamed"
     there.parent.mkdir()

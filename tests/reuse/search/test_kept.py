@@ -109,11 +109,54 @@ def test_a_card_that_lies_is_not_believed(tmp_path, own_cache, reads):
     made(tmp_path / "index")
     first = answers(tmp_path / "index")
     (folder,) = (own_cache / "search").iterdir()
-    for change in ({"format": 0}, {"mark": "1 2 3"}, {"dim": 3}, {"stamp": "../../card"}, {"hash": "0"}, {"metric": 1}):
+    lies = ({"format": 0}, {"mark": "1 2 3"}, {"dim": 3}, {"stamp": "../../card"}, {"hash": "0"}, {"metric": 1})
+    for change in (*lies, {"recall": 0.5}, {"many": 3}, {"version": 1}, {"version": None}):
         card = json.loads((folder / "card.json").read_text())
         (folder / "card.json").write_text(json.dumps(card | change))
         before = len(reads)
         assert answers(tmp_path / "index") == first and len(reads) == before + 1
+
+
+@pytest.mark.parametrize("metric", ["cosine", "product", "euclidean"])
+@pytest.mark.parametrize("way", ["sketch", "exact"])
+@pytest.mark.parametrize("change", [1e-3, -1.0, 0.0, "bit", "turned"])
+def test_vectors_that_were_changed_are_read_from_the_store(tmp_path, own_cache, reads, metric, way, change):
+    made(tmp_path / "index", metric)
+    first = answers(tmp_path / "index", way)
+    assert answers(tmp_path / "index", way) == first and len(reads) == 1
+    (folder,) = (own_cache / "search").iterdir()
+    (path,) = folder.glob("*.vectors")
+    vectors = np.memmap(path, np.float32, "r+", shape=(N, DIM))
+    best = [int(name.split()[1]) for row in first for name, _ in row]  # in the order in which they were written
+    spots = set(kept.numpy_rng(0, "spots").integers(0, N, kept.SPOTS).tolist())
+    changed = [row for row in best if row not in spots]  # those are compared at opening
+    assert len(changed) > 5
+    if change == "bit":
+        vectors.view(np.uint32)[changed, 7] ^= 1 << 22
+    elif change == "turned":
+        vectors[changed] = vectors[changed, ::-1]
+    else:
+        vectors[changed] *= np.float32(change)
+    vectors.flush()
+    again = answers(tmp_path / "index", way)
+    assert [[name for name, _ in row] for row in again] == [[name for name, _ in row] for row in first]
+    np.testing.assert_allclose([[s for _, s in r] for r in again], [[s for _, s in r] for r in first], rtol=1e-6)
+    assert answers(tmp_path / "index", way) == first and len(reads) == 2, "made anew"
+
+
+def test_a_changed_vector_of_an_image_that_is_gone_is_no_hindrance(tmp_path, own_cache):
+    made(tmp_path / "index")
+    there = SearchIndex.open(tmp_path / "index")
+    name = there.search(clouds(1, seed=3), 1, way="sketch")[0][0].id
+    (path,) = own_cache.glob("search/*/*.vectors")
+    vectors = np.memmap(path, np.float32, "r+", shape=(N, DIM))
+    again = SearchIndex.open(tmp_path / "index")
+    again.collection()
+    SearchIndex.open(tmp_path / "index").remove([name])
+    vectors[int(name.split()[1])] = 9
+    vectors.flush()
+    hits = again.search(clouds(1, seed=3), 5, way="exact")[0]
+    assert len(hits) == 5 and name not in [hit.id for hit in hits]
 
 
 def test_an_index_that_was_moved_or_copied(tmp_path, own_cache):

@@ -15,6 +15,7 @@ from regard.data.imageset import ImageSet
 from regard.data.sources import open_images
 from regard.representation.embed import embed
 from regard.representation.representation import Representation
+from regard.representation.transform import saved as transform_saved
 from regard.representation.transform.steps import L2, Chain
 from regard.reuse.search import plan
 from regard.reuse.search.index import SearchIndex
@@ -310,6 +311,14 @@ def test_other_representations_are_refused(index, folder, rep) -> None:
     assert in_step(index, whitened).embedded == 0
     drop(index.folder)
     assert in_step(index, levels=2).embedded == 8 and len(opened(index.folder)[1]["parts"]) == 5
+
+
+def test_a_whitening_that_is_not_the_regions_own_is_refused(index, rep) -> None:
+    in_step(index, rep)
+    folder = index.folder / "regions"
+    transform_saved.save(L2(), folder)
+    with pytest.raises(InputError, match="another whitening.*--no-regions"):
+        in_step(index, rep)
 
 
 def test_an_index_without_regions_says_how_to_make_them(index) -> None:

@@ -24,7 +24,7 @@ def save(step: Step, folder: str | Path) -> Path:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = tensors_of(step)
-    name = f"transform-{hash_tensors(tensors)[:12]}.safetensors"
+    name = _name(tensors)
     save_tensors(folder / name, tensors)
     kinds = [inner.kind for inner in _chain(step).steps]
     write_json(folder / CARD, {"regard_transform": FORMAT, "steps": kinds, "tensors": name})
@@ -32,6 +32,11 @@ def save(step: Step, folder: str | Path) -> Path:
         if other.name != name:
             other.unlink(missing_ok=True)
     return folder
+
+
+def files(folder: str | Path) -> list[str]:
+    """The names of the two files that `save` wrote."""
+    return [CARD, str(read_json(Path(folder) / CARD)["tensors"])]
 
 
 def tensors_of(step: Step) -> dict[str, Any]:
@@ -45,7 +50,7 @@ def load(folder: str | Path) -> Chain:
     """Read what `save` wrote.
 
     Raises:
-        InputError: no such folder, damaged files, a newer format.
+        InputError: no such folder, damaged files, numbers that are not those the file is named by, a newer format.
     """
     path = check_path("transform", folder, folder=True)
     card = read_json(check_path("transform", path / CARD, folder=False))
@@ -53,8 +58,14 @@ def load(folder: str | Path) -> Chain:
         raise bad("transform", str(path / CARD), "a file that save wrote")
     if card.get("regard_transform") != FORMAT:
         raise bad("transform", f"format {card.get('regard_transform')}", f"format {FORMAT}", "Update regard.")
-    tensors = load_tensors(inside(path, card["tensors"]))
-    return chain_of({name: value.numpy() for name, value in tensors.items()})
+    file = inside(path, card["tensors"])
+    tensors = load_tensors(file)
+    if file.name != _name(tensors):
+        raise bad("transform", f"{file}, whose numbers were changed since", "what save wrote", "Learn it again.")
+    found = chain_of({name: value.numpy() for name, value in tensors.items()})
+    if "steps" in card and card["steps"] != [step.kind for step in found.steps]:
+        raise bad("transform", f"{path / CARD}, which names other steps", "what save wrote", "Learn it again.")
+    return found
 
 
 def chain_of(state: Mapping[str, np.ndarray]) -> Chain:
@@ -67,6 +78,10 @@ def chain_of(state: Mapping[str, np.ndarray]) -> Chain:
             raise bad("state", repr(key), "names as PLACE.KIND.FIELD")
         parts.setdefault((int(place), check_choice("kind", kind, _KINDS)), {}).update({name: value} if name else {})
     return Chain(tuple(_KINDS[kind].from_state(parts[place, kind]) for place, kind in sorted(parts)))
+
+
+def _name(tensors: Mapping[str, Any]) -> str:
+    return f"transform-{hash_tensors(tensors)[:12]}.safetensors"
 
 
 def _chain(step: Step) -> Chain:

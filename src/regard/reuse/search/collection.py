@@ -14,7 +14,7 @@ from . import plan
 from .exact import top_by_product
 from .metric import prepared
 from .sketch import Sketch
-from .stacked import Stacked
+from .stacked import Check, Stacked
 from .store.protocol import ROW, Store, dim_of, vectors_in
 
 
@@ -62,12 +62,13 @@ class Collection:
         bias_N: np.ndarray,
         metric: str,
         version: int | None,
+        check: Check | None = None,
     ) -> "Collection":
         """A collection of vectors that are prepared already, perhaps in a file; see `kept`."""
         found = cls(vectors_ND.shape[1], metric)
         found.ids, found.version = ids, version
         found._place = {name: place for place, name in enumerate(ids)}
-        found.vectors, found._numbers = Stacked(vectors_ND), Stacked(numbers_N[:, None])
+        found.vectors, found._numbers = Stacked(vectors_ND, check), Stacked(numbers_N[:, None])
         found._alive, found._bias = Stacked(np.ones((len(ids), 1), bool)), Stacked(bias_N[:, None])
         return found
 

@@ -17,10 +17,10 @@ from ...representation.embeddings import Embeddings
 from . import metric as metrics
 from .metadata import fitted, keep_known, kinds_of, widen
 from .places import as_indexed, refuse_others
-from .record import check_origin, columns, origin
+from .record import check_origin, columns, meaning, origin
 from .searcher import Searcher
 from .store.address import create_store, open_store
-from .store.protocol import as_rows, schema_of
+from .store.protocol import as_rows, dim_of, schema_of
 from .swap import CARD, settle, take_place
 
 FORMAT = 2
@@ -58,6 +58,7 @@ class SearchIndex(Searcher):
         target = check_target(folder, overwrite, store)
         beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         card = {"regard_index": FORMAT, "dim": embeddings.dim, "metric": metric, "store": store, **origin(embeddings)}
+        card["checksum"] = meaning(card)
         try:
             beside.mkdir()
             write_json(beside / CARD, card)
@@ -91,7 +92,15 @@ class SearchIndex(Searcher):
             raise bad(
                 "index", f"format {card['regard_index']}", f"format {FORMAT}", "Make the index again, with --overwrite."
             )
-        return SearchIndex(path, card, open_store(card.get("store") or "", path, version))
+        store = open_store(card.get("store") or "", path, version)
+        if card.get("checksum", meaning(card)) != meaning(card) or card.get("dim") != dim_of(store.schema):
+            raise bad(
+                "index",
+                f"{str(path / CARD)!r}, which was changed or is of another index",
+                "the card that the index was made with",
+                "Put a copy of the card back, or make the index again.",
+            )
+        return SearchIndex(path, card, store)
 
     def add(
         self, embeddings: Embeddings, paths: Sequence[str | Path] | None = None, *, replace: bool = False

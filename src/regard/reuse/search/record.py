@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import InputError, bad
+from ...core.storage import hash_json
 from ...representation.embeddings import Embeddings
 from .metadata import kinds_of
 from .store.protocol import OWN
@@ -108,6 +109,11 @@ class Updated:
 def origin(embeddings: Embeddings) -> dict[str, Any]:
     """What made the vectors, as far as is known: representation, where it was loaded from, its fingerprint, layer."""
     return {key: embeddings.card.get(key) for key in ("representation", "loaded_from", "fingerprint", "layer")}
+
+
+def meaning(card: Mapping[str, Any]) -> str:
+    """Hash of what a collection's card says of its vectors; where the table and the representation are may change."""
+    return hash_json([card.get(key) for key in ("dim", "metric", "fingerprint", "layer")])
 
 
 def check_origin(argument: str, card: Mapping[str, Any], embeddings: Embeddings) -> None:

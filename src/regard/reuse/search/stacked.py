@@ -1,18 +1,21 @@
 """An array that rows can be added to: what is there already, perhaps on disk, and what came since, in memory."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+Check = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows of the base, what was read there -> what is right
 
 
 class Stacked:
     """(n, d): `base`, which may be a file's rows in float16, and a tail that grows by an eighth at a time.
 
-    Reading gives the tail's type: float16 rows come as float32.
+    Reading gives the tail's type: float16 rows come as float32. What is read of a base with a `check` goes through it.
     """
 
-    def __init__(self, base: np.ndarray) -> None:
-        self.base = base
+    def __init__(self, base: np.ndarray, check: Check | None = None) -> None:
+        self.base, self._check = base, check
         kind = np.dtype(np.float32) if base.dtype == np.float16 else base.dtype
         self._tail, self._count = np.empty((0, base.shape[1]), kind), 0
 
@@ -43,6 +46,8 @@ class Stacked:
 
     def all(self) -> np.ndarray:
         """The whole as one array; copied where there is a tail, and then kept as the base."""
+        if self._check:
+            self.base, self._check = self._read(slice(0, len(self.base))), None
         if self._count:
             self.base, self._count = np.concatenate([self.base, self._tail[: self._count]]), 0
         return self.base
@@ -58,12 +63,18 @@ class Stacked:
             if start >= cut:
                 return self._tail[start - cut : end - cut]
             if end <= cut:
-                return np.asarray(self.base[start:end], self.dtype)
-            return np.concatenate([np.asarray(self.base[start:], self.dtype), self._tail[: end - cut]])
+                return self._read(slice(start, end))
+            return np.concatenate([self._read(slice(start, cut)), self._tail[: end - cut]])
         rows = np.asarray(rows)
         if not self._count:
-            return np.asarray(self.base[rows], self.dtype)
+            return self._read(rows)
         found, old = np.empty((len(rows), self.base.shape[1]), self.dtype), rows < len(self.base)
-        found[old] = self.base[rows[old]]
+        found[old] = self._read(rows[old])
         found[~old] = self._tail[rows[~old] - len(self.base)]
         return found
+
+    def _read(self, rows: Any) -> np.ndarray:
+        values = np.asarray(self.base[rows], self.dtype)
+        if self._check is None:
+            return values
+        return self._check(np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows, values)

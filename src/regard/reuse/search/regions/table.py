@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ....core.checks import RunError, bad
-from ....core.storage import read_json, write_json
+from ....core.storage import hash_tensors, read_json, write_json
 from ....representation.representation import Representation
 from ....representation.transform import saved
 from ....representation.transform.steps import Step
@@ -42,7 +42,10 @@ def opened(folder: Path) -> tuple[LanceStore, dict[str, Any], Step]:
     card = read_json(folder / FOLDER / CARD)
     if card["regard_regions"] > FORMAT:
         raise bad("regions", f"format {card['regard_regions']}", f"format {FORMAT} or older", "Update regard.")
-    return LanceStore.open(folder / FOLDER), card, saved.load(folder / FOLDER)
+    step = saved.load(folder / FOLDER)
+    if card.get("whitening", whitening := hash_tensors(saved.tensors_of(step))) != whitening:
+        raise bad("regions", f"{str(folder / FOLDER)!r} with another whitening", "the one they were made with", AGAIN)
+    return LanceStore.open(folder / FOLDER), card, step
 
 
 def create(folder: Path, rep: Representation, regions: Regions, step: Step, levels: int, images: int) -> None:
@@ -66,6 +69,7 @@ def create(folder: Path, rep: Representation, regions: Regions, step: Step, leve
         "representation": rep.name,
         "loaded_from": rep.loaded_from,
         "parts": regions.parts_R4,
+        "whitening": hash_tensors(saved.tensors_of(step)),
     }
     with locked(str(folder)):
         if has_regions(folder):

@@ -6,7 +6,6 @@ of several writers can conflict, so they are repeated; files of old versions sta
 alone. A lock file keeps writers on one machine apart; on several machines the repeats do.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -18,11 +17,11 @@ import pyarrow as pa
 from ....core.checks import bad
 from ....core.runtime import numpy_rng
 from ..plan import SKETCH
-from . import versions
+from . import intact, versions
 from .commits import repeated, size_of
 from .lock import locked, readable
 from .memory import unreadable
-from .protocol import OWN, Store, dim_of, fields_of, vectors_in
+from .protocol import OWN, Store, fields_of, vectors_in
 
 TABLE = "vectors"
 ROWS_A_VERSION = 20_000
@@ -35,9 +34,10 @@ T = TypeVar("T")
 class LanceStore:
     """A `Store` in a folder or at an address (`s3://...`)."""
 
-    def __init__(self, place: str, table: Any, frozen: bool = False) -> None:
+    def __init__(self, place: str, table: Any, frozen: bool = False, compared: bool = True) -> None:
         self.place, self.schema, self._table, self._frozen = place, table.schema, table, frozen
         self._recall: tuple[int, float] | None = None
+        self._compared = compared  # whether all of its files were compared with their list
 
     @classmethod
     def create(cls, place: str | Path, schema: pa.Schema) -> Self:
@@ -47,21 +47,25 @@ class LanceStore:
         # rows keep their numbers, and remember the version that wrote them: `scan(since=)` needs both
         options = {"new_table_enable_stable_row_ids": "true"}
         table = lancedb.connect(str(place)).create_table(TABLE, schema=schema, storage_options=options)
+        intact.note(str(place), TABLE, int(table.version))
         return cls(str(place), table)
 
     @classmethod
     def open(cls, place: str | Path, version: int | str | None = None) -> Self:
-        """Open a table as it is now, or as it was; or say that it is damaged."""
+        """Open a table as it is now, or as it was; or say that it is damaged (see `intact`)."""
         import lancedb
 
         with readable(str(place)):
             table = lancedb.connect(str(place)).open_table(TABLE)
             missing = set(OWN) - set(table.schema.names)
+            with locked(str(place), shared=True):  # no writer is between the table and its list
+                table.checkout_latest()
+                whole = intact.check(str(place), TABLE, int(table.version))
             if version is not None:
                 versions.check_out(table, version)
         if missing:
             raise bad("index", f"{str(place)!r} without {', '.join(sorted(missing))}", "a table made by regard")
-        return cls(str(place), table, version is not None)
+        return cls(str(place), table, version is not None, whole)
 
     @property
     def version(self) -> int:
@@ -116,6 +120,8 @@ class LanceStore:
         """See `Store`."""
         if where is not None and not where.strip():
             raise bad("where", repr(where), "a condition such as label = 'cat'")
+        if since is None and where is None and (columns is None or "vector" in columns):
+            self._compare()
         later = None if since is None else f"_row_last_updated_at_version > {int(since)}"
         both = " AND ".join(f"({part})" for part in (where, later) if part)
         with readable(self.place), self._reading():
@@ -130,6 +136,7 @@ class LanceStore:
 
     def pieces(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """All rows, 8,192 at a time, so that memory does not grow with them; no writer comes in between."""
+        self._compare()
         with readable(self.place), self._reading():
             self._latest()
             for batch in self._table.search().select(list(columns)).limit(None).to_batches(ROWS_A_PIECE):
@@ -163,13 +170,7 @@ class LanceStore:
         Cells of near vectors, in each of them one bit a number (IVF_RQ); a byte a number (IVF_SQ) where the length is
         not divisible by 8.
         """
-        self._write(self._index_vectors)
-
-    def _index_vectors(self) -> None:
-        from lancedb.index import IvfRq, IvfSq
-
-        kind = IvfRq if dim_of(self.schema) % 8 == 0 else IvfSq
-        self._table.create_index("vector", config=kind(distance_type="cosine"), replace=True)
+        self._write(lambda: versions.index_vectors(self._table))
 
     def recall(self, samples: int = 16, top: int = 10, seed: int = 0) -> float:
         """Share of the true ten nearest of some rows, themselves left out, that `search` finds; once a version."""
@@ -220,21 +221,23 @@ class LanceStore:
         from lancedb.index import BTree
 
         def tidy() -> None:
-            with warnings.catch_warnings():
-                # it warns of readers and writers of older versions; the lock keeps them out
-                warnings.filterwarnings("ignore", message=r"optimize\(cleanup_older_than=0\)", category=UserWarning)
-                many = int(self._table.count_rows())
-                have = {index.columns[0] for index in self._table.list_indices()} if many >= INDEXED else set()
-                for name in {"id", "content"} - have if many >= INDEXED else ():
-                    self._table.create_index(name, config=BTree())
-                if many > SKETCH and "vector" not in have:
-                    self._index_vectors()
-                self._table.optimize(cleanup_older_than=versions.unneeded(self._table), delete_unverified=True)
+            many = int(self._table.count_rows())
+            have = {index.columns[0] for index in self._table.list_indices()} if many >= INDEXED else set()
+            for name in {"id", "content"} - have if many >= INDEXED else ():
+                self._table.create_index(name, config=BTree())
+            if many > SKETCH and "vector" not in have:
+                versions.index_vectors(self._table)
+            versions.optimise(self._table)
 
-        with locked(self.place, frozen=self._frozen):
-            before = size_of(self.place)
-            repeated(self._table, self.place, tidy)
-            return before, size_of(self.place)
+        before = size_of(self.place)
+        self._write(tidy)
+        return before, size_of(self.place)
+
+    def _compare(self) -> None:
+        """Compare the files of a large table with their list before all of it is read for the first time."""
+        if not self._compared:
+            with self._reading():
+                self._compared = intact.check(self.place, TABLE, data=True)
 
     def _latest(self) -> None:
         if not self._frozen:
@@ -245,7 +248,10 @@ class LanceStore:
 
     def _write(self, action: Callable[[], T]) -> T:
         with locked(self.place, frozen=self._frozen):
-            return repeated(self._table, self.place, action)
+            done = repeated(self._table, self.place, action)
+            self._latest()
+            intact.note(self.place, TABLE, int(self._table.version))
+            return done
 
 
 def _parts(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -1,11 +1,13 @@
-"""Versions of a LanceDB table: which one is meant, what tells it from all others, which may go."""
+"""Versions of a LanceDB table: which one is meant, what tells it from all others, which may go; how one is tidied."""
 
+import warnings
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ....core.checks import bad
+from .protocol import dim_of
 
 
 def check_out(table: Any, version: int | str) -> None:
@@ -25,6 +27,22 @@ def mark(place: str, name: str, version: int) -> str:
             seen = (manifests / f"{number}.manifest").stat()
             return f"{version} {seen.st_size} {seen.st_mtime_ns}"
     return ""
+
+
+def optimise(table: Any) -> None:
+    """Join small files, and drop what no version that is needed holds; only for who is alone with the table."""
+    with warnings.catch_warnings():
+        # it warns of readers and writers of older versions; the lock keeps them out
+        warnings.filterwarnings("ignore", message=r"optimize\(cleanup_older_than=0\)", category=UserWarning)
+        table.optimize(cleanup_older_than=unneeded(table), delete_unverified=True)
+
+
+def index_vectors(table: Any) -> None:
+    """Make a table's own index; see `LanceStore.index_vectors`."""
+    from lancedb.index import IvfRq, IvfSq
+
+    kind = IvfRq if dim_of(table.schema) % 8 == 0 else IvfSq
+    table.create_index("vector", config=kind(distance_type="cosine"), replace=True)
 
 
 def unneeded(table: Any) -> timedelta:
