@@ -42,7 +42,7 @@ KINDS = ("identical", "same photo", "same scene")
 SAME_PHOTO = 0.6  # agreement; another camera 19 cm beside reaches 0.54, strongly compressed copies 0.66
 SAME_SCENE = 0.3  # two photographs with one caption in common stay below
 _ALIGNED = 0.75  # agreement where no point was matched: more is asked
-GREYS = "grey-32-1"  # the cache of small grey pictures, by content
+GREYS = "grey-32-2"  # the cache of small grey pictures, by content
 _WHOLE = 0.9  # of an image that must be shown for it to count as being there as a whole
 
 
