@@ -32,7 +32,8 @@ def duplicates(
     """Find copies in a collection: the same file, the same photo changed, and other photos of the same scene.
 
     Same photo: compressed, resized, lit, captioned, cropped, turned or mirrored. Same scene: one thing photographed
-    twice, or one photo with something changed. Each pair says why. A group holds copies of one another, no crops. What you decide about a pair holds after a file is renamed or moved.
+    twice, or one photo with something changed. Each pair says why. Groups hold copies of one another; what is a part
+    of another image is told apart. What you decide about a pair holds after a file is renamed or moved.
     """
     from ..core.checks import InputError, bad, check_choice
     from ..core.runtime import measured
@@ -128,9 +129,8 @@ def why(pair: Any) -> str:
         parts.append("mirrored")
     if about.get("turns"):
         parts.append(f"turned by {90 * about['turns']} degrees")
-    parts += [
-        told for word, told in (("grey", "one is grey"), ("captioned", "with a bar along a side")) if word in about
-    ]
+    told = {"grey": "one is grey", "captioned": "with a bar along a side"}
+    parts += [words for word, words in told.items() if word in about]
     if "differs" in about:
         parts.append("differs at " + ", ".join(f"{value:.0f}" for value in about["differs"]) + " of the second")
     if about.get("still"):

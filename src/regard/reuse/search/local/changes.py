@@ -15,11 +15,12 @@ from .tones import CELL, same_blur, same_tones
 
 SIDE = 1024  # of the part that both show, in pixels, at most
 _STEP = 8  # cells lie so close: each shares half of the last
-_UNLIKE = 30.0  # levels: of what one cell shows and the other does not explain, root mean square
+_UNLIKE = 16.0  # levels: of what one cell shows and the other does not explain, root mean square
 _SHIFTED = 40.0  # levels between a cell's means, after one curve of tones for the whole picture
 _HUED = 40.0  # levels of Cb and Cr between a cell's means
 _PALE = 4.0  # levels of Cb and Cr, root mean square: below, a picture is grey
 _TURNED = 0.7  # correlation of colours; warm and cold light stay above, a sixth of a turn of all hues gives a half
+_REPAINTED = 0.02  # share of cells
 _PLACE = 3  # pixels by which a cell may lie beside where the map puts it
 _MANY = 3000  # cells that are looked for one by one
 _PAPER = 0.5  # share of pixels about one level
@@ -38,6 +39,7 @@ class Changes:
         captioned: a bar along a side differs: a caption, a frame. It is no place that counts for `box`.
         paper: more than half of what both show is about one level, as on a form, a receipt or a chart.
         alike: share of the cells with something in them that show the same.
+        repainted: share of all cells that show the same in another colour.
     """
 
     colour: float
@@ -46,11 +48,12 @@ class Changes:
     captioned: bool
     paper: bool
     alike: float = 1.0
+    repainted: float = 0.0
 
     @property
     def recoloured(self) -> bool:
         """Whether the colours are others, as no light or camera makes them."""
-        return self.colour < _TURNED
+        return self.colour < _TURNED or self.repainted > _REPAINTED
 
     @property
     def refilled(self) -> bool:
@@ -83,8 +86,9 @@ def changes(a_HWC: np.ndarray, b_HWC: np.ndarray, matrix: np.ndarray) -> Changes
     colour, grey = _colours(one, two, covered)
     tones_one, tones_two = same_tones(*same_blur(one[..., 0], two[..., 0]), covered)
     unlike, alike = _cells(tones_one, tones_two, covered)
-    if not grey:
-        unlike |= _hues(one, two, covered)
+    hued = _hues(one, two, covered) & (not grey)
+    repainted = float((hued & ~unlike).mean())
+    unlike |= hued
     components, boxes = _regions(unlike)
     bars = [box for place, box in boxes.items() if _is_bar(components == place, unlike.shape)]
     others = {place: box for place, box in boxes.items() if not any(_within(box, bar) for bar in bars)}
@@ -98,6 +102,7 @@ def changes(a_HWC: np.ndarray, b_HWC: np.ndarray, matrix: np.ndarray) -> Changes
         bool(bars),
         paper,
         alike,
+        repainted,
     )
 
 
@@ -108,7 +113,7 @@ def _colours(one: np.ndarray, two: np.ndarray, covered: np.ndarray) -> tuple[flo
         return 1.0, False
     size_one, size_two = (float(np.sqrt((part**2).sum(axis=1).mean())) for part in (first, second))
     if min(size_one, size_two) < _PALE:
-        return 1.0, max(size_one, size_two) > 2 * _PALE
+        return 1.0, min(size_one, size_two) < _PALE / 3 and max(size_one, size_two) > _PALE / 2
     about_grey = float((first * second).sum(axis=1).mean() / (size_one * size_two))
     # about their own means, too, so that a cast of the light does not count
     first, second = first - first.mean(axis=0), second - second.mean(axis=0)
@@ -131,7 +136,7 @@ def _cells(one: np.ndarray, two: np.ndarray, covered: np.ndarray) -> tuple[np.nd
     if len(rows) <= _MANY:
         for row, column in zip(rows.tolist(), columns.tolist()):
             suspect[row, column] = _unlike_anywhere(one, two, row * _STEP, column * _STEP)
-    filled = inside & ((spread > _UNLIKE / 2) | suspect)
+    filled = inside & ((spread > _UNLIKE) | suspect)
     return suspect, 1 - float(suspect.sum() / max(1, filled.sum()))
 
 
@@ -160,8 +165,8 @@ def _hues(one: np.ndarray, two: np.ndarray, covered: np.ndarray) -> np.ndarray:
     inside = _means(covered.astype(np.float32)) > 0.999
     if not inside.any():
         return inside
-    sizes = (np.median(np.linalg.norm(part[inside], axis=-1)) for part in (second, first))
-    ratio = float(np.clip(next(sizes) / max(float(next(sizes)), 1.0), 0.5, 2))
+    spread_one, spread_two = (part[inside] - part[inside].mean(axis=0) for part in (first, second))
+    ratio = float(np.clip((spread_one * spread_two).sum() / max(float((spread_one**2).sum()), 1e-6), 0.5, 2))
     apart = first * ratio - second
     apart -= np.median(apart[inside], axis=0)  # a cast of the light
     return (np.linalg.norm(apart, axis=-1) > _HUED * max(1.0, ratio)) & inside
