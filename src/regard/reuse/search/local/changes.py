@@ -83,9 +83,13 @@ def changes(a_HWC: np.ndarray, b_HWC: np.ndarray, matrix: np.ndarray) -> Changes
         cv2.GaussianBlur(cv2.cvtColor(part, cv2.COLOR_RGB2YCrCb).astype(np.float32), (0, 0), 1.0)
         for part in (placed.there, placed.here)
     )
-    colour, grey = _colours(one, two, covered)
     tones_one, tones_two = same_tones(*same_blur(one[..., 0], two[..., 0]), covered)
     unlike, alike = _cells(tones_one, tones_two, covered)
+    # where something else is shown, its colour says nothing of the rest
+    same = covered.copy()
+    for row, column in zip(*(places.tolist() for places in np.nonzero(unlike))):
+        same[row * _STEP : row * _STEP + CELL, column * _STEP : column * _STEP + CELL] = False
+    colour, grey = _colours(one, two, same)
     hued = _hues(one, two, covered) & (not grey)
     repainted = float((hued & ~unlike).mean())
     unlike |= hued
