@@ -54,7 +54,9 @@ def test_each_kind_is_found_and_named(index, capsys):
     copies = pairs(found, "same photo")
     assert frozenset(("chelsea.png", "mirror.png")) in copies and frozenset(("again.png", "crop.png")) in copies
     assert pairs(found, "same scene") == {frozenset(("view_left.png", "view_right.png"))}
-    assert ["again.png", "coffee.png", "crop.png", "q30.jpg"] in found["groups"]
+    assert ["again.png", "coffee.png", "q30.jpg"] in found["groups"]
+    assert {(one["part"], one["whole"]) for one in found["parts"]} >= {("crop.png", "again.png")}
+    assert found["metrics"]["groups"] == len(found["groups"]) == 2 and found["metrics"]["parts"] == len(found["parts"])
     assert not any(
         "rocket.png" in one for kind in ("identical", "same photo", "same scene") for one in pairs(found, kind)
     )
@@ -62,6 +64,7 @@ def test_each_kind_is_found_and_named(index, capsys):
     assert crop["evidence"]["box"] == pytest.approx([60, 40, 250, 190], abs=3)
     page = index.with_name("page.html").read_text()
     assert "Same scene" in page and "mirrored" in page and "<script" not in page
+    assert "2 groups." in page and f"Groups of copies: 2. Parts of others: {len(found['parts'])}." in page
 
 
 def test_a_decision_holds_after_a_move_and_a_new_index(index, capsys):

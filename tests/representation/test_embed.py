@@ -258,3 +258,32 @@ def _kept(cache: Path) -> int:
         except sqlite3.OperationalError:
             pass
     return rows
+
+
+def test_blank_pictures_and_the_ground_of_glyphs_are_told_with_the_cache_and_without(tmp_path):
+    from PIL import Image, ImageDraw
+
+    for name, level in (("a", 255), ("b", 0), ("c", 255)):
+        image = Image.new("RGBA", (64, 64), (level, level, level, 0))
+        if name != "c":
+            ImageDraw.Draw(image).ellipse((9, 9, 50, 50), outline=(level, level, level, 255), width=5)
+        image.save(tmp_path / f"{name}.png")
+    Image.new("RGB", (40, 40), (9, 90, 20)).save(tmp_path / "d.jpg")
+    Image.new("L", (40, 40), 77).save(tmp_path / "e.png")
+    for turn in range(2):
+        seen: list[str] = []
+
+        def watch(events, seen=seen):
+            for event in events:
+                seen += [event.text] if event.text else []
+                yield event
+
+        made = embed(tmp_path, SMALL, watch=watch)
+        assert made.card["from_cache"] == 4 * turn
+        assert [(fault["path"][-5:], fault["cause"]) for fault in made.card["set_aside"]] == [
+            ("c.png", "blank: every pixel is transparent")
+        ]
+        told = {note["note"]: (note["images"], note["first"][-5:]) for note in made.card["notes"]}
+        assert told == {"laid on black, as white would hide it": (1, "a.png"), "of one colour": (2, "d.jpg")}
+        assert len(seen) == 2 and seen[0].startswith("1 image(s) laid on black") and "2 image(s) of one" in seen[1]
+    assert not (made.vectors[0] == made.vectors[1]).all()

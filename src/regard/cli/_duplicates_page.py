@@ -16,14 +16,12 @@ def write_page(out: Path, index: str, images: Any, found: Any, shown: Mapping[st
 
     items = {str(name): item for name, item in zip(images.ids, images.items)}
     sections = []
-    # a pair is shown below anyway
-    large = [group for group in found.groups if len(group) > 2]
-    if large:
+    if found.groups:
         blocks = [
             Picture(previews([(name, items[name]) for name in group[:WIDE]]), _more(len(group), WIDE, "images"))
-            for group in large[:limit]
+            for group in found.groups[:limit]
         ]
-        sections.append(Section("Groups of copies", _more(len(large), limit, "groups"), blocks))
+        sections.append(Section("Groups of copies", _more(len(found.groups), limit, "groups"), blocks))
     for kind, pairs in shown.items():
         blocks = [
             Picture(
@@ -36,6 +34,8 @@ def write_page(out: Path, index: str, images: Any, found: Any, shown: Mapping[st
     counts = ", ".join(f"{kind}: {len(pairs)}" for kind, pairs in shown.items())
     if not sections:
         sections = [Section("Nothing found", "There are no copies among these images.")]
+    parts = sum(one.kind == "same photo" and "part" in one.evidence for one in found.pairs)
+    counts += f". Groups of copies: {len(found.groups)}. Parts of others: {parts}"
     aside = f" {len(found.set_aside)} image(s) could not be read." if found.set_aside else ""
     write_report(out, f"Copies in {index}", sections, f"Images: {len(images)}. Pairs: {counts}.{aside}")
 

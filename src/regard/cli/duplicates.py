@@ -32,7 +32,8 @@ def duplicates(
     """Find copies in a collection: the same file, the same photo changed, and other photos of the same scene.
 
     Same photo: compressed, resized, lit, captioned, cropped, turned or mirrored. Same scene: one thing photographed
-    twice. Each pair says why. What you decide about a pair holds after a file is renamed or moved.
+    twice, or one photo with something changed. Each pair says why. Groups hold copies of one another; what is a part
+    of another image is told apart. What you decide about a pair holds after a file is renamed or moved.
     """
     from ..core.checks import InputError, bad, check_choice
     from ..core.runtime import measured
@@ -62,6 +63,11 @@ def duplicates(
             decisions=decisions,
             watch=watcher("duplicates", quiet=quiet),
         )
+    parts = [
+        {"part": one.a, "whole": one.b} if one.evidence["part"] == "a" else {"part": one.b, "whole": one.a}
+        for one in found.pairs
+        if one.kind == "same photo" and "part" in one.evidence
+    ]
     shown = {one: [pair for pair in found.pairs if pair.kind == one] for one in kinds}
     if out is not None:
         from ._duplicates_page import write_page
@@ -73,6 +79,7 @@ def duplicates(
         "same_photo": sum(one.kind == "same photo" for one in found.pairs),
         "same_scene": sum(one.kind == "same scene" for one in found.pairs),
         "groups": len(found.groups),
+        "parts": len(parts),
         "set_aside": len(found.set_aside),
         "seconds": cost.seconds,
     }
@@ -87,6 +94,8 @@ def duplicates(
                 f"{name}: {len(pairs)} pair(s)" + (f", of which {rest} are not shown; see --limit" if rest > 0 else "")
             )
         print(f"{len(found.groups)} group(s) of copies")
+        if parts:
+            print(f"{len(parts)} pair(s) of which one is a part of the other; these make no group")
         if vectors is None:
             print("note: these are images, not an index: crops, small turns and other views were not looked for.")
         for fault in found.set_aside[:20]:
@@ -99,7 +108,13 @@ def duplicates(
         for pairs in shown.values()
         for one in pairs
     ]
-    result = {"pairs": listed, "groups": found.groups, "set_aside": list(found.set_aside), "metrics": metrics}
+    result = {
+        "pairs": listed,
+        "groups": found.groups,
+        "parts": parts,
+        "set_aside": list(found.set_aside),
+        "metrics": metrics,
+    }
     emit(result, json, human)
 
 
@@ -114,7 +129,13 @@ def why(pair: Any) -> str:
         parts.append("mirrored")
     if about.get("turns"):
         parts.append(f"turned by {90 * about['turns']} degrees")
-    if "part" in about:
+    told = {"grey": "one is grey", "captioned": "with a bar along a side"}
+    parts += [words for word, words in told.items() if word in about]
+    if "differs" in about:
+        parts.append("differs at " + ", ".join(f"{value:.0f}" for value in about["differs"]) + " of the second")
+    if about.get("still"):
+        parts.append(f"{'first' if about['part'] == 'a' else 'second'} is a still of the other, which moves")
+    elif "part" in about:
         parts.append(f"{'first' if about['part'] == 'a' else 'second'} is a part of the other")
     return ", ".join(parts)
 

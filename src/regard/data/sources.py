@@ -116,13 +116,13 @@ def _listed(source: Sequence[Any] | np.ndarray, argument: str) -> ImageSet:
 def _pixels(item: Any, argument: str) -> np.ndarray:
     from PIL import Image
 
-    from .decode import DecodeError, _pillow
+    from .decode import DecodeError, decode_pillow
 
     if isinstance(item, np.ndarray):
         return as_rgb(item, argument)
     if isinstance(item, Image.Image):
         try:
-            return np.asarray(_pillow(item).permute(1, 2, 0)).copy()
+            return decode_pillow(item)
         except DecodeError as error:
             raise InputError(f"{argument}: {error}") from error
     raise bad(argument, f"a {type(item).__name__}", "a path, an array (H, W, 3) or a PIL image")

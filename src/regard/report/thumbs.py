@@ -15,7 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ..core.checks import bad
-from ..data.decode import DecodeError, decode
+from ..data.decode import DecodeError, decode, decode_pillow
 
 SIDE = 160  # pixels of a thumbnail's longer side: twice what the page shows, for dense screens
 _TINY = 64  # pictures up to this many pixels keep every pixel (PNG, shown with hard edges)
@@ -67,7 +67,10 @@ def thumbnail(image: Any, alt: str = "", side: int = SIDE) -> Markup:
 
     item = image if isinstance(image, Path | bytes | np.ndarray) else Path(image) if isinstance(image, str) else None
     try:
-        pixels = decode(np.asarray(image) if item is None else item, short_side=side).permute(1, 2, 0).numpy()
+        if isinstance(image, Image.Image):
+            pixels = decode_pillow(image)
+        else:
+            pixels = decode(np.asarray(image) if item is None else item, short_side=side).permute(1, 2, 0).numpy()
     except DecodeError as error:
         return Markup('<span class="unreadable" role="img" aria-label="{}" title="{}">not readable</span>').format(
             f"{alt}: {error}", str(error)

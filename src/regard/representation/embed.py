@@ -38,7 +38,8 @@ def embed(
     """Embed images with a representation: one pass, O(n).
 
     Vectors are kept by content hash, so that what was embedded once (by an interrupted run, say) is not computed
-    again. A picture that cannot be read is set aside with its cause, and the run goes on.
+    again. A picture that cannot be read, or of which every pixel is transparent, is set aside with its cause, and the
+    run goes on. One of a single colour, or laid on black for being white on nothing, is told of in the card's `notes`.
 
     Args:
         images: an `ImageSet`, a folder, a table, `builtin:NAME`, or a list of paths and arrays.
@@ -114,6 +115,8 @@ def _watched(pipeline: Pipeline, watch: Watch | None) -> Iterator[Piece]:
         for piece in pipeline:
             handed.append(piece)
             yield Event("embed", piece.through, total)
+        for text in pipeline.sentences():
+            yield Event("note", text=text)
         yield Event("done", total, total)
 
     for _ in watch(events()):

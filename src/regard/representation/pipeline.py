@@ -14,8 +14,8 @@ import numpy as np
 
 from ..core.checks import InputError, bad, check_number
 from ..core.runtime import threads
-from ..core.storage import hash_json
-from ..data.decode import DecodeError, content_hash, decode, read
+from ..core.storage import cache_folder, hash_json
+from ..data.decode import CLEAR, NOTES, DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
 from .embeddings import check_columns
@@ -24,7 +24,8 @@ from .runner import Runner, make_runner
 from .vector_cache import VectorCache
 
 COMMIT = 256  # vectors to a commit of the cache: what a kill can lose
-DECODER = "torchcodec+pillow 1"  # a part of the cache's key: another decoder gives slightly other vectors
+DECODER = "torchcodec+pillow 2"  # a part of the cache's key: another decoder gives slightly other vectors
+NOTED = "told-1"  # the cache of what was told of pictures, by content: one that is not decoded again is told of, too
 
 
 class NothingRead(InputError):
@@ -42,7 +43,7 @@ class Piece:
 
 @dataclass
 class Pipeline:
-    """One pass over the images; iterate once, then read `set_aside` and `from_cache`."""
+    """One pass over the images; iterate once, then read `set_aside`, `noted` and `from_cache`."""
 
     images: ImageSet
     representation: Representation
@@ -51,36 +52,48 @@ class Pipeline:
     layer: int | None = None
     cache: bool = True
     set_aside: list[dict[str, str]] = field(default_factory=list)
+    noted: dict[str, list[str]] = field(default_factory=dict)
     from_cache: int = 0
+    _told: dict[int, list[str]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Piece]:
         """Give the vectors in the order of the images; raise InputError at the end if no image could be read."""
         key = hash_json([self.representation.network_fingerprint, self.layer, self.runner.name, self.batch, DECODER])
         store = VectorCache(key) if self.cache else None
+        notes = VectorCache(NOTED, cache_folder() / "notes") if self.cache else None
         fresh: dict[str, np.ndarray] = {}
+        fresh_notes: dict[str, np.ndarray] = {}
         kept = 0
         try:
-            for group, made in self.runner.run(self._batches(store)):
+            for group, made in self.runner.run(self._batches(store, notes)):
                 new, rows, vectors = iter(made), [], []
                 for place, kind, value in group:
                     if kind == "fault":
                         self.set_aside.append({"path": self._where(place), "cause": value})
                         continue
                     vector = value if kind == "vector" else next(new)
+                    told = self._told.pop(place, [])
+                    for note in told:
+                        self.noted.setdefault(note, []).append(self._where(place))
                     if kind == "pixels":
                         fresh[value] = vector
+                        fresh_notes |= {value: np.array([NOTES.index(note) for note in told])} if told else {}
                     self.from_cache += kind == "vector"
                     rows.append(place)
                     vectors.append(vector)
-                if store and len(fresh) >= COMMIT:
+                if store and notes and len(fresh) >= COMMIT:
+                    notes.put(fresh_notes)
                     store.put(fresh)
+                    fresh_notes.clear()
                     fresh.clear()
                 kept += len(rows)
                 if rows:
                     yield Piece(group[-1][0] + 1, np.array(rows), self._transformed(np.stack(vectors)))
         finally:
-            if store:
+            if store and notes:
+                notes.put(fresh_notes)
                 store.put(fresh)
+                notes.close()
                 store.close()
         if not kept:
             self._nothing_read()
@@ -99,7 +112,12 @@ class Pipeline:
             "images_given": len(self.images),
             "from_cache": self.from_cache,
             "set_aside": self.set_aside,
+            "notes": [{"note": note, "images": len(names), "first": names[0]} for note, names in self.noted.items()],
         }
+
+    def sentences(self) -> list[str]:
+        """What was noted of pictures that were read, a line a kind: known when the pass has ended."""
+        return [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors as the representation gives them; the cache keeps them as the network does."""
@@ -107,12 +125,14 @@ class Pipeline:
         # in double precision, so that rounding does not depend on how many are changed at once
         return vectors if step is None else step.apply(vectors.astype(np.float64)).astype(np.float32)
 
-    def _batches(self, store: VectorCache | None) -> Iterator[tuple[list[tuple[int, str, Any]], np.ndarray]]:
+    def _batches(
+        self, store: VectorCache | None, notes: VectorCache | None
+    ) -> Iterator[tuple[list[tuple[int, str, Any]], np.ndarray]]:
         """Group images; those that need the network fill a batch, the others ride along in their order."""
         shape = (0, 3, *self.representation.preprocess.shape)
         group: list[tuple[int, str, Any]] = []
         pixels: list[np.ndarray] = []
-        for place, (kind, value) in enumerate(self._prepared(store)):
+        for place, (kind, value) in enumerate(self._prepared(store, notes)):
             if kind == "pixels":
                 pixels.append(value[1])
                 value = value[0]
@@ -123,29 +143,40 @@ class Pipeline:
         if group:
             yield group, np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
 
-    def _prepared(self, store: VectorCache | None) -> Iterator[tuple[str, Any]]:
+    def _prepared(self, store: VectorCache | None, notes: VectorCache | None) -> Iterator[tuple[str, Any]]:
         workers = threads()
         with ThreadPoolExecutor(workers, "regard-decode") as pool:
             ahead: list[Future[tuple[str, Any]]] = []
-            items = iter(self.images.items)
+            items = enumerate(self.images.items)
             try:
                 for _ in range(len(self.images)):
                     while len(ahead) < 2 * workers + self.batch and (item := next(items, None)) is not None:
-                        ahead.append(pool.submit(self._prepare, item, store))
+                        ahead.append(pool.submit(self._prepare, *item, store, notes))
                     yield ahead.pop(0).result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _prepare(self, item: Path | np.ndarray, store: VectorCache | None) -> tuple[str, Any]:
+    def _prepare(
+        self, place: int, item: Path | np.ndarray, store: VectorCache | None, notes: VectorCache | None
+    ) -> tuple[str, Any]:
         """One image: ("vector", the kept vector), ("pixels", (hash, array)) or ("fault", the cause)."""
         try:
             content = read(item)
             key = content_hash(content)
             kept = store.get(key) if store else None
             if kept is not None:
+                codes = notes.get(key) if notes else None
+                if codes is not None:
+                    self._told[place] = [NOTES[int(code)] for code in codes]
                 return "vector", kept
             steps = self.representation.preprocess
-            return "pixels", (key, steps.apply(decode(content, steps.decode_side)).numpy())
+            told: list[str] = []
+            decoded = decode(content, steps.decode_side, told)
+            if CLEAR in told:
+                return "fault", CLEAR
+            if told:
+                self._told[place] = told
+            return "pixels", (key, steps.apply(decoded).numpy())
         except DecodeError as error:
             return "fault", str(error)
 

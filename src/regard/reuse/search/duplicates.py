@@ -4,9 +4,13 @@ Two notions, with names of their own, as they are cured differently (Barz & Denz
 Imaging 6, keep exact, near duplicates and merely similar pictures apart, too):
 
 - same photo: one exposure, compressed, resized, lit, captioned, cropped, turned or mirrored. Laid on each other, 60 %
-  of the blocks that both show agree.
-- same scene: one thing photographed twice. A map of one plane explains at least 12 matches, and 30 % of the blocks
-  agree.
+  of the blocks that both show agree, the colours are the same (or one is grey, and that is said), no place differs at
+  the resolution of the smaller one but for a caption along a side, and where both move, they end alike.
+- same scene: one thing photographed twice, or one photograph in which something was changed. A map of one plane
+  explains at least 12 matches, and 30 % of the blocks agree. A form that is filled in otherwise is neither.
+
+A group holds what is mutually a copy. A crop is part of its image, which is no equivalence: one cut-out may be pasted
+into many photographs. Such pairs are told, and link no group.
 
 Cheap steps find candidates, and dear ones look at candidates alone: content hash; perceptual hash of the eight turns
 and mirrors; neighbours of the embedding; then pixels and local features. No pair is accepted for its hash or cosine.
@@ -30,20 +34,14 @@ from ...data.imageset import ImageSet
 from ...data.sources import open_images
 from ...representation.embed import Watch
 from ...representation.vector_cache import VectorCache
-from .duplicate_candidates import Candidates, by_hash, by_vector, unit_vectors
+from .duplicate_candidates import by_hash, by_vector, unit_vectors
 from .duplicate_groups import Decisions, grouped, ordered, read_decisions
-from .local.agreement import agreement, overlap, resizing
+from .duplicate_judge import Found, judge
 from .local.cache import FeatureCache
-from .local.features import pixels
-from .local.verify import verify
-from .phash import SIDE, grey_32, turned
+from .phash import SIDE, grey_32
 
 KINDS = ("identical", "same photo", "same scene")
-SAME_PHOTO = 0.6  # agreement; another camera 19 cm beside reaches 0.54, strongly compressed copies 0.66
-SAME_SCENE = 0.3  # two photographs with one caption in common stay below
-_ALIGNED = 0.75  # agreement where no point was matched: more is asked
-GREYS = "grey-32-1"  # the cache of small grey pictures, by content
-_WHOLE = 0.9  # of an image that must be shown for it to count as being there as a whole
+GREYS = "grey-32-2"  # the cache of small grey pictures, by content
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,9 @@ class Pair:
         score: in [0, 1]: the share of blocks that agree; 1 for identical ones and for what was decided.
         evidence: `by` (content | hash | spatial | decision) and what was measured: `hamming`, `cosine`, `agreement`,
             `inliers`, `mirrored`; for a crop `part` (a | b: which is the crop), and `box`, where it lies in the
-            other image (left, top, right, bottom in pixels).
+            other image (left, top, right, bottom in pixels); a still that begins an animation is a part of it, with
+            `still`; `grey` where one of the two alone is grey, `captioned` where a bar along a side differs, and for
+            a same scene `differs`, the largest changed place in b, where all else is one photograph.
     """
 
     a: str
@@ -73,7 +73,8 @@ class Duplicates:
 
     Attributes:
         pairs: identical ones first, then same photo, then same scene, each best first.
-        groups: ids that are copies of one another, directly or through others; same scene does not link.
+        groups: ids that are copies of one another, directly or through others; neither same scene nor being a part
+            of another image links.
         hashes: the content hash of each id, for `duplicate_groups.decide`.
         set_aside: images that could not be read, as {"path": ..., "cause": ...}.
     """
@@ -161,20 +162,21 @@ def _work(
             near[pair] = near.get(pair, {}) | about
     near = {(rows[i], rows[j]): about for (i, j), about in near.items()}
     undecided = [pair for pair in sorted(near) if ordered(contents[pair[0]], contents[pair[1]]) not in known]
-    judge = partial(_judge, opened.items, near, FeatureCache(mirror=mirror), mirror)
-    judged: list[_Found] = []
+    looking = partial(judge, opened.items, near, FeatureCache(mirror=mirror), mirror)
+    judged: list[Found] = []
     with one_blas_thread(), ThreadPoolExecutor(number) as pool:
-        for done, verdict in enumerate(pool.map(judge, undecided), 1):
+        for done, verdict in enumerate(pool.map(looking, undecided), 1):
             judged += [] if verdict is None else [verdict]
             yield Event("judge", done, len(undecided))
-    copies: list[_Found] = [
+    copies: list[Found] = [
         (first[content], row, "identical", 1.0, {"by": "content"})
         for row, content in contents.items()
         if row != first[content]
     ]
     same, apart = _decided(known, first)
     found = sorted(copies + same + judged, key=lambda one: (KINDS.index(one[2]), -one[3], one[:2]))
-    groups = grouped(len(opened), [one[:2] for one in found if one[2] != "same scene"], apart)
+    links = [one[:2] for one in found if one[2] != "same scene" and "part" not in one[4]]
+    groups = grouped(len(opened), links, apart)
     ids = opened.ids.tolist()
     out.append(
         Duplicates(
@@ -185,9 +187,6 @@ def _work(
         )
     )
     yield Event("done", len(undecided), len(undecided))
-
-
-_Found = tuple[int, int, str, float, dict[str, Any]]
 
 
 def _look(greys: VectorCache, item: Any) -> tuple[str, np.ndarray] | str:
@@ -205,37 +204,9 @@ def _look(greys: VectorCache, item: Any) -> tuple[str, np.ndarray] | str:
     return name, grey
 
 
-def _judge(items: Any, near: Candidates, cache: FeatureCache, mirror: bool, pair: tuple[int, int]) -> _Found | None:
-    """What a candidate pair is, with the evidence; None where it is nothing."""
-    i, j = pair
-    about = dict(near[pair])
-    place = about.pop("place", None)
-    a, b = pixels(items[i]), pixels(items[j])
-    if place is not None:
-        # laid on each other corner to corner: needs no points, so that it works for thumbnails and plain pictures
-        upright = np.ascontiguousarray(turned(a, place))
-        share = agreement(upright, b, resizing(upright, b))
-        if share >= _ALIGNED:
-            about |= {"agreement": share, "mirrored": place >= 4, "turns": place % 4}
-            return i, j, "same photo", share, {"by": "hash", **about}
-    found = verify(cache.get(items[i]), cache.get(items[j]), mirror=mirror)
-    if not found.accepted or found.matrix is None:
-        return None
-    share = agreement(a, b, found.matrix)
-    if share < SAME_SCENE:
-        return None
-    about |= {"agreement": share, "inliers": found.inliers, "mirrored": found.mirrored}
-    of_a, of_b, box_a, box_b = overlap(found.matrix, a, b)
-    if of_a >= _WHOLE > of_b:
-        about |= {"part": "a", "box": box_b}
-    elif of_b >= _WHOLE > of_a:
-        about |= {"part": "b", "box": box_a}
-    return i, j, "same photo" if share >= SAME_PHOTO else "same scene", share, {"by": "spatial", **about}
-
-
-def _decided(known: Decisions, first: Mapping[str, int]) -> tuple[list[_Found], list[tuple[int, int]]]:
+def _decided(known: Decisions, first: Mapping[str, int]) -> tuple[list[Found], list[tuple[int, int]]]:
     """Pairs of the collection that were called the same, and rows that were called different."""
-    same: list[_Found] = []
+    same: list[Found] = []
     apart = []
     for (one, other), verdict in known.items():
         if one in first and other in first:

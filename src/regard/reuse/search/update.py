@@ -235,6 +235,8 @@ def _embed(
     if waiting:
         write()
     aside += pipeline.set_aside
+    for text in pipeline.sentences():
+        yield Event("note", text=text)
 
 
 def _fault(images: ImageSet, row: int) -> dict[str, str]:

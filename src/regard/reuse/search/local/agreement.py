@@ -4,6 +4,8 @@ Normalised cross-correlation in small blocks, after the warp that verification f
 a caption or logo spoils only the blocks that it covers, and another view of the same place spoils most of them.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .verify import area, corners, project
@@ -32,28 +34,77 @@ def agreement(a_HWC: np.ndarray, b_HWC: np.ndarray, matrix: np.ndarray) -> float
     """
     import cv2
 
+    placed = lay(a_HWC, b_HWC, matrix, SIDE, exactly=True)
+    if placed is None:
+        return 0.0
+    # a little blur, so that half a pixel does not matter
+    laid, here = (
+        cv2.GaussianBlur(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.0)
+        for part in (placed.there, placed.here)
+    )
+    alike, counted = _blocks(laid, here, placed.covered)
+    return alike / counted if counted else 0.0
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Two images laid on each other: a as it falls, b, and where a lies.
+
+    Attributes:
+        there: a, warped, uint8 (h, w, 3).
+        here: the part of b about it, uint8 (h, w, 3).
+        covered: bool (h, w), where a lies.
+        origin: left and top of that part in b's pixels.
+        zoom: pixels of `here` to one of b, across and down.
+    """
+
+    there: np.ndarray
+    here: np.ndarray
+    covered: np.ndarray
+    origin: tuple[int, int]
+    zoom: tuple[float, float]
+
+    def box_in_b(self, cells: tuple[int, int, int, int], step: int, size: int) -> Box:
+        """The box in b's pixels of cells of `size` pixels, each `step` from the last, from one to another."""
+        left, top, right, bottom = (value * step + (size if place > 1 else 0) for place, value in enumerate(cells))
+        (x, y), (across, down) = self.origin, self.zoom
+        return x + left / across, y + top / down, x + right / across, y + bottom / down
+
+
+def lay(a_HWC: np.ndarray, b_HWC: np.ndarray, matrix: np.ndarray, side: int, exactly: bool = False) -> Laid | None:
+    """Lay a on b; None where they do not overlap.
+
+    Args:
+        a_HWC: uint8 (H, W, 3).
+        b_HWC: uint8, another size is fine.
+        matrix: (3, 3) from a's pixels to b's.
+        side: the longer side of what both show, in pixels.
+        exactly: bring it to that size, be it enlarged; otherwise it is at most that, and as large as the coarser one.
+    """
+    import cv2
+
     quad = project(matrix, corners(a_HWC.shape[1], a_HWC.shape[0]))
     height, width = b_HWC.shape[:2]
-    left, top = np.clip(np.floor(quad.min(axis=0)), 0, (width, height)).astype(int)
-    right, bottom = np.clip(np.ceil(quad.max(axis=0)), 0, (width, height)).astype(int)
+    left, top = np.clip(np.floor(quad.min(axis=0)), 0, (width, height)).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(quad.max(axis=0)), 0, (width, height)).astype(int).tolist()
     if right - left < 2 or bottom - top < 2:
-        return 0.0
-    zoom = SIDE / max(right - left, bottom - top)
+        return None
+    zoom = side / max(right - left, bottom - top)
+    if not exactly:
+        finer = float(np.sqrt(area(quad) / (a_HWC.shape[0] * a_HWC.shape[1])))
+        zoom = min(zoom, 1.0, 1 / max(finer, 1e-6))
     size = (max(1, round((right - left) * zoom)), max(1, round((bottom - top) * zoom)))
     here = _resized(b_HWC[top:bottom, left:right], size)
-    to_here = _zoom(size[0] / (right - left), size[1] / (bottom - top)) @ _shift(-left, -top)
+    across, down = size[0] / (right - left), size[1] / (bottom - top)
+    to_here = _zoom(across, down) @ _shift(-left, -top)
     # a is reduced before the warp, which would leave pixels out otherwise
     shrink = min(1.0, float(np.sqrt(area(project(to_here, quad)) / (a_HWC.shape[0] * a_HWC.shape[1]))))
     small = (max(1, round(a_HWC.shape[1] * shrink)), max(1, round(a_HWC.shape[0] * shrink)))
     there = _resized(a_HWC, small)
-    back = _zoom(a_HWC.shape[1] / small[0], a_HWC.shape[0] / small[1])
-    warp = to_here @ matrix @ back
-    # a little blur, so that half a pixel does not matter
-    laid = cv2.GaussianBlur(cv2.warpPerspective(there, warp, size, flags=cv2.INTER_LINEAR), (0, 0), 1.0)
-    here = cv2.GaussianBlur(here, (0, 0), 1.0)
-    covered = cv2.warpPerspective(np.ones_like(there), warp, size, flags=cv2.INTER_NEAREST) > 0
-    alike, counted = _blocks(laid, here, covered)
-    return alike / counted if counted else 0.0
+    warp = to_here @ matrix @ _zoom(a_HWC.shape[1] / small[0], a_HWC.shape[0] / small[1])
+    warped = cv2.warpPerspective(there, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    covered = cv2.warpPerspective(np.ones(there.shape[:2], np.uint8), warp, size, flags=cv2.INTER_NEAREST) > 0
+    return Laid(warped, here, covered, (left, top), (across, down))
 
 
 def resizing(a_HWC: np.ndarray, b_HWC: np.ndarray) -> np.ndarray:
@@ -115,13 +166,13 @@ def _blocks(first: np.ndarray, second: np.ndarray, covered: np.ndarray) -> tuple
 
 
 def _resized(rgb_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Grey float32, brought to (width, height)."""
+    """Brought to (width, height)."""
     import cv2
 
-    grey = cv2.cvtColor(np.ascontiguousarray(rgb_HWC), cv2.COLOR_RGB2GRAY)
-    shrinks = size[0] < grey.shape[1]
-    resized = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return resized.astype(np.float32)
+    shrinks = size[0] < rgb_HWC.shape[1]
+    return cv2.resize(
+        np.ascontiguousarray(rgb_HWC), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
 
 
 def _zoom(across: float, down: float) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ....core.checks import bad, check_number
 from ....core.images import as_rgb
-from ....data.decode import decode
+from ....data.decode import decode, decode_pillow
 
 SCALE = 512  # of descriptors as bytes; a component of a RootSIFT vector of length 1 hardly ever reaches 255 / 512
 SMALL = 320  # pictures whose longer side is shorter than this are enlarged to it ...
@@ -92,14 +92,16 @@ def mirrored(features: Features) -> Features:
 
 
 def pixels(image: Any, short_side: int | None = None) -> np.ndarray:
-    """A path, bytes or array as uint8 (H, W, 3), upright; raises DecodeError or InputError.
+    """A path, bytes, array or Pillow image as uint8 (H, W, 3), upright; raises DecodeError or InputError.
 
     With `short_side`, the side that a resize will bring it to, a large JPEG is decoded at reduced scale.
     """
     if isinstance(image, str | Path):
         image = Path(image)
     elif not isinstance(image, bytes):
-        return as_rgb(np.asarray(image))
+        from PIL import Image
+
+        return decode_pillow(image) if isinstance(image, Image.Image) else as_rgb(np.asarray(image))
     return np.ascontiguousarray(decode(image, short_side).permute(1, 2, 0).numpy())
 
 

@@ -1,0 +1,82 @@
+"""What a candidate pair is: one photograph, one scene or nothing, with the evidence."""
+
+from typing import Any
+
+import numpy as np
+
+from ...data.frames import later_frames
+from .duplicate_candidates import Candidates
+from .local.agreement import agreement, overlap, resizing
+from .local.cache import FeatureCache
+from .local.changes import Changes, changes
+from .local.features import pixels
+from .local.verify import verify
+from .phash import turned
+
+SAME_PHOTO = 0.6  # agreement; another camera 19 cm beside reaches 0.54, strongly compressed copies 0.66
+SAME_SCENE = 0.3  # two photographs with one caption in common stay below
+_ALIGNED = 0.75  # agreement where no point was matched: more is asked
+_WHOLE = 0.9  # of an image that must be shown for it to count as being there as a whole
+Found = tuple[int, int, str, float, dict[str, Any]]
+
+
+def judge(items: Any, near: Candidates, cache: FeatureCache, mirror: bool, pair: tuple[int, int]) -> Found | None:
+    """What a candidate pair is, with the evidence; None where it is nothing."""
+    i, j = pair
+    about = dict(near[pair])
+    place = about.pop("place", None)
+    a, b = pixels(items[i]), pixels(items[j])
+    if place is not None:
+        # laid on each other corner to corner: needs no points, so that it works for thumbnails and plain pictures
+        upright = np.ascontiguousarray(turned(a, place))
+        share = agreement(upright, b, resizing(upright, b))
+        if share >= _ALIGNED:
+            more = _copy(changes(upright, b, resizing(upright, b)), items[i], items[j], b, place)
+            if more is not None:
+                about |= {"agreement": share, "mirrored": place >= 4, "turns": place % 4} | more
+                return i, j, "same photo", share, {"by": "hash", **about}
+    found = verify(cache.get(items[i]), cache.get(items[j]), mirror=mirror)
+    if not found.accepted or found.matrix is None:
+        return None
+    share = agreement(a, b, found.matrix)
+    if share < SAME_SCENE:
+        return None
+    about |= {"agreement": share, "inliers": found.inliers, "mirrored": found.mirrored}
+    of_a, of_b, box_a, box_b = overlap(found.matrix, a, b)
+    if of_a >= _WHOLE > of_b:
+        about |= {"part": "a", "box": box_b}
+    elif of_b >= _WHOLE > of_a:
+        about |= {"part": "b", "box": box_a}
+    changed = changes(a, b, found.matrix)
+    if changed.recoloured or changed.refilled:
+        return None
+    kind = "same scene"
+    if share >= SAME_PHOTO and changed.box is None:
+        more = _copy(changed, items[i], items[j], b)
+        if more is None:
+            return None
+        kind, about = "same photo", more | about
+    elif share >= SAME_PHOTO:
+        about |= {"differs": changed.box}
+    return i, j, kind, share, {"by": "spatial", **about}
+
+
+def _copy(changed: Changes, a: Any, b: Any, b_HWC: np.ndarray, place: int = 0) -> dict[str, Any] | None:
+    """What is to be said of two images that are one photograph; None where they are not: changed, or moving apart."""
+    if changed.recoloured or changed.box is not None:
+        return None
+    said: dict[str, Any] = {"grey": True} if changed.grey else {}
+    said |= {"captioned": True} if changed.captioned else {}
+    of_a, of_b = later_frames(a), later_frames(b)
+    if not of_a and not of_b:
+        return said
+    if of_a and of_b:
+        for one, other in zip(of_a, of_b):
+            upright = np.ascontiguousarray(turned(one, place))
+            matrix = resizing(upright, other)
+            later = changes(upright, other, matrix)
+            if later.recoloured or later.box is not None or agreement(upright, other, matrix) < SAME_PHOTO:
+                return None
+        return said
+    height, width = (b_HWC if of_b else pixels(a)).shape[:2]
+    return said | {"still": True, "part": "a" if of_b else "b", "box": (0.0, 0.0, float(width), float(height))}
