@@ -100,7 +100,7 @@ def train_events(
     check_number("--holdout", holdout, 0.01, 0.5)
     given = method_settings(task, method)
     objective = load("task", task)(**given)
-    asked = settings or TrainSettings()
+    asked = (settings or TrainSettings()).completed(objective)
     found = look(open_images(images, argument="IMAGES"))
     arguments = {
         "task": task,

@@ -2,17 +2,19 @@ import math
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import torch_rng
 from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
+from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext.mae import Method, encoded, image_of, normalised_patches, patches_of, places
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.representation.representation import Representation
 
 
 def images(n: int = 6, side: int = 64, held_out: bool = False) -> Batch:
@@ -49,6 +51,55 @@ def test_places_are_sines_and_cosines_of_row_and_column() -> None:
                 slow += [*map(math.sin, angles), *map(math.cos, angles)]
             assert torch.allclose(found[5 * row + column], torch.tensor(slow), atol=1e-6)
     assert len(torch.unique(found, dim=0)) == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "prefix"),
+    [
+        ("test_vit", 64, 1),
+        ("test_vit2", 80, 1),
+        ("deit_tiny_distilled_patch16_224", 64, 2),
+        ("vit_base_patch16_clip_quickgelu_224", 64, 1),
+        ("vit_little_patch16_reg4_gap_256", 64, 0),
+    ],
+)
+def test_the_networks_places_are_sines_and_cosines_and_never_learned(name: str, side: int, prefix: int) -> None:
+    encoder = make_encoder(f"timm:{name}", size=side)
+    own, across = encoder.network.pos_embed, side // 16
+    Method().admits(encoder)
+    method = Method(recipe="none")
+    game = Pupil(method, encoder, method.head(encoder))
+    width = own.shape[2]
+    found = encoder.network.pos_embed[0]
+    assert len(found) == prefix + across**2 and not found[:prefix].any()
+    for row in range(across):
+        for column in range(across):
+            slow = []
+            for place in (row, column):
+                angles = [place / 10_000 ** (4 * i / width) for i in range(width // 4)]
+                slow += [*map(math.sin, angles), *map(math.cos, angles)]
+            assert torch.allclose(found[prefix + row * across + column], torch.tensor(slow), atol=1e-5)
+    fixed = {id(encoder.network.pos_embed)}
+    assert not fixed & {id(p) for player in game.players() for p in player.parameters}
+    assert not encoder.network.pos_embed.requires_grad and "places" in dict(game.head.named_buffers())
+    assert not any(name == "places" for name, _ in game.head.named_parameters())
+
+
+@pytest.mark.parametrize("task", ["mae", "multitask"])
+def test_a_run_keeps_the_places_and_timm_loads_them(task: str, tmp_path) -> None:
+    settings = TrainSettings(steps=3, batch=8, precision="fp32", weight_decay=0.5)
+    method = {"tasks": "mae,rotation"} if task == "multitask" else {}
+    some = builtin("digits").without_labels().subset(np.arange(40))
+    train(some, task, out=tmp_path / "run", backbone="timm:test_vit", size=64, settings=settings, method=method)
+    network = timm.create_model(f"local-dir:{tmp_path / 'run'}", pretrained=True, num_classes=0)
+    expected = torch.cat([torch.zeros(1, 64), places(4, 4, 64)])
+    assert torch.equal(network.pos_embed[0], expected)
+    with torch.no_grad():
+        x = images(2).images
+        again = Representation.load(tmp_path / "run").encoder.eval()
+        normal = torch.nn.functional.normalize
+        ours, theirs = again(x), network.eval()(again.normalise(x))
+        assert float((normal(ours) * normal(theirs)).sum(1).min()) > 0.9999
 
 
 @pytest.mark.parametrize("name", ["test_vit", "test_vit2", "vit_tiny_patch16_224", "deit_tiny_patch16_224"])
