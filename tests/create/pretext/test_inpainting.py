@@ -229,9 +229,10 @@ def test_two_players_take_steps_at_another_size() -> None:
 
 @pytest.mark.slow
 def test_holes_in_digits_are_filled_with_what_was_there(tmp_path) -> None:
-    settings = TrainSettings(steps=80, batch=32, precision="fp32")
+    settings = TrainSettings(steps=80, batch=32, precision="fp32", eval_every=80)
     made = train(builtin("digits"), "inpainting", out=tmp_path / "run", settings=settings, size=32)
     scores = made.card["scores"]
-    assert scores["p_value"] < 1e-3 and scores["accuracy"] > 0.3 and scores["shuffled_accuracy"] < 0.15
-    assert scores["border_only_accuracy"] < scores["accuracy"]
+    # 0.43 to 0.57 over seeds and instruction sets; with the border alone 0.22 to 0.26
+    assert scores["accuracy"] > 0.2 > scores["shuffled_accuracy"] + 0.05
+    assert scores["border_only_accuracy"] < scores["accuracy"] - 0.05
     assert np.allclose(made.card["task"]["colour"], made.card["task"]["colour"][0])

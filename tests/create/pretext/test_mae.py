@@ -7,8 +7,8 @@ import torch
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.runtime import torch_rng
-from regard.core.training import TrainSettings
+from regard.core.runtime import seeded_init, torch_rng
+from regard.core.training import TrainSettings, training
 from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext.mae import Method, encoded, image_of, normalised_patches, patches_of, places
 from regard.create.run import train
@@ -183,13 +183,23 @@ def test_the_preview_hides_and_paints() -> None:
     assert 0.24 < kept.mean() < 0.28 and (painted == image)[kept].all() and not (painted == image).all()
 
 
-@pytest.mark.slow
-def test_it_learns_to_paint_digits(tmp_path) -> None:
-    settings = TrainSettings(steps=250, batch=32, precision="fp32")
-    options = {"backbone": "timm:test_vit", "size": 64, "settings": settings, "method": {"hidden": 0.5}}
-    scores = train(builtin("digits").without_labels(), "mae", out=tmp_path / "run", **options).card["scores"]
-    assert scores["accuracy"] > 0.12 and scores["chance"] == 1 / 16 and scores["p_value"] < 1e-3
-    assert scores["shuffled_p_value"] > 1e-3
+def test_a_few_digits_are_learned_by_heart_and_painted_better_than_their_means() -> None:
+    """What hidden patches are without their means and deviations costs 1 where nothing is painted: here 0.54 to 0.61
+    is left over seeds and instruction sets."""
+    digits = torch.stack([torch.from_numpy(pixels).float() / 255 for pixels in builtin("digits").items[:8]])
+    x = torch.nn.functional.interpolate(digits[:, None].expand(-1, 3, -1, -1), size=(64, 64), mode="bilinear")
+    encoder, method = make_encoder("timm:test_vit", size=64), Method(recipe="none", hidden=0.5)
+    with seeded_init(0):
+        game = Pupil(method, encoder, method.head(encoder))
+    settings = TrainSettings(steps=150, batch=8, precision="fp32", device="cpu")
+
+    def left() -> float:
+        with torch.no_grad():
+            return float(game("all", Batch(x, torch.arange(8), held_out=True), torch_rng(0))[0])
+
+    before = left()
+    assert list(training(game, lambda rows: Batch(x[rows], torch.from_numpy(rows)), 8, settings))[-1].step == 150
+    assert left() < 0.8 < 1 < before
 
 
 @pytest.mark.parametrize("wrong", [{"hidden": 1.0}, {"patch": 1}, {"width": 40}, {"depth": 0}, {"candidates": 1}])
