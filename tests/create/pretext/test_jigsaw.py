@@ -104,5 +104,5 @@ def test_puzzles_of_held_out_digits_are_solved(tmp_path) -> None:
     made = train(builtin("digits").without_labels(), "jigsaw", out=tmp_path / "run", settings=settings, size=32)
     scores = made.card["scores"]
     assert scores["chance"] == 1 / 504 and scores["shuffled_p_value"] > 1e-6
-    # 0.21 to 0.23 over seeds and instruction sets; by the colours one or none of 180
-    assert scores["accuracy"] > 0.08 > 0.05 > scores["mean_colours_accuracy"]
+    # 0.2 over seeds and instruction sets; by the colours one or none of 180
+    assert scores["accuracy"] > 0.05 > scores["mean_colours_accuracy"]
