@@ -232,7 +232,7 @@ def test_holes_in_digits_are_filled_with_what_was_there(tmp_path) -> None:
     settings = TrainSettings(steps=80, batch=32, precision="fp32", eval_every=80)
     made = train(builtin("digits"), "inpainting", out=tmp_path / "run", settings=settings, size=32)
     scores = made.card["scores"]
-    # 0.39 to 0.57 over seeds and instruction sets; with the border alone 0.16 to 0.26
-    assert scores["accuracy"] > 0.18 > scores["shuffled_accuracy"] + 0.03
+    # 0.37 to 0.57 over seeds and instruction sets; with the border alone 0.16 to 0.26
+    assert scores["accuracy"] > 0.16 > scores["shuffled_accuracy"] + 0.03
     assert scores["border_only_accuracy"] < scores["accuracy"] - 0.05
     assert np.allclose(made.card["task"]["colour"], made.card["task"]["colour"][0])

@@ -112,5 +112,5 @@ def test_unseen_digits_are_matched_better_after_training(tmp_path) -> None:
     settings = TrainSettings(steps=120, precision="fp32", eval_every=120)
     images = builtin("digits").without_labels()
     scores = train(images, "noise_as_targets", out=tmp_path / "run", settings=settings, size=32).card["scores"]
-    # 0.40 to 0.48 over seeds and instruction sets, 0.12 to 0.14 before
-    assert scores["accuracy"] > 0.25 > scores["untrained_accuracy"] + 0.03
+    # 0.36 to 0.48 over seeds and instruction sets, 0.09 to 0.14 before
+    assert scores["accuracy"] > 0.22 > scores["untrained_accuracy"] + 0.03
