@@ -11,6 +11,7 @@ from torch import nn
 from regard.core.checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state
 from regard.core.checks import InputError, RunError
 from regard.core.events import Event
+from regard.core.game import completed
 from regard.core.runtime import seeded_init
 from regard.core.storage import load_tensors
 from regard.core.training import Player, TrainSettings, training
@@ -515,4 +516,4 @@ def test_weight_decay_is_the_users_or_the_games_or_the_usual(own, given, used, m
     settings = replace(SETTINGS, steps=1, weight_decay=given)
     run(game, settings)
     assert [group["weight_decay"] for group in made[0].param_groups] == [used, 0]
-    assert settings.completed(game).recipe()["weight_decay"] == used
+    assert completed(settings, game).recipe()["weight_decay"] == used

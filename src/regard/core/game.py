@@ -69,17 +69,18 @@ class TrainSettings:
     def recipe(self) -> dict[str, Any]:
         """The settings that decide the numbers; how often to save, log and score are not among them."""
         watching = ("checkpoint_seconds", "checkpoint_steps", "eval_every", "log_every", "threads", "device")
-        return {key: value for key, value in asdict(self.completed(None)).items() if key not in watching}
+        return {key: value for key, value in asdict(completed(self)).items() if key not in watching}
 
-    def completed(self, task: Any) -> "TrainSettings":
-        """The same with what is left open as the task (or game) has it, or as all others.
 
-        >>> TrainSettings().completed(None).weight_decay
-        0.01
-        """
-        if self.weight_decay is not None:
-            return self
-        return replace(self, weight_decay=getattr(task, "weight_decay", WEIGHT_DECAY))
+def completed(settings: TrainSettings, task: Any = None) -> TrainSettings:
+    """The same with what is left open as the task (or game) has it, or as all others.
+
+    >>> completed(TrainSettings()).weight_decay
+    0.01
+    """
+    if settings.weight_decay is not None:
+        return settings
+    return replace(settings, weight_decay=getattr(task, "weight_decay", WEIGHT_DECAY))
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Player:
         matrices = [p for p in self.parameters if p.requires_grad and p.ndim > 1]
         vectors = [p for p in self.parameters if p.requires_grad and p.ndim < 2]
         groups: list[dict[str, Any]] = [
-            {"params": matrices, "weight_decay": settings.completed(None).weight_decay},
+            {"params": matrices, "weight_decay": completed(settings).weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
         groups = [group for group in groups if group["params"]]

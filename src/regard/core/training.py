@@ -25,7 +25,7 @@ from .autoprecision import settle_precision
 from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state, refuse_other, save_checkpoint
 from .checks import bad
 from .events import Event
-from .game import Game, Player, TrainSettings
+from .game import Game, Player, TrainSettings, completed
 from .runtime import derive_seed, kept_memory, launch, numpy_rng, pick_device, torch_rng
 from .schedules import learning_rate_factor
 from .small_maps import small_maps_as_products
@@ -81,7 +81,7 @@ def training(
         raise bad("--batch", None, "a whole number of at least 1")
     if count < batch_size:
         raise bad("--batch", batch_size, f"at most {count}, as many as there are images to train on")
-    settings = settings.completed(game)
+    settings = completed(settings, game)
     per_epoch = count // batch_size
     steps: int | None = settings.epochs * per_epoch if settings.epochs else settings.steps
     limit = settings.minutes * 60 if settings.minutes else None
