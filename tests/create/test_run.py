@@ -141,9 +141,9 @@ def test_unlabelled_images_and_foreign_folders_are_refused(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_simclr_learns_digits_without_labels(tmp_path: Path) -> None:
-    """Twins of held-out digits are found, 0.41 to 0.47 of them over seeds and instruction sets; 0.04 before."""
-    settings = TrainSettings(steps=120, device="cpu", precision="fp32", eval_every=120)
+    """Twins of held-out digits are found, 0.32 to 0.36 of them over seeds and instruction sets; 0.04 before."""
+    settings = TrainSettings(steps=60, device="cpu", precision="fp32", eval_every=60)
     made = train(builtin("digits").without_labels(), "simclr", out=tmp_path / "run", settings=settings)
     scores = made.card["scores"]
-    assert scores["accuracy"] > 0.25 > scores["untrained_accuracy"] + 0.05
+    assert scores["accuracy"] > 0.2 > scores["untrained_accuracy"] + 0.05
     assert scores["p_value"] < 1e-6 < scores["shuffled_p_value"]
