@@ -107,6 +107,38 @@ def test_the_loss_of_each_player_is_a_number_whose_gradient_reaches_all_that_it_
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_a_small_step_against_the_gradient_lowers_the_loss_by_what_the_gradient_says(task: str) -> None:
+    """On the same puzzle, with the same draws and state: whatever a task learns, it learns by this."""
+    game, given = pupil(task), batch(side=example(task)[1])
+    for player in game.players():
+        game(player.name, given, torch_rng(0, "views"))  # running scales and statistics are set
+        state = {name: value.clone() for name, value in game.state_dict().items()}
+
+        def loss(player=player, state=state) -> torch.Tensor:
+            for name, value in game.named_buffers():
+                value.copy_(state[name]) if name in state else None
+            with seeded_init(1):  # dropout
+                return game(player.name, given, torch_rng(0, "views"))[0]
+
+        game.zero_grad()
+        before = loss()
+        before.backward()
+        moved = [p for p in player.parameters if p.grad is not None]
+        squared = sum(float(p.grad.double().square().sum()) for p in moved)
+        falls = []
+        # the largest step at which the loss is still a straight line, found by halving
+        for share in 2e-2 * 0.5 ** np.arange(8):
+            step = share * float(before.detach().abs()) / squared
+            with torch.no_grad():
+                for p in moved:
+                    p -= step * p.grad
+                falls.append(float(before.detach() - loss()) / (step * squared))
+                for p in moved:
+                    p += step * p.grad
+        assert min(np.abs(np.array(falls) - 1)) < 0.2, (player.name, falls)
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_held_out_images_get_answers_that_are_right_or_wrong(task: str) -> None:
     game = pupil(task).eval()
     given = batch(held_out=True, side=example(task)[1])

@@ -11,6 +11,7 @@ from torch import nn
 from regard.core.checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state
 from regard.core.checks import InputError, RunError
 from regard.core.events import Event
+from regard.core.game import completed
 from regard.core.runtime import seeded_init
 from regard.core.storage import load_tensors, read_header, save_tensors
 from regard.core.training import Player, TrainSettings, training
@@ -436,3 +437,109 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
         found.append(load_tensors(folder / CHECKPOINT))
     one, two = found
     assert all(torch.allclose(one[name], two[name], atol=1e-6) for name in one)
+
+
+class Renewing(Small):
+    """Draws its last layer anew before step 5, keeps its first from learning until step 3, decays ever more."""
+
+    def before_step(self, step: int):
+        if step != 5:
+            return None
+        with torch.no_grad(), seeded_init(9):
+            self.net[-1].reset_parameters()
+        return self.net[-1].parameters()
+
+    def before_update(self, step: int) -> None:
+        if step < 3:
+            self.net[0].weight.grad = None
+
+    def decay_factor(self, progress: float) -> float:
+        return 1 + 9 * progress
+
+
+def renewing() -> Renewing:
+    with seeded_init(0):
+        return Renewing()
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[torch.optim.Optimizer]:
+    """The optimisers that runs make."""
+    found: list[torch.optim.Optimizer] = []
+    make = Player.make_optimiser
+    monkeypatch.setattr(Player, "make_optimiser", lambda *given: found.append(make(*given)) or found[-1])
+    return found
+
+
+def played_by(game: nn.Module, optimiser) -> nn.Module:
+    game.players = lambda: [Player("all", list(game.parameters()), optimiser)]
+    return game
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", lambda groups, lr: torch.optim.Adam(groups, lr, amsgrad=True)])
+def test_optimisers_forget_parameters_that_are_drawn_anew_and_no_others(optimiser, made) -> None:
+    game, seen = played_by(renewing(), optimiser), {}
+    look = game.before_update
+
+    def noted(step: int) -> None:
+        look(step)
+        seen[step] = {name for name, p in game.named_parameters() if made[0].state.get(p)}
+
+    game.before_update = noted
+    run(game)
+    every, last = {name for name, _ in game.named_parameters()}, {"net.5.weight", "net.5.bias"}
+    assert seen[4] == every and seen[5] == every - last and seen[6] == every, "gone for one step"
+    if optimiser != "sgd":
+        steps = {name: int(made[0].state[p]["step"]) for name, p in game.named_parameters()}
+        assert steps == {name: 7 if name in last else 9 if name == "net.0.weight" else 12 for name in every}
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_a_layer_drawn_anew_moves_as_under_a_new_optimiser(optimiser: str, made) -> None:
+    game, noted = played_by(renewing(), optimiser), {}
+    game.after_step = lambda step: noted.setdefault(step, (game.net[-1].weight.clone(), game.net[-1].weight.grad))
+    run(game, replace(SETTINGS, steps=6, schedule="constant", warmup=0.0))
+    with seeded_init(9):
+        fresh = nn.Linear(64, 2)
+    alone = Player("all", [fresh.weight], optimiser).make_optimiser(
+        replace(SETTINGS, weight_decay=1e-2 * (1 + 9 * 5 / 6))
+    )
+    fresh.weight.grad = noted[5][1]
+    alone.step()
+    assert torch.allclose(noted[5][0], fresh.weight, atol=1e-6)
+
+
+@pytest.mark.parametrize("stop", [4, 5, 6])
+def test_a_run_that_draws_layers_anew_goes_on_to_the_same_bits(tmp_path: Path, stop: int) -> None:
+    whole, first, second = renewing(), renewing(), renewing()
+    run(whole)
+    for event in training(first, batches, N, replace(SETTINGS, checkpoint_steps=stop), folder=tmp_path):
+        if event.kind == "checkpoint":
+            break
+    run(second, folder=tmp_path)
+    assert equal(weights(whole), weights(second))
+
+
+def test_a_parameter_without_gradient_stays_to_the_last_bit_and_decay_follows_progress(made) -> None:
+    game, kept, decays = renewing(), [], []
+    start = game.net[0].weight.detach().clone()
+
+    def noted(step: int) -> None:
+        kept.append(torch.equal(game.net[0].weight, start))
+        decays.append([group["weight_decay"] for group in made[0].param_groups])
+
+    game.after_step = noted
+    run(game, replace(SETTINGS, weight_decay=0.5))
+    assert kept == [True] * 3 + [False] * 9
+    assert np.allclose(decays, [[0.5 * (1 + 9 * step / 12), 0] for step in range(12)], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("own", "given", "used"), [(None, None, 0.01), (0.3, None, 0.3), (0.3, 0.0, 0.0)])
+def test_weight_decay_is_the_users_or_the_games_or_the_usual(own, given, used, made) -> None:
+    game = small()
+    if own is not None:
+        game.weight_decay = own
+    settings = replace(SETTINGS, steps=1, weight_decay=given)
+    run(game, settings)
+    assert [group["weight_decay"] for group in made[0].param_groups] == [used, 0]
+    assert completed(settings, game).recipe()["weight_decay"] == used

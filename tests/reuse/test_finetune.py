@@ -114,8 +114,11 @@ def test_it_learns_more_than_a_head_alone(digits, start, tmp_path):
         for layers in ("head", "last:2", "all")
     }
     losses = [found[layers].metrics["train_loss"] for layers in ("head", "last:2", "all")]
-    assert losses[0] > losses[1] > losses[2]
-    assert found["all"].metrics["accuracy"] > found["head"].metrics["accuracy"] + 0.1
+    # over seeds and instruction sets 2.29 with the head alone, 0.22 to 0.28 with two blocks, 0.17 to 0.20 with all; and
+    # 0.09 to 0.21 of the answers are right with the head alone, 0.76 to 0.83 with more
+    assert losses[0] > 1.5 > 0.5 > max(losses[1:])
+    accuracies = [found[layers].metrics["accuracy"] for layers in ("head", "last:2", "all")]
+    assert accuracies[0] < 0.4 < 0.6 < min(accuracies[1:])
     result = found["all"]
     assert result.metrics["accuracy"] == accuracy_score(result.labels, result.predictions) == result.interval.mean
     assert result.interval.low < result.interval.mean < result.interval.high and result.interval.n == 200

@@ -24,7 +24,9 @@ def create(
     batch: Annotated[int | None, typer.Option(min=2, help="Images a step.", show_default="from the data")] = None,
     size: Annotated[int | None, typer.Option(help="Side of the input in pixels.", show_default="from the data")] = None,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
-    weight_decay: Annotated[float, typer.Option(min=0, help="Decoupled weight decay.")] = 1e-2,
+    weight_decay: Annotated[
+        float | None, typer.Option(min=0, help="Decoupled weight decay.", show_default="0.01, or the task's own")
+    ] = None,
     clip: Annotated[float | None, typer.Option(help="Longest norm of the gradient.", show_default=False)] = None,
     holdout: Annotated[float, typer.Option(help="Share of the images kept for scoring the task itself.")] = 0.1,
     keep: Annotated[str, typer.Option(help="Which weights become the representation: last or best.")] = "last",

@@ -1,7 +1,7 @@
 """What a training run is told: its settings, its players, and the form of what it trains."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from .checks import InputError, check_choice, check_number
 from .schedules import SCHEDULES
+
+WEIGHT_DECAY = 1e-2  # where neither the user nor the task says another
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class TrainSettings:
     Attributes:
         epochs, steps, minutes: the length, one of the three; none of them leaves the choice to the caller.
         batch: images a step, over all processes together; None leaves the choice to the caller.
-        lr, weight_decay: of the optimiser; biases and normalisation weights are not decayed.
+        lr: of the optimiser.
+        weight_decay: of its matrices; biases and normalisation weights are not decayed. None: the task's own, or 0.01.
         schedule, warmup: see `core.schedules`.
         clip: the gradient's longest norm, or None.
         seed: what first weights, order, views and dropout are drawn from.
@@ -34,7 +37,7 @@ class TrainSettings:
     minutes: float | None = None
     batch: int | None = None
     lr: float = 2e-3
-    weight_decay: float = 1e-2
+    weight_decay: float | None = None
     schedule: str = "one-cycle"
     warmup: float = 0.05
     clip: float | None = None
@@ -56,7 +59,8 @@ class TrainSettings:
         for name in ("minutes", "clip", "lr"):
             if getattr(self, name) is not None:
                 check_number(f"--{name}", getattr(self, name), 0, open_low=True)
-        check_number("--weight-decay", self.weight_decay, 0)
+        if self.weight_decay is not None:
+            check_number("--weight-decay", self.weight_decay, 0)
         check_number("--warmup", self.warmup, 0, 0.9)
         check_number("--checkpoint-seconds", self.checkpoint_seconds, 0)
         check_number("--seed", self.seed, 0, whole=True)
@@ -65,7 +69,18 @@ class TrainSettings:
     def recipe(self) -> dict[str, Any]:
         """The settings that decide the numbers; how often to save, log and score are not among them."""
         watching = ("checkpoint_seconds", "checkpoint_steps", "eval_every", "log_every", "threads", "device")
-        return {key: value for key, value in asdict(self).items() if key not in watching}
+        return {key: value for key, value in asdict(completed(self)).items() if key not in watching}
+
+
+def completed(settings: TrainSettings, task: Any = None) -> TrainSettings:
+    """The same with what is left open as the task (or game) has it, or as all others.
+
+    >>> completed(TrainSettings()).weight_decay
+    0.01
+    """
+    if settings.weight_decay is not None:
+        return settings
+    return replace(settings, weight_decay=getattr(task, "weight_decay", WEIGHT_DECAY))
 
 
 @dataclass(frozen=True)
@@ -94,8 +109,8 @@ class Player:
         """Its optimiser at the run's settings; vectors (biases, normalisation) get no weight decay."""
         matrices = [p for p in self.parameters if p.requires_grad and p.ndim > 1]
         vectors = [p for p in self.parameters if p.requires_grad and p.ndim < 2]
-        groups = [
-            {"params": matrices, "weight_decay": settings.weight_decay},
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "weight_decay": completed(settings).weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
         groups = [group for group in groups if group["params"]]
@@ -110,12 +125,17 @@ class Player:
 
 
 class Game(Protocol):
-    """What the loop trains: an `nn.Module` with this `forward`, and if it likes `players`, `before_step`, `after_step`.
+    """What the loop trains: an `nn.Module` with this `forward`, and what it likes of the following.
 
     - `players() -> Sequence[Player]`; without it there is one player with all parameters.
     - `before_step(step)` comes before a step's first forward pass, `after_step(step)` after its last update: the
       places for a teacher's moving average, a queue, a new assignment. What they keep belongs in the module's buffers,
-      so that it is in the checkpoint.
+      so that it is in the checkpoint. `before_step` may return parameters that it drew anew: what the optimisers knew
+      of the old ones (moments, the number of steps) is forgotten.
+    - `before_update(step)` comes between the gradients of each move and its update: the place to take gradients away
+      (`parameter.grad = None`: the parameter stays as it is).
+    - `decay_factor(progress) -> float`: what the weight decay is multiplied by when this share of the run is done.
+    - `weight_decay`: what it is where the settings leave it open.
     - `prepared(batch, generator) -> Any`: what `forward` gets in place of the batch, such as its views. On a CPU it is
       called in the thread that reads images, some steps ahead, and must depend on nothing that training changes; on
       other devices `forward` gets the batch itself, and prepares it there.

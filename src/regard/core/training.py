@@ -10,7 +10,7 @@ same dropout: on one machine, with as many threads, its weights are equal to the
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -25,7 +25,7 @@ from .autoprecision import settle_precision
 from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state, refuse_other, save_checkpoint
 from .checks import bad
 from .events import Event
-from .game import Game, Player, TrainSettings
+from .game import Game, Player, TrainSettings, completed
 from .runtime import derive_seed, kept_memory, launch, numpy_rng, pick_device, torch_rng
 from .schedules import learning_rate_factor
 from .small_maps import small_maps_as_products
@@ -81,6 +81,7 @@ def training(
         raise bad("--batch", None, "a whole number of at least 1")
     if count < batch_size:
         raise bad("--batch", batch_size, f"at most {count}, as many as there are images to train on")
+    settings = completed(settings, game)
     per_epoch = count // batch_size
     steps: int | None = settings.epochs * per_epoch if settings.epochs else settings.steps
     limit = settings.minutes * 60 if settings.minutes else None
@@ -105,7 +106,7 @@ def training(
     game.to(fabric.device)
     players = _players(game)
     optimisers = {player.name: player.make_optimiser(settings) for player in players}
-    rates = {name: [group["lr"] for group in o.param_groups] for name, o in optimisers.items()}
+    highest = [(group["lr"], group.get("weight_decay", 0.0)) for group in _groups(optimisers)]
     if saved and saved.exists():
         load_checkpoint(saved, game, optimisers)
     if saved and fabric.global_rank == 0:
@@ -123,6 +124,7 @@ def training(
         here = order(epoch)[place * batch_size : (place + 1) * batch_size]
         return here[fabric.global_rank :: fabric.world_size]
 
+    last_look = getattr(game, "before_update", _nothing)
     prepared = getattr(game, "prepared", None) if fabric.device.type == "cpu" else None
 
     def moves(step: int) -> list[Move]:
@@ -175,12 +177,13 @@ def training(
     with kept_memory(), small_maps_as_products(game), closing(ahead(moves, at.step)) as feed:
         while done < 1:
             factor = learning_rate_factor(settings.schedule, done, settings.warmup)
-            for name, optimiser in optimisers.items():
-                for group, rate in zip(optimiser.param_groups, rates[name]):
-                    group["lr"] = rate * factor
-            getattr(game, "before_step", _nothing)(at.step)
+            decayed = getattr(game, "decay_factor", _always)(min(done, 1.0))
+            for group, (rate, decay) in zip(_groups(optimisers), highest):
+                group["lr"], group["weight_decay"] = rate * factor, decay * decayed
+            _forget(optimisers, getattr(game, "before_step", _nothing)(at.step))
             for player, place, batch in next(feed):
-                log = _move(fabric, module, player, players, optimisers, fabric.to_device(batch), settings, place)
+                ready = fabric.to_device(batch)
+                log = _move(fabric, module, player, players, optimisers, ready, settings, place, last_look)
                 seen.add(at.step, settings.lr * factor, player.name if len(players) > 1 else "", log)
             getattr(game, "after_step", _nothing)(at.step)
             at.step += 1
@@ -206,7 +209,23 @@ def training(
 
 
 def _nothing(step: int) -> None:
-    """The default of both hooks."""
+    """The default of the hooks."""
+
+
+def _always(progress: float) -> float:
+    """The default of factors."""
+    return 1.0
+
+
+def _groups(optimisers: Mapping[str, torch.optim.Optimizer]) -> list[dict[str, Any]]:
+    return [group for optimiser in optimisers.values() for group in optimiser.param_groups]
+
+
+def _forget(optimisers: Mapping[str, torch.optim.Optimizer], renewed: Iterable[torch.Tensor] | None) -> None:
+    """Drop what optimisers know of parameters that were drawn anew: it is about weights that are gone."""
+    for parameter in renewed or ():
+        for optimiser in optimisers.values():
+            optimiser.state.pop(parameter, None)
 
 
 def _players(game: Any) -> list[Player]:
@@ -223,6 +242,7 @@ def _move(
     batch: Any,
     settings: TrainSettings,
     place: tuple[int, str, int, int],
+    before_update: Callable[[int], object],
 ) -> dict[str, Any]:
     """One update of one player; returns what it logs, with the loss."""
     alone = len(players) == 1
@@ -247,6 +267,7 @@ def _move(
         for parameter in player.parameters:
             if parameter.grad is not None:
                 parameter.grad = fabric.all_reduce(parameter.grad, reduce_op="mean")
+    before_update(place[0])
     if settings.clip:
         torch.nn.utils.clip_grad_norm_(list(player.parameters), settings.clip)
     optimisers[player.name].step()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..backbones.encoder import evaluating
 from ..core.checks import bad, check_choice
 from ..core.discover import load
+from ..core.game import WEIGHT_DECAY
 from ..core.runtime import torch_rng
 from ..core.training import Player
 from ..data.imageset import ImageSet
@@ -87,6 +88,12 @@ class Objective(Protocol):
     - `before_step(encoder, head, step)`, `after_step(encoder, head, step)`: a teacher's average, a queue.
     - `every_epoch(encoder, head, feed, epoch, generator)`: before the first step of each epoch, without gradients and
       with the encoder in evaluation mode: the place for clusters. `feed.in_order(size)` gives all training images.
+      Parameters that it drew anew are returned, so that the optimiser forgets what it knew of the old ones.
+    - `before_update(encoder, head, epoch)`: between gradients and update, with the epoch counted from 0: the place to
+      take gradients away from what shall stay as it is (`grad = None`).
+    - `weight_decay = 0.04`: what it is where a run leaves it open; `decay_factor(progress) -> float`: what it is
+      multiplied by when this share of the run is done.
+    - `equip(encoder)`: what the task changes in a fresh encoder, before anything else looks at it.
     - `admits(encoder)`: raises InputError where a backbone cannot do the task.
     - `shuffled(inputs, targets, generator) -> (inputs, targets)`: the puzzle with the answers dealt to other images, on
       which accuracy must be at chance. Where a method has none, a tensor of targets is permuted.
@@ -133,7 +140,10 @@ class Pupil(nn.Module):
 
     def __init__(self, objective: Any, encoder: nn.Module, head: nn.Module) -> None:
         super().__init__()
+        if hasattr(objective, "equip"):
+            objective.equip(encoder)
         self.objective, self.encoder, self.head = objective, encoder, head
+        self.weight_decay = getattr(objective, "weight_decay", WEIGHT_DECAY)
         self.seed, self.per_epoch, self.feed = 0, 0, None
 
     def follow(self, feed: Any, per_epoch: int, seed: int) -> None:
@@ -146,15 +156,26 @@ class Pupil(nn.Module):
             return list(self.objective.players(self.encoder, self.head))
         return [Player("all", [p for p in self.parameters() if p.requires_grad])]
 
-    def before_step(self, step: int) -> None:
-        """The objective's hooks, where it has them."""
+    def before_step(self, step: int) -> Sequence[nn.Parameter]:
+        """The objective's hooks, where it has them; returns the parameters that it drew anew."""
+        renewed: Sequence[nn.Parameter] | None = None
         if self.per_epoch and step % self.per_epoch == 0 and hasattr(self.objective, "every_epoch"):
             device, epoch = str(next(self.encoder.parameters()).device), step // self.per_epoch
             generator = torch_rng(self.seed, "epoch", epoch, device=device)
             with torch.no_grad(), evaluating(self.encoder):
-                self.objective.every_epoch(self.encoder, self.head, self.feed, epoch, generator)
+                renewed = self.objective.every_epoch(self.encoder, self.head, self.feed, epoch, generator)
         if hasattr(self.objective, "before_step"):
             self.objective.before_step(self.encoder, self.head, step)
+        return renewed or ()
+
+    def before_update(self, step: int) -> None:
+        """The objective's hook, where it has one and the length of an epoch is known."""
+        if self.per_epoch and hasattr(self.objective, "before_update"):
+            self.objective.before_update(self.encoder, self.head, step // self.per_epoch)
+
+    def decay_factor(self, progress: float) -> float:
+        """The objective's, or 1."""
+        return float(self.objective.decay_factor(progress)) if hasattr(self.objective, "decay_factor") else 1.0
 
     def after_step(self, step: int) -> None:
         """The objective's hook, where it has one."""
@@ -187,11 +208,20 @@ class Pupil(nn.Module):
 
     def dealt_anew(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
         """The puzzle with the answers dealt to other images: the control."""
-        if hasattr(self.objective, "shuffled"):
-            return self.objective.shuffled(inputs, targets, generator)
-        if not torch.is_tensor(targets):
-            raise TypeError(f"{type(self.objective).__module__} needs a `shuffled`: its targets are no tensor")
-        return inputs, targets[torch.randperm(len(targets), generator=generator, device=generator.device)]
+        return dealt_anew(self.objective, inputs, targets, generator)
+
+
+def dealt_anew(objective: Any, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
+    """An objective's puzzle with its answers dealt to other images: in its own way, or by permuting a tensor of them.
+
+    Raises:
+        TypeError: targets that are no tensor, and no `shuffled`.
+    """
+    if hasattr(objective, "shuffled"):
+        return objective.shuffled(inputs, targets, generator)
+    if not torch.is_tensor(targets):
+        raise TypeError(f"{type(objective).__module__} needs a `shuffled`: its targets are no tensor")
+    return inputs, targets[torch.randperm(len(targets), generator=generator, device=generator.device)]
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from ..core.checkpoint import BEST, CHECKPOINT, read_state, refuse_other
 from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
 from ..core.events import Event, logged
+from ..core.game import completed
 from ..core.runtime import derive_seed, measured, seeded_init
 from ..core.storage import hash_json, load_tensors, new_folder, read_json, write_json
 from ..core.training import TrainSettings, training
@@ -100,7 +101,7 @@ def train_events(
     check_number("--holdout", holdout, 0.01, 0.5)
     given = method_settings(task, method)
     objective = load("task", task)(**given)
-    asked = settings or TrainSettings()
+    asked = completed(settings or TrainSettings(), objective)
     found = look(open_images(images, argument="IMAGES"))
     arguments = {
         "task": task,

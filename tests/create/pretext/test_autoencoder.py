@@ -110,7 +110,7 @@ def test_contests_are_no_larger_than_the_held_out_set() -> None:
 
 @pytest.mark.slow
 def test_digits_are_drawn_so_that_they_are_told_apart(tmp_path) -> None:
-    settings = TrainSettings(steps=60, batch=32, precision="fp32")
+    settings = TrainSettings(steps=60, batch=32, precision="fp32", eval_every=60)
     made = train(builtin("digits"), "autoencoder", out=tmp_path / "run", settings=settings, size=32)
     scores = made.card["scores"]
     assert scores["p_value"] < 1e-3 and scores["accuracy"] > 0.5 and scores["shuffled_accuracy"] < 0.15

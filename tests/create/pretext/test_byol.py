@@ -11,7 +11,7 @@ from regard.core.training import TrainSettings
 from regard.create.objective import Batch
 from regard.create.pretext._twins import follow, teacher_of, twins_found
 from regard.create.pretext.byol import Method, foresight_loss
-from regard.create.run import train
+from regard.create.run import train_events
 from regard.data.builtin import builtin
 
 
@@ -95,12 +95,13 @@ def test_shuffling_deals_the_second_views_anew_and_leaves_the_first() -> None:
 
 
 @pytest.mark.slow
-def test_it_learns_digits_without_collapse(tmp_path) -> None:
-    settings = TrainSettings(steps=250, precision="fp32")
-    made = train(builtin("digits").without_labels(), "byol", out=tmp_path / "run", settings=settings)
-    scores = made.card["scores"]
-    assert scores["accuracy"] > 0.15 > 9 * scores["chance"] and scores["p_value"] < 1e-3
-    assert scores["shuffled_p_value"] > 1e-3 and scores["feature_spread"] > 0.1
+def test_on_digits_views_come_to_agree_without_collapse(tmp_path) -> None:
+    settings = TrainSettings(steps=60, precision="fp32", eval_every=60)
+    events = list(train_events(builtin("digits").without_labels(), "byol", out=tmp_path / "run", settings=settings))
+    told = [event.values for event in events if event.kind == "train"]
+    # over seeds and instruction sets 0.51 to 0.57 of the first loss, and a spread of 0.7 to 0.85 all along
+    assert told[-1]["loss"] < 0.75 * told[0]["loss"] and min(values["spread"] for values in told) > 0.4
+    assert events[-1].values["feature_spread"] > 0.1 and events[-1].values["shuffled_p_value"] > 1e-6
 
 
 @pytest.mark.parametrize("wrong", [{"width": 1}, {"hidden": 0}, {"momentum": 1.5}, {"candidates": 1}])

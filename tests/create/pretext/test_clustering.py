@@ -5,12 +5,12 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import nn
 
-from regard.backbones.encoder import make_encoder
+from regard.backbones.encoder import evaluating, make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init
 from regard.core.training import TrainSettings, training
 from regard.create.feed import Feed
-from regard.create.objective import Batch, Known, Pupil
+from regard.create.objective import Batch, Known, Pupil, features_of
 from regard.create.pretext import clustering
 from regard.create.pretext.clustering import (
     Groups,
@@ -200,13 +200,25 @@ def test_merging_pixels_is_better_than_k_means() -> None:
     assert found > 0.82 > 0.77 > plain > 0.7
 
 
+def apart(vectors_ND: torch.Tensor, cluster_N: torch.Tensor) -> float:
+    """Mean squared distance within groups over that between groups: 1 where groups mean nothing."""
+    d = 2 - 2 * vectors_ND @ vectors_ND.T
+    same = cluster_N[:, None] == cluster_N[None]
+    return float(d[same & ~torch.eye(len(d), dtype=torch.bool)].mean() / d[~same].mean())
+
+
 @pytest.mark.slow
-def test_learning_makes_the_groups_better() -> None:
+def test_learning_pulls_the_groups_apart_and_they_stay_good() -> None:
     game, labels, feed = pupil(clusters=10)
-    before = None
-    for event in training(game, feed, len(labels), TrainSettings(steps=200, batch=64, precision="fp32", log_every=40)):
-        if event.kind == "train":
-            after = normalized_mutual_info_score(labels, game.head.cluster.numpy())
-            before = after if before is None else before
-    # rounding alone moves the last figure by a hundredth or two
-    assert after > max(0.8, before + 0.02), (before, after)
+
+    def vectors() -> torch.Tensor:
+        with torch.no_grad(), evaluating(game):
+            return features_of(nn.Sequential(game.encoder, game.head), feed)
+
+    before, first = vectors(), None
+    for event in training(game, feed, len(labels), TrainSettings(steps=80, batch=64, precision="fp32", log_every=40)):
+        if event.kind == "train" and first is None:
+            first = game.head.cluster.clone()
+    # over seeds and instruction sets 0.65 to 0.73 before, 0.21 to 0.24 after; the groups say 0.86 of the labels
+    assert apart(vectors(), first) < 0.4 < 0.5 < apart(before, first)
+    assert normalized_mutual_info_score(labels, game.head.cluster.numpy()) > 0.75

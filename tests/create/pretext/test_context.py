@@ -91,9 +91,9 @@ def test_bad_settings_are_named(given: dict) -> None:
 
 @pytest.mark.slow
 def test_neighbours_in_held_out_digits_are_found(tmp_path) -> None:
-    settings = TrainSettings(steps=150, batch=32, precision="fp32")
+    settings = TrainSettings(steps=150, batch=32, precision="fp32", eval_every=150)
     made = train(builtin("digits").without_labels(), "context", out=tmp_path / "run", settings=settings, size=48)
     scores = made.card["scores"]
-    assert scores["chance"] == 1 / 8 and scores["p_value"] < 1e-3 < scores["shuffled_p_value"]
-    assert abs(scores["mean_colour_accuracy"] - 1 / 8) < 0.08
+    assert scores["chance"] == 1 / 8 and scores["p_value"] < 1e-6 < scores["shuffled_p_value"]
+    assert abs(scores["mean_colour_accuracy"] - 1 / 8) < 0.12
     assert scores["swapped_first_accuracy"] < (scores["accuracy"] + 1 / 8) / 2, "the first patch is needed"

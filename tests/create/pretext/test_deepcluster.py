@@ -7,9 +7,12 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
+from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
+from regard.core.runtime import seeded_init
+from regard.core.training import Player, TrainSettings, training
+from regard.create.feed import Feed
+from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext._clusters import (
     dealt,
     edges,
@@ -22,9 +25,10 @@ from regard.create.pretext._clusters import (
     whitened,
 )
 from regard.create.pretext.deepcluster import Classifier, Method, cluster_weights
-from regard.create.run import train_events
+from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.representation.preprocess import Preprocess
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -127,7 +131,7 @@ def test_every_cluster_has_the_same_weight_in_the_loss() -> None:
     assert float(loss) == pytest.approx(expected, rel=1e-5), "the mean over clusters of their means"
 
 
-class Feed:
+class Twelve:
     """Twelve images of two brightnesses, and the encoder that sees nothing else."""
 
     pixels = torch.tensor([10, 200] * 6, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8)
@@ -152,10 +156,10 @@ def test_clusters_and_the_classifier_are_renewed_every_few_epochs_from_the_gener
     with torch.no_grad():
         for head in heads:
             before = head.linear.weight.clone()
-            method.every_epoch(Mean(), head, Feed(), 1, rng())
+            method.every_epoch(Mean(), head, Twelve(), 1, rng())
             assert torch.equal(head.linear.weight, before) and head.cluster.tolist() == [0, 1] * 6
             head.cluster.copy_(torch.arange(12) // 6)
-            method.every_epoch(Mean(), head, Feed(), 3, rng(5))
+            method.every_epoch(Mean(), head, Twelve(), 3, rng(5))
     for name, value in heads[0].state_dict().items():
         assert torch.equal(value, heads[1].state_dict()[name]), f"{name}: the same draws, the same start"
     cluster = heads[0].cluster
@@ -163,8 +167,44 @@ def test_clusters_and_the_classifier_are_renewed_every_few_epochs_from_the_gener
     assert float(heads[0].kept) == pytest.approx(0, abs=1e-6), "nothing is left of the first halves"
     assert float(heads[0].linear.weight.detach().abs().max()) < 0.05 and not heads[0].linear.bias.detach().any()
     with torch.no_grad():
-        method.every_epoch(Mean(), heads[0], Feed(), 6, rng(6))
+        method.every_epoch(Mean(), heads[0], Twelve(), 6, rng(6))
     assert float(heads[0].kept) == pytest.approx(1), "the same clusters, whatever their names"
+
+
+def small_run(every: int) -> tuple[Pupil, dict[int, set[str]]]:
+    """Six steps of two epochs' length each; which parameters Adam knew when each step's gradients were there."""
+    images = builtin("digits").subset(np.arange(48))
+    method = Method(clusters=4, every=every).fitted_to(Known(images, images, True))
+    with seeded_init(0):
+        encoder = make_encoder("convnet4", size=32)
+        game = Pupil(method, encoder, method.head(encoder))
+    game.follow(Feed(images, Preprocess(32, 32)), 2, 0)
+    made, known = [], {}
+
+    def adam(groups, lr):
+        made.append(torch.optim.AdamW(groups, lr))
+        return made[0]
+
+    def look(step: int) -> None:
+        known[step] = {name for name, p in game.named_parameters() if made[0].state.get(p)}
+
+    game.players = lambda: [Player("all", list(game.parameters()), adam)]
+    game.before_update = look
+    settings = TrainSettings(steps=6, batch=24, precision="fp32", device="cpu")
+    assert list(training(game, game.feed, 48, settings))[-1].step == 6
+    steps = {name: int(made[0].state[p]["step"]) for name, p in game.named_parameters()}
+    last = {"head.linear.weight", "head.linear.bias"}
+    assert steps == {name: (2 if every == 1 else 6 if every == 3 else 2) if name in last else 6 for name in steps}
+    return game, known
+
+
+@pytest.mark.parametrize(("every", "renewed"), [(1, {0, 2, 4}), (2, {0, 4}), (3, {0})])
+def test_what_the_optimiser_knew_of_the_old_classifier_is_forgotten_and_nothing_else(every: int, renewed: set) -> None:
+    game, known = small_run(every)
+    names = {name for name, _ in game.named_parameters()}
+    last = {"head.linear.weight", "head.linear.bias"}
+    for step, found in known.items():
+        assert found == (set() if step == 0 else names - last if step in renewed else names), step
 
 
 @pytest.mark.parametrize(("n", "clusters"), [(16, 2), (400, 57), (1213, 173), (5000, 200), (30_000, 300)])
@@ -194,7 +234,8 @@ def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
 
 @pytest.mark.slow
 def test_unseen_digits_are_matched_better_after_training(tmp_path) -> None:
-    settings = TrainSettings(steps=120, precision="fp32", eval_every=10)
-    events = train_events(builtin("digits"), "deepcluster", out=tmp_path / "run", settings=settings, size=32)
-    scores = [event.values for event in events if event.kind == "eval"]
-    assert scores[-1]["accuracy"] > scores[0]["accuracy"] + 0.1 and scores[-1]["p_value"] < 1e-3
+    settings = TrainSettings(steps=120, precision="fp32", eval_every=120)
+    images = builtin("digits").without_labels()
+    scores = train(images, "deepcluster", out=tmp_path / "run", settings=settings, size=32).card["scores"]
+    # 0.61 to 0.65 over seeds and instruction sets, 0.10 to 0.15 before
+    assert scores["accuracy"] > 0.3 > scores["untrained_accuracy"] + 0.03

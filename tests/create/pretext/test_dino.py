@@ -1,13 +1,15 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.runtime import torch_rng
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch
+from regard.core.runtime import seeded_init, torch_rng
+from regard.core.training import Player, TrainSettings, training
+from regard.create.objective import Batch, Pupil
 from regard.create.pretext.dino import Head, Method, Prototypes, cross_entropy, entropy, teacher_shares
 from regard.create.run import train
 from regard.data.builtin import builtin
@@ -98,6 +100,55 @@ def test_gradients_reach_all_but_the_teacher_which_follows() -> None:
     assert torch.equal(head.teacher[1].prototypes, head.own.prototypes)
 
 
+def run_of(settings: TrainSettings, **given) -> tuple[Pupil, list[bool], list[list[float]]]:
+    """Eight steps in epochs of two: after each, are the prototypes as drawn, and what was the weight decay?"""
+    method = Method(recipe="digit", prototypes=16, **given)
+    with seeded_init(0):
+        encoder = make_encoder("convnet4", size=32)
+        game = Pupil(method, encoder, method.head(encoder))
+    game.follow(None, 2, 0)
+    drawn, same, decays, made = game.head.own.prototypes.detach().clone(), [], [], []
+
+    def adam(groups, lr):
+        made.append(torch.optim.AdamW(groups, lr))
+        return made[0]
+
+    def look(step: int) -> None:
+        method.after_step(game.encoder, game.head, step)
+        same.append(torch.equal(game.head.own.prototypes, drawn))
+        decays.append([group["weight_decay"] for group in made[0].param_groups])
+
+    game.players = lambda: [Player("all", [p for p in game.parameters() if p.requires_grad], adam)]
+    game.after_step = look
+    list(training(game, lambda rows: images(len(rows)), 8, settings))
+    return game, same, decays
+
+
+QUICK = TrainSettings(steps=8, batch=4, precision="fp32", device="cpu")
+
+
+@pytest.mark.parametrize("frozen", [0, 1, 3])
+def test_prototypes_stay_as_drawn_for_the_first_epochs_while_all_else_learns(frozen: int) -> None:
+    game, same, _ = run_of(QUICK, frozen=frozen)
+    assert same == [step < 2 * frozen for step in range(8)] and Method().frozen == 1
+    assert all(p.grad is not None for p in game.head.own.parameters())
+
+
+@pytest.mark.parametrize(("given", "first"), [(None, 0.04), (0.01, 0.01), (0.0, 0.0)])
+def test_weight_decay_rises_tenfold_along_a_cosine_and_spares_vectors(given: float | None, first: float) -> None:
+    _, _, decays = run_of(replace(QUICK, weight_decay=given))
+    last = 10 * first
+    cosine = [last + (first - last) * (1 + math.cos(math.pi * step / 8)) / 2 for step in range(8)]
+    assert decays == [[pytest.approx(value, rel=1e-12), 0] for value in cosine]
+    assert Method.weight_decay == 0.04 and 0.04 * Method().decay_factor(1) == pytest.approx(0.4)
+
+
+def test_a_run_says_the_weight_decay_that_it_began_with(tmp_path) -> None:
+    some = builtin("digits").without_labels().subset(np.arange(40))
+    made = train(some, "dino", out=tmp_path / "run", settings=replace(QUICK, steps=2), size=32, holdout=0.2)
+    assert made.card["training"]["weight_decay"] == 0.04 and made.card["task"]["frozen"] == 1
+
+
 def test_crops_are_for_training_only_and_are_counted() -> None:
     method = Method(recipe="photo", crops=2)
     assert method.copies == 4 and Method().copies == 2
@@ -107,15 +158,24 @@ def test_crops_are_for_training_only_and_are_counted() -> None:
 
 @pytest.mark.slow
 def test_it_learns_digits_without_collapse(tmp_path) -> None:
-    settings = TrainSettings(steps=200, precision="fp32")
+    settings = TrainSettings(steps=200, precision="fp32", eval_every=200)
     made = train(builtin("digits").without_labels(), "dino", out=tmp_path / "run", settings=settings)
     scores = made.card["scores"]
-    assert scores["accuracy"] > 0.15 > 9 * scores["chance"] and scores["p_value"] < 1e-3
-    assert scores["shuffled_p_value"] > 1e-3 and scores["feature_spread"] > 0.1
+    # 0.33 over seeds and instruction sets, 0.03 to 0.08 before
+    assert scores["accuracy"] > scores["untrained_accuracy"] + 0.08 and scores["shuffled_p_value"] > 1e-6
+    assert scores["feature_spread"] > 0.1
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"prototypes": 1}, {"crops": -1}, {"teacher_temperature": 0.0}, {"momentum": 2.0}, {"candidates": 1}]
+    "wrong",
+    [
+        {"prototypes": 1},
+        {"crops": -1},
+        {"frozen": -1},
+        {"teacher_temperature": 0.0},
+        {"momentum": 2.0},
+        {"candidates": 1},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError, match=f"--set {next(iter(wrong))}"):

@@ -17,7 +17,7 @@ from regard.create.pretext.exemplar import (
     semi_hard,
     surrogate_classes,
 )
-from regard.create.run import train_events
+from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 
@@ -164,10 +164,10 @@ def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["classes", "triplet"])
-def test_unseen_digits_are_matched_better_after_training(form: str, tmp_path) -> None:
-    settings = TrainSettings(steps=100, precision="fp32", eval_every=10)
-    given = {"form": form}
-    events = train_events(builtin("digits"), "exemplar", out=tmp_path / "run", settings=settings, size=32, method=given)
-    scores = [event.values for event in events if event.kind == "eval"]
-    assert scores[-1]["accuracy"] > scores[0]["accuracy"] + 0.1 and scores[-1]["p_value"] < 1e-3
+@pytest.mark.parametrize(("form", "steps"), [("classes", 100), ("triplet", 60)])
+def test_unseen_digits_are_matched_better_after_training(form: str, steps: int, tmp_path) -> None:
+    settings = TrainSettings(steps=steps, precision="fp32", eval_every=steps)
+    images = builtin("digits").without_labels()
+    made = train(images, "exemplar", out=tmp_path / "run", settings=settings, size=32, method={"form": form})
+    # 0.39 to 0.40 (classes) over seeds and instruction sets, more with triplets; 0.11 to 0.16 before
+    assert made.card["scores"]["accuracy"] > 0.25 > made.card["scores"]["untrained_accuracy"] + 0.03

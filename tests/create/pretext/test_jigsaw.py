@@ -1,5 +1,8 @@
 """Jigsaw: exact codes of orders, tiles that lie where they should, puzzles that are learnt."""
 
+from collections import Counter
+from itertools import combinations, permutations, product
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ from regard.core.runtime import torch_rng
 from regard.core.training import TrainSettings
 from regard.create.objective import Batch
 from regard.create.pretext import jigsaw
-from regard.create.pretext._permutations import least_distance, orders
+from regard.create.pretext._permutations import least_distance, left_by, orders
 from regard.create.pretext.jigsaw import Method, mean_colours, tiles
 from regard.create.run import train
 from regard.data.builtin import builtin
@@ -31,6 +34,27 @@ def test_exact_codes_are_groups(name: str) -> None:
     for a, b in rng.integers(len(found), size=(200, 2)):
         assert tuple(found[a][found[b]].tolist()) in known
     assert tuple(range(9)) in known
+
+
+@pytest.mark.parametrize("name", ["72", "504", "1512", "greedy:60", Method().permutations])
+@pytest.mark.parametrize("tiles", [1, 2, 3])
+def test_how_many_orders_some_tiles_leave_is_that_of_slow_plain_counting(name: str, tiles: int) -> None:
+    known = orders(name).tolist()
+    left = [
+        number
+        for places in combinations(range(9), tiles)
+        for number in Counter(tuple(row[place] for place in places) for row in known).values()
+    ]
+    assert left_by(orders(name), tiles) == (min(left), max(left))
+
+
+def test_by_default_two_tiles_do_not_name_the_order_wherever_they_lie() -> None:
+    lies = orders(Method().permutations)[:, :, None] == np.arange(9)  # (P, place, tile)
+    left = np.einsum("pai,pbj->abij", lies.astype(int), lies.astype(int))
+    for (a, b), (i, j) in product(permutations(range(9), 2), repeat=2):
+        if left[a, b, i, j] != 7:
+            pytest.fail(f"tiles {i}, {j} at {a}, {b} leave {left[a, b, i, j]} orders")
+    assert left_by(orders("72"), 2) == (1, 1) and left_by(orders("1512"), 3) == (3, 3)
 
 
 def test_greedy_codes_differ_more_than_drawn_ones() -> None:
@@ -65,7 +89,7 @@ def test_the_answer_says_how_the_tiles_were_laid(monkeypatch: pytest.MonkeyPatch
     x = torch.nn.functional.interpolate(numbers, size=(90, 90), mode="nearest")
     inputs, laid = Method(recipe="none", gray=0.0).prepare(Batch(x, torch.arange(6), held_out=True), torch_rng(1))
     shown = (inputs.mean((1, 2, 3)) * 9).round().long().reshape(6, 9)
-    assert shown.tolist() == orders("72")[laid.numpy()].tolist() and len(set(laid.tolist())) > 3
+    assert shown.tolist() == orders(Method().permutations)[laid.numpy()].tolist() and len(set(laid.tolist())) > 3
 
 
 def test_statistics_of_tiles_tell_nothing() -> None:
@@ -77,8 +101,9 @@ def test_statistics_of_tiles_tell_nothing() -> None:
 
 @pytest.mark.slow
 def test_puzzles_of_held_out_digits_are_solved(tmp_path) -> None:
-    settings = TrainSettings(steps=150, batch=32, precision="fp32")
+    settings = TrainSettings(steps=150, batch=32, precision="fp32", eval_every=150)
     made = train(builtin("digits").without_labels(), "jigsaw", out=tmp_path / "run", settings=settings, size=32)
     scores = made.card["scores"]
-    assert scores["chance"] == 1 / 72 and scores["p_value"] < 1e-3 < scores["shuffled_p_value"]
-    assert scores["accuracy"] > 0.1 > scores["mean_colours_accuracy"]
+    assert scores["chance"] == 1 / 504 and scores["shuffled_p_value"] > 1e-6
+    # 0.2 over seeds and instruction sets; by the colours one or none of 180
+    assert scores["accuracy"] > 0.05 > scores["mean_colours_accuracy"]

@@ -2,17 +2,19 @@ import math
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.runtime import torch_rng
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
+from regard.core.runtime import seeded_init, torch_rng
+from regard.core.training import TrainSettings, training
+from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext.mae import Method, encoded, image_of, normalised_patches, patches_of, places
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.representation.representation import Representation
 
 
 def images(n: int = 6, side: int = 64, held_out: bool = False) -> Batch:
@@ -49,6 +51,55 @@ def test_places_are_sines_and_cosines_of_row_and_column() -> None:
                 slow += [*map(math.sin, angles), *map(math.cos, angles)]
             assert torch.allclose(found[5 * row + column], torch.tensor(slow), atol=1e-6)
     assert len(torch.unique(found, dim=0)) == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "prefix"),
+    [
+        ("test_vit", 64, 1),
+        ("test_vit2", 80, 1),
+        ("deit_tiny_distilled_patch16_224", 64, 2),
+        ("vit_base_patch16_clip_quickgelu_224", 64, 1),
+        ("vit_little_patch16_reg4_gap_256", 64, 0),
+    ],
+)
+def test_the_networks_places_are_sines_and_cosines_and_never_learned(name: str, side: int, prefix: int) -> None:
+    encoder = make_encoder(f"timm:{name}", size=side)
+    own, across = encoder.network.pos_embed, side // 16
+    Method().admits(encoder)
+    method = Method(recipe="none")
+    game = Pupil(method, encoder, method.head(encoder))
+    width = own.shape[2]
+    found = encoder.network.pos_embed[0]
+    assert len(found) == prefix + across**2 and not found[:prefix].any()
+    for row in range(across):
+        for column in range(across):
+            slow = []
+            for place in (row, column):
+                angles = [place / 10_000 ** (4 * i / width) for i in range(width // 4)]
+                slow += [*map(math.sin, angles), *map(math.cos, angles)]
+            assert torch.allclose(found[prefix + row * across + column], torch.tensor(slow), atol=1e-5)
+    fixed = {id(encoder.network.pos_embed)}
+    assert not fixed & {id(p) for player in game.players() for p in player.parameters}
+    assert not encoder.network.pos_embed.requires_grad and "places" in dict(game.head.named_buffers())
+    assert not any(name == "places" for name, _ in game.head.named_parameters())
+
+
+@pytest.mark.parametrize("task", ["mae", "multitask"])
+def test_a_run_keeps_the_places_and_timm_loads_them(task: str, tmp_path) -> None:
+    settings = TrainSettings(steps=3, batch=8, precision="fp32", weight_decay=0.5)
+    method = {"tasks": "mae,rotation"} if task == "multitask" else {}
+    some = builtin("digits").without_labels().subset(np.arange(40))
+    train(some, task, out=tmp_path / "run", backbone="timm:test_vit", size=64, settings=settings, method=method)
+    network = timm.create_model(f"local-dir:{tmp_path / 'run'}", pretrained=True, num_classes=0)
+    expected = torch.cat([torch.zeros(1, 64), places(4, 4, 64)])
+    assert torch.equal(network.pos_embed[0], expected)
+    with torch.no_grad():
+        x = images(2).images
+        again = Representation.load(tmp_path / "run").encoder.eval()
+        normal = torch.nn.functional.normalize
+        ours, theirs = again(x), network.eval()(again.normalise(x))
+        assert float((normal(ours) * normal(theirs)).sum(1).min()) > 0.9999
 
 
 @pytest.mark.parametrize("name", ["test_vit", "test_vit2", "vit_tiny_patch16_224", "deit_tiny_patch16_224"])
@@ -132,13 +183,23 @@ def test_the_preview_hides_and_paints() -> None:
     assert 0.24 < kept.mean() < 0.28 and (painted == image)[kept].all() and not (painted == image).all()
 
 
-@pytest.mark.slow
-def test_it_learns_to_paint_digits(tmp_path) -> None:
-    settings = TrainSettings(steps=250, batch=32, precision="fp32")
-    options = {"backbone": "timm:test_vit", "size": 64, "settings": settings, "method": {"hidden": 0.5}}
-    scores = train(builtin("digits").without_labels(), "mae", out=tmp_path / "run", **options).card["scores"]
-    assert scores["accuracy"] > 0.12 and scores["chance"] == 1 / 16 and scores["p_value"] < 1e-3
-    assert scores["shuffled_p_value"] > 1e-3
+def test_a_few_digits_are_learned_by_heart_and_painted_better_than_their_means() -> None:
+    """What hidden patches are without their means and deviations costs 1 where nothing is painted: here 0.54 to 0.61
+    is left over seeds and instruction sets."""
+    digits = torch.stack([torch.from_numpy(pixels).float() / 255 for pixels in builtin("digits").items[:8]])
+    x = torch.nn.functional.interpolate(digits[:, None].expand(-1, 3, -1, -1), size=(64, 64), mode="bilinear")
+    encoder, method = make_encoder("timm:test_vit", size=64), Method(recipe="none", hidden=0.5)
+    with seeded_init(0):
+        game = Pupil(method, encoder, method.head(encoder))
+    settings = TrainSettings(steps=150, batch=8, precision="fp32", device="cpu")
+
+    def left() -> float:
+        with torch.no_grad():
+            return float(game("all", Batch(x, torch.arange(8), held_out=True), torch_rng(0))[0])
+
+    before = left()
+    assert list(training(game, lambda rows: Batch(x[rows], torch.from_numpy(rows)), 8, settings))[-1].step == 150
+    assert left() < 0.8 < 1 < before
 
 
 @pytest.mark.parametrize("wrong", [{"hidden": 1.0}, {"patch": 1}, {"width": 40}, {"depth": 0}, {"candidates": 1}])

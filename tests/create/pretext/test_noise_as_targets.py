@@ -9,7 +9,7 @@ from regard.core.checks import InputError
 from regard.core.training import TrainSettings
 from regard.create.objective import Batch, Known
 from regard.create.pretext.noise_as_targets import Method, Targets, best_exchange
-from regard.create.run import train_events
+from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 
@@ -109,7 +109,8 @@ def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
 
 @pytest.mark.slow
 def test_unseen_digits_are_matched_better_after_training(tmp_path) -> None:
-    settings = TrainSettings(steps=120, precision="fp32", eval_every=10)
-    events = train_events(builtin("digits"), "noise_as_targets", out=tmp_path / "run", settings=settings, size=32)
-    scores = [event.values for event in events if event.kind == "eval"]
-    assert scores[-1]["accuracy"] > scores[0]["accuracy"] + 0.1 and scores[-1]["p_value"] < 1e-3
+    settings = TrainSettings(steps=120, precision="fp32", eval_every=120)
+    images = builtin("digits").without_labels()
+    scores = train(images, "noise_as_targets", out=tmp_path / "run", settings=settings, size=32).card["scores"]
+    # 0.36 to 0.48 over seeds and instruction sets, 0.09 to 0.14 before
+    assert scores["accuracy"] > 0.22 > scores["untrained_accuracy"] + 0.03

@@ -3,14 +3,15 @@
 "Deep clustering for unsupervised learning of visual features", ECCV, arXiv 1807.05520.
 
 Every few epochs k-means groups the features of all training images, and until the next time the network classifies
-random views of the images into these groups, with a new classifier, since groups have new names. Small groups weigh as
-much as large ones, or all images would end in one. Against the paper: pooled features of any network in place of
-AlexNet's last convolutions; new groups after so many steps, not each epoch, as small sets have short epochs; weights in
-the loss in place of sampling; against groups by colour alone colours are changed at random, edges are an option for a
-share of the views (the paper: all), since the network is used on pictures later; AdamW and one cycle.
+random views of the images into these groups, with a new classifier, since groups have new names; what the optimiser
+knew of the old one is forgotten. Small groups weigh as much as large ones, or all images would end in one. Against the
+paper: pooled features of any network in place of AlexNet's last convolutions; new groups after so many steps, not each
+epoch, as small sets have short epochs; weights in the loss in place of sampling; against groups by colour alone colours
+are changed at random, edges are an option for a share of the views (the paper: all), since the network is used on
+pictures later; AdamW and one cycle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -132,11 +133,15 @@ class Method:
         """The classifier, and each image's cluster."""
         return Classifier(encoder.num_features, self.n, self.clusters)
 
-    def every_epoch(self, encoder: Any, head: Any, feed: Any, epoch: int, generator: torch.Generator) -> None:
-        """Every few epochs: cluster the features of all images, and begin with a new classifier."""
-        if epoch % self.every == 0:
-            features = whitened(features_of(encoder, feed), self.components)
-            head.renew(kmeans(features, self.clusters, generator), generator)
+    def every_epoch(
+        self, encoder: Any, head: Any, feed: Any, epoch: int, generator: torch.Generator
+    ) -> Sequence[nn.Parameter]:
+        """Every few epochs: cluster the features of all images, and begin with a new classifier, which is returned."""
+        if epoch % self.every:
+            return ()
+        features = whitened(features_of(encoder, feed), self.components)
+        head.renew(kmeans(features, self.clusters, generator), generator)
+        return tuple(head.linear.parameters())
 
     def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
         """Cross-entropy over the clusters, each with the same total weight; logs accuracy and how clusters last."""

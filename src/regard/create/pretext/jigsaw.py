@@ -6,8 +6,9 @@ A square is cut into 3x3 cells, a tile is taken from a random place of each cell
 drawn from a fixed set. The encoder sees each tile alone; a head that sees all nine must say which order it was. Against
 cheating: gaps between tiles (edges do not continue), each tile brought to its own mean and contrast (no statistics to
 compare), a shift of its own for each colour channel (no chromatic aberration), and images without colour. Against the
-paper: permutation sets that are exact codes (72, 504 or 1,512 orders) in place of a greedy one, tiles of any size with
-the paper's proportions, small tiles enlarged, a shift in proportion to the tile but at least of a pixel.
+paper: permutation sets that are exact codes in place of a greedy one (504 orders, or 1,512, or 72, of which the places
+of two tiles name the order, so that seven need not be looked at), tiles of any size with the paper's proportions, small
+tiles enlarged, a shift in proportion to the tile but at least of a pixel.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,14 +62,15 @@ class Method:
     """Jigsaw puzzles.
 
     Attributes:
-        permutations: the set of orders: 72 | 504 | 1512 (exact codes) | greedy:N.
+        permutations: the set of orders: 72 | 504 | 1512 (exact codes) | greedy:N. Of the 72 the places of any two
+            tiles name the order, of the 504 those of three; of the 1,512 those of three still leave three orders.
         gray: share of images that lose their colours.
         recipe: views before the tiles are cut: photo | digit | none | auto by the images. Held-out images get none.
         width: of the head's layer for each tile.
         hidden: of its layer for all.
     """
 
-    permutations: str = "72"
+    permutations: str = "504"
     gray: float = 0.3
     recipe: Literal["auto", "photo", "digit", "none"] = "auto"
     width: int = 64

@@ -3,11 +3,12 @@
 "Masked autoencoders are scalable vision learners", CVPR, arXiv 2111.06377.
 
 A vision transformer gets the visible patches only, so that it is fast; a small decoder, thrown away afterwards, gets
-its tokens and a mask token for each hidden patch, and paints these. Each painted patch is compared with the true one
-after taking that one's own mean and standard deviation away, so that form counts, not brightness. For timm's vision
-transformers only: a network that slides over the image cannot leave patches out. Against the paper: a decoder of 2
-blocks of 128 in place of 8 of 512; symbols are also turned and slanted a little, as a few hundred of them are learned
-by heart; AdamW as for all tasks. It needs far more steps than tasks that compare images.
+its tokens and a mask token for each hidden patch, and paints these. Both know places by fixed sines and cosines of row
+and column, which are not learned. Each painted patch is compared with the true one after taking that one's own mean and
+standard deviation away, so that form counts, not brightness. For timm's vision transformers only: a network that slides
+over the image cannot leave patches out. Against the paper: a decoder of 2 blocks of 128 in place of 8 of 512; symbols
+are also turned and slanted a little, as a few hundred of them are learned by heart; AdamW as for all tasks. It needs
+far more steps than tasks that compare images.
 """
 
 from collections.abc import Mapping
@@ -145,6 +146,8 @@ class Method:
         sides = tuple(network.patch_embed.patch_size)
         if sides != (self.patch, self.patch):
             raise bad("--set patch", self.patch, f"{sides[0]}, the patches of {encoder.name}", f"Set patch={sides[0]}.")
+        if network.embed_dim % 4:
+            raise bad("--backbone", f"{encoder.name}, of width {network.embed_dim}", "a width that 4 divides", fix)
         if network.patch_embed.num_patches < 2:
             raise bad("--size", encoder.input_size, f"at least two patches of {self.patch} pixels")
 
@@ -169,6 +172,16 @@ class Method:
         total = (x.shape[2] // self.patch) * (x.shape[3] // self.patch)
         noise = torch.rand(1 if batch.held_out else n, total, generator=generator, device=x.device)
         return x, (noise.argsort(1).expand(n, -1), x)
+
+    def equip(self, encoder: Any) -> None:
+        """Fixed sines and cosines as the network's places, 0 for its prefix tokens, kept from the optimiser."""
+        network = encoder.network
+        own = network.pos_embed
+        down, across = network.patch_embed.grid_size
+        fixed = places(down, across, own.shape[2])
+        with torch.no_grad():
+            own.zero_()[:, own.shape[1] - len(fixed) :] = fixed
+        own.requires_grad_(False)
 
     def head(self, encoder: Any) -> nn.Module:
         """The decoder."""

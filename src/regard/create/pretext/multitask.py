@@ -6,7 +6,7 @@ Each task has its own inputs and its own head, and all teach one network. Tasks 
 first layers apart; `harmonise` shows them all the same grey images, as in the paper. Losses of different size are
 weighed by their own running scale. Against the paper: any tasks of this package in place of relative position,
 colouring, exemplars and motion; each task takes its features from the last layer (no lasso over layers); one process
-takes all tasks in turn, with one AdamW, in place of one machine a task.
+takes all tasks in turn, with one AdamW and one weight decay, in place of one machine a task.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ...core.checks import bad, check_choice
 from ...core.discover import load, names
 from ...data.views import luma
-from ..objective import FROM_DATA, Batch, Known, Pupil
+from ..objective import FROM_DATA, Batch, Known, dealt_anew
 
 SCALE_MOMENTUM = 0.99
 
@@ -169,9 +169,20 @@ class Method:
 
     def shuffled(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
         """The answers of each task dealt to other images, in that task's way."""
-        games = [Pupil(part, nn.Identity(), nn.Identity()) for part in self.all.values()]
-        dealt = [game.dealt_anew(x, y, generator) for game, x, y in zip(games, inputs, targets)]
+        dealt = [dealt_anew(part, x, y, generator) for part, x, y in zip(self.all.values(), inputs, targets)]
         return tuple(x for x, _ in dealt), tuple(y for _, y in dealt)
+
+    def equip(self, encoder: Any) -> None:
+        """What the tasks change in a fresh encoder."""
+        for part in self.all.values():
+            if hasattr(part, "equip"):
+                part.equip(encoder)
+
+    def before_update(self, encoder: Any, head: Any, epoch: int) -> None:
+        """The tasks' hooks, where they have them."""
+        for name, part in self.all.items():
+            if hasattr(part, "before_update"):
+                part.before_update(encoder, head.of[name], epoch)
 
     def before_step(self, encoder: Any, head: Any, step: int) -> None:
         """The tasks' hooks, where they have them."""
