@@ -14,8 +14,8 @@ with h half the difference of two halves, on as many degrees of freedom as there
 default where sets are drawn from. Measured by `make bench-verdicts`; see docs/decisions/0009-one-experiment-engine.md.
 
 Sources: Shao & Wu 1989 (Annals of Statistics 17: delete-d jackknife); Nadeau & Bengio 2003 (Machine Learning 52);
-McCarthy 1966 (half-sample replication); Bonett & Price 2012 (JEBS 37: a unit for and a unit against are added where
-scores are right and wrong).
+McCarthy 1966 (half-sample replication); Bonett & Price 2012 (JEBS 37: what is added where scores are right and wrong, so
+that few units never have an interval without width).
 """
 
 from dataclasses import dataclass, replace
@@ -136,7 +136,7 @@ def _over_units(sides: list[Parts], drawn: bool, tail: float) -> Difference:
     variance = whole.over_units()
     if all(side.binary for side in sides) or variance == 0:
         alike = all((side.values == side.values[0]).all() for side in sides)  # more rows that say the same add nothing
-        variance = (variance * units**2 + 2 / (1 if alike else rows)) / (units + 2) ** 2
+        variance = (variance * units**2 + 1 / (1 if alike else rows)) / (units + 1) ** 2
     half = float(t.ppf(tail, max(whole.worth - 1, 1)) * np.sqrt(variance))
     return Difference(mean, mean - half, mean + half, units, draws)
 

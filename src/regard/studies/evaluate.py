@@ -25,6 +25,7 @@ from ..core.checks import bad, check_number
 from ..core.events import Event
 from ..core.runtime import measured, pick_device
 from ..data.imageset import ImageSet
+from ..data.sampling import group_codes
 from ..metrics.contrast import Difference, contrast
 from ..representation.representation import Representation
 from ..reuse.labelled import open_pair
@@ -195,7 +196,8 @@ def _designs(shots: Sequence[int], train: ImageSet) -> dict[str, Design]:
 
 def _units(images: ImageSet) -> np.ndarray:
     """What test images are of: identities where known, else themselves."""
-    return np.asarray(images.columns.get("identity", images.ids)).astype(np.str_)
+    known = images.columns.get("identity")
+    return np.asarray(images.ids) if known is None else group_codes(known, "identity")
 
 
 def _made(reps: Sequence[Representation]) -> str:

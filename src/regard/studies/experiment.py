@@ -117,12 +117,12 @@ class Experiment:
     >>> arms = [Arm(name, {"knn": rng.random((5, 400)) < share}) for name, share in (("random", 0.6), ("run", 0.8))]
     >>> found = Experiment({arm.name: arm for arm in arms})
     >>> print(found.table("random"))
-             knn
-    random   0.596 [0.566, 0.626]
-    run      0.797 [0.771, 0.821]
+            knn
+    random  0.605 [0.566, 0.643]
+    run     0.807 [0.780, 0.834]
     <BLANKLINE>
     run - random
-    knn  +0.201 [+0.156, +0.245]  gain
+    knn  +0.203 [+0.162, +0.244]  gain
     """
 
     arms: Mapping[str, Arm]
