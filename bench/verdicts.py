@@ -10,8 +10,8 @@
   several images; where it says "too few to say" nothing is claimed.
 
 Answers are right where an image's difficulty, an arm's own liking for the image, a seed's luck and noise add up to more
-than a threshold. Where sources are drawn from, real classifiers learn from real draws. Every figure is that of the worst
-cell; a rate of .05 varies by .005 with 2,000 trials, and the worst of 24 such cells is .06.
+than a threshold. Where sources are drawn from, real classifiers learn from real draws. Every figure is that of the
+worst cell; a rate of .05 varies by .005 with 2,000 trials, and the worst of 24 such cells is .06.
 """
 
 import argparse

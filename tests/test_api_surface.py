@@ -25,9 +25,12 @@ MORE = (
     "regard.data.imageset.ImageSet",
     "regard.data.sampling.few_shot",
     "regard.data.sampling.split",
-    "regard.metrics.intervals.paired_difference",
+    "regard.metrics.contrast.contrast",
+    "regard.metrics.intervals.accuracy_interval",
     "regard.reuse.finetune.classify",
     "regard.reuse.finetune.finetune_events",
+    "regard.studies.experiment.Arm",
+    "regard.studies.experiment.Experiment",
 )
 
 

@@ -14,8 +14,8 @@ with h half the difference of two halves, on as many degrees of freedom as there
 default where sets are drawn from. Measured by `make bench-verdicts`; see docs/decisions/0009-one-experiment-engine.md.
 
 Sources: Shao & Wu 1989 (Annals of Statistics 17: delete-d jackknife); Nadeau & Bengio 2003 (Machine Learning 52);
-McCarthy 1966 (half-sample replication); Bonett & Price 2012 (JEBS 37: what is added where scores are right and wrong, so
-that few units never have an interval without width).
+McCarthy 1966 (half-sample replication); Bonett & Price 2012 (JEBS 37: what is added where scores are right and wrong,
+so that few units never have an interval without width).
 """
 
 from dataclasses import dataclass, replace
