@@ -7,7 +7,7 @@ first 100 are verified, mirrors allowed.
 Crops of the query's own photograph show what the query shows, so that they are neither right nor wrong: they are taken
 out before ranking, as the Oxford buildings' protocol does with its junk (Philbin et al. 2007). With --own they stay in
 and count as wrong: then the photograph must come before all its own crops, which is recorded and has no bar. The
-intervals are bootstraps over photographs, as the changed forms of one are right or wrong together.
+intervals are over photographs, as the changed forms of one are right or wrong together.
 
 Bars: recall@1 of at least 0.95 with verification, and more than with the first stage alone.
 

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from regard.core.checks import InputError
 from regard.metrics import reidentification
-from regard.metrics.intervals import bootstrap
+from regard.metrics.intervals import accuracy_interval
 from regard.metrics.landmarks import ap_oxford
 from regard.metrics.reidentification import reid, reid_of_rankings
 
@@ -58,7 +58,7 @@ def test_equals_a_plain_loop(monkeypatch):
         "queries": 17,
         "skipped": found.skipped,
     }
-    assert bootstrap(found.found_within(1)).mean == pytest.approx(found.cmc(1))
+    assert accuracy_interval(found.found_within(1)).mean == pytest.approx(found.cmc(1))
 
 
 def test_trapezoid_is_that_of_the_paper():

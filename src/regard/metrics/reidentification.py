@@ -45,7 +45,7 @@ class ReidScores:
         return float(known.mean()) if len(known) else float("nan")
 
     def found_within(self, k: int) -> np.ndarray:
-        """For each query that has a true match, whether one is among the first k: booleans to bootstrap."""
+        """For each query that has a true match, whether one is among the first k: booleans for an interval."""
         check_number("k", k, 1, whole=True)
         return self.first_Q[~np.isnan(self.first_Q)] <= k
 

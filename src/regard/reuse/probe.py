@@ -2,8 +2,8 @@
 
 The protocol is fixed, so that representations compare: vectors standardised on the training set; the linear
 classifier's penalty cross-validated on the training set alone, by identity where that is known; k-NN as Wu et al.
-2018; few-shot draws fixed by seed. Every accuracy comes with a 95 % interval: Wilson's over test samples, or a
-bootstrap over identities where the test set shows some of them several times; Student's over draws for few-shot.
+2018; few-shot draws fixed by seed. Every accuracy comes with a 95 % interval: the exact one over test samples,
+or over identities where the test set shows some of them several times, and for few labels over draws, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def probe(
         classifier: `linear`, `knn`, or both.
         shots: also with this many labels a class, each drawn `seeds` times.
         seeds: draws for each of `shots`.
-        seed: of folds, draws and bootstrap.
+        seed: of folds and draws.
 
     Raises:
         InputError: no labels, one class, a test class that training lacks, a class too small for what is asked, NaN,

@@ -71,7 +71,7 @@ def evaluate(
         against: other runs, each given as `run` is.
         ceiling: train the same network on the labels of TRAIN too, for as many steps as the run had: costs what the
             run cost.
-        seed: of draws, folds and bootstrap, and of random networks where the run does not tell its own.
+        seed: of draws and folds, and of random networks where the run does not tell its own.
         device: auto | cpu | cuda | mps; everything is computed in fp32.
         watch: wraps the stream of progress events.
 
