@@ -7,9 +7,9 @@ labels, fitted on the vectors that are searched, or on the teaching icons of all
 the teaching icons with the icon as the label; then re-rankings of the first 200 on plain and on learned-whitened
 vectors, for 100 queries of each pair and draw, against the same queries without.
 
-Intervals hold the luck of icons, whose hits are averaged over pairs, and of draws, which share half of them. Bar: no whitening loses:
-its interval against plain cosine does not lie below 0. The power of the variances (0.25) was chosen on draws 0
-and 1; here are draws 10 to 14.
+Intervals hold the luck of icons, whose hits are averaged over pairs, and of draws, which share half of them. Bar: no
+whitening loses: its interval against plain cosine does not lie below 0. The power of the variances (0.25) was chosen on
+draws 0 and 1; here are draws 10 to 14.
 
     python bench/search_styles.py --data FOLDER [--seeds 5] [--out FILE]     FOLDER holds styles/STYLE/CLASS/ID.png
 

@@ -107,6 +107,7 @@ def sources(trials: int) -> list[dict[str, Any]]:
     for what, count, share, default in (
         ("compare-adapt's 20 draws: halves of the source", 20, 0.5, True),
         ("5 draws of 80 % of the source", 5, 0.8, False),
+        ("10 draws: halves of the source", 10, 0.5, False),
         ("4 draws: halves of the source", 4, 0.5, False),
         ("2 draws of 80 % of the source", 2, 0.8, False),
     ):

@@ -18,6 +18,8 @@ import numpy as np
 
 from ..core.checks import bad
 
+ENOUGH_PAIRS = 8
+UNSMOOTH = 1.5  # neighbours change more from draw to draw than what the jackknife was made for
 ENOUGH_ROWS = 4  # below, the interaction is too uncertain to be taken off: it would be called noise too often
 
 
@@ -73,11 +75,11 @@ class Parts:
         interaction = float((rest**2).sum(axis=1).mean()) * rows / (rows - 1) * units / (units - 1)
         return seen, max(0.0, seen - interaction)
 
-    def over_halves(self) -> tuple[float, float]:
+    def over_halves(self, together: int = 1) -> tuple[float, float]:
         """Rows in pairs that learned from the two halves of one set: variance that this set adds, and between pairs.
 
         Half the difference of the halves has the variance of a mean over the whole set, mean h^2; what the units at
-        hand add to it is taken off, as in `over_rows`. Between: that of the pairs' means.
+        hand add to it is taken off, as in `over_rows`. Between: that of the means of so many pairs `together`.
         """
         one, two = self.values[0::2], self.values[1::2]
         half, each = (one - two) / 2, (self.each[0::2] - self.each[1::2]) / 2
@@ -85,8 +87,14 @@ class Parts:
         if pairs >= ENOUGH_ROWS and units > 1:
             rest = half - self.sizes[0::2] * each[:, None]
             within = max(0.0, within - float((rest**2).sum(axis=1).mean()) * units / (units - 1))
-        sizes, means = (self.sizes[0::2] + self.sizes[1::2]) / 2, (self.each[0::2] + self.each[1::2]) / 2
-        return within, Parts((one + two) / 2, sizes, means, self.binary).over_rows()[1] if pairs > 1 else 0.0
+        values, sizes, means = (_averaged(part, 2 * together) for part in (self.values, self.sizes, self.each))
+        whole = Parts(values, sizes, means, self.binary)
+        return within, whole.over_rows()[1] if whole.rows > 1 else 0.0
+
+
+def _averaged(rows: np.ndarray, several: int) -> np.ndarray:
+    """Means of so many rows that follow one another."""
+    return rows.reshape(-1, several, *rows.shape[1:]).mean(axis=1)
 
 
 def parts(scores: Any, units: Any = None, argument: str = "scores") -> Parts:
@@ -131,7 +139,9 @@ def table(scores: Any, argument: str) -> np.ndarray:
     return array
 
 
-def over_draws(sides: list[Parts], share: float | None, halves: bool, lone: int = 0) -> list[tuple[float, float]]:
+def over_draws(
+    sides: list[Parts], share: float | None, halves: bool, lone: int = 0, own_seeds: int = 0
+) -> list[tuple[float, float]]:
     """What seeds or draws add to the variance of the mean: (variance, degrees of freedom) of each part.
 
     Args:
@@ -139,13 +149,18 @@ def over_draws(sides: list[Parts], share: float | None, halves: bool, lone: int 
         share: of one set, that each row learned from; see `contrast`.
         halves: rows learned from the two halves of one set, in turn.
         lone: sides that are one of many seeds, and borrow the spread of the other.
+        own_seeds: so many pairs of halves have one seed, and the next another; 0: pairs share nothing but the set.
     """
     if halves:
         (side,) = sides
-        within, between = side.over_halves()
+        within, between = side.over_halves(max(own_seeds, 1))
         pairs = side.rows // 2
-        return [(within, pairs), (between / pairs, max(pairs - 1, 1))]
-    extra = 0.0 if share is None or share == 1 else share / (1 - share)
+        if own_seeds or pairs < ENOUGH_PAIRS:
+            seeds = pairs // max(own_seeds, 1)
+            return [(within, pairs), (between / seeds, max(seeds - 1, 1))]
+        # what differs from cut to cut is not the set's; all of it would be right on average, and too often too much
+        return [(max(within / 2, within - between / 2), pairs)]
+    extra = 0.0 if share is None or share == 1 else UNSMOOTH * share / (1 - share)
     several = [side for side in sides if side.rows > 1]
     if not several:
         return []

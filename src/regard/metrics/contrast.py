@@ -7,11 +7,13 @@ quadrature, so that neither few units nor few seeds can make a verdict by themse
     half^2 = t(G' - 1)^2 V_units + t(S - 1)^2 V_draws / S
 
 Draws that share data, each a share f of one set, differ less among themselves than sets that were gathered anew would:
-there V_draws / S becomes (1/S + f / (1 - f)) V_draws, the delete-d jackknife. It takes all of the draws' spread for
-that of the set, and part of it is each draw's own: false verdicts stay at 5 of 100 or less, but small gains are missed.
+there V_draws / S becomes (1/S + 1.5 f / (1 - f)) V_draws: the delete-d jackknife, and half as much again, as nearest
+neighbours need. It takes all of the draws' spread for that of the set, and part of it is each draw's own: verdicts are
+seldom false, but small gains are missed.
 Where draws are the two halves of the set, again and again, no such assumption is needed: V_draws / S becomes mean h^2,
-with h half the difference of two halves, on as many degrees of freedom as there are pairs. That is why halves are the
-default where sets are drawn from. Measured by `make bench-verdicts`; see docs/decisions/0009-one-experiment-engine.md.
+with h half the difference of two halves, on as many degrees of freedom as there are pairs; from eight pairs on, half of
+what pairs differ by is taken off, as that is not the set's. That is why halves are the default where sets are drawn
+from. Measured by `make bench-verdicts`; see docs/decisions/0009-one-experiment-engine.md.
 
 Sources: Shao & Wu 1989 (Annals of Statistics 17: delete-d jackknife); Nadeau & Bengio 2003 (Machine Learning 52);
 McCarthy 1966 (half-sample replication); Bonett & Price 2012 (JEBS 37: what is added where scores are right and wrong,
@@ -69,6 +71,7 @@ def contrast(
     paired: bool = True,
     share: float | None = None,
     halves: bool = False,
+    own_seeds: int = 0,
     largest: float = 1.0,
     level: float = 0.95,
 ) -> Difference:
@@ -84,6 +87,7 @@ def contrast(
             number may differ.
         share: each row learned from such a share of one set, drawn anew; None: rows share nothing.
         halves: rows 2k and 2k + 1 learned from the two halves of one set, cut anew for each pair.
+        own_seeds: with `halves`, so many pairs have one seed, and the next another, whose luck is counted, too.
         largest: the largest possible difference of two scores; the interval stays within.
         level: share of cases in which it should hold the truth.
 
@@ -112,13 +116,13 @@ def contrast(
     both = paired and len(one) == len(two)
     if paired and not both and 1 not in (len(one), len(two)):
         raise bad("a, b", f"{len(one)} and {len(two)} rows", "the same draws for both, or paired=False")
-    if halves and (not both or len(one) % 2):
+    if halves and (not both or len(one) % (2 * max(own_seeds, 1))):
         raise bad("halves", f"{len(one)} and {len(two)} rows", "two rows for each cut, the same for both")
     gaps = np.isnan(one).all(axis=0) | np.isnan(two).all(axis=0)  # scored by one side alone
     one, two = (np.where(gaps, np.nan, side) for side in (one, two))
     sides = [parts(one - two, units, "a - b")] if both else [parts(one, units, "a"), parts(two, units, "b")]
     lone = sum(np.ndim(side) == 2 and len(side) == 1 for side in (a, b))
-    terms = [] if not drawn else over_draws(sides, share, halves, lone)
+    terms = [] if not drawn else over_draws(sides, share, halves, lone, own_seeds)
     return _within(_wider(_over_units(sides, drawn, _tail(level)), terms, _tail(level)), largest)
 
 

@@ -67,7 +67,12 @@ class Interval:
 
 
 def accuracy_interval(
-    scores: Any, units: Any = None, level: float = 0.95, share: float | None = None, halves: bool = False
+    scores: Any,
+    units: Any = None,
+    level: float = 0.95,
+    share: float | None = None,
+    halves: bool = False,
+    own_seeds: int = 0,
 ) -> Interval:
     """Interval of a mean of scores in [0, 1]: right answers, average precisions.
 
@@ -84,6 +89,7 @@ def accuracy_interval(
         level: share of cases in which it should hold the truth.
         share: of one set, that each row learned from; see `contrast`.
         halves: rows learned from the two halves of one set; see `contrast`.
+        own_seeds: so many pairs of halves have one seed; see `contrast`.
 
     Raises:
         InputError: scores outside [0, 1], none at all.
@@ -110,7 +116,7 @@ def accuracy_interval(
         return unknown(found.mean, found.units)
     low, high = _exact(found.mean, _effective(found, images, tail), tail)
     if found.rows > 1 or crossed:
-        terms = crossed + (over_draws([found], share, halves) if found.rows > 1 else [])
+        terms = crossed + (over_draws([found], share, halves, own_seeds=own_seeds) if found.rows > 1 else [])
         half = np.sqrt(sum(t.ppf(tail, free) ** 2 * own for own, free in terms))
         low, high = found.mean - np.hypot(found.mean - low, half), found.mean + np.hypot(high - found.mean, half)
     return Interval(found.mean, float(max(low, 0.0)), float(min(high, 1.0)), found.units)

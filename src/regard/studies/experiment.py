@@ -7,7 +7,7 @@ share data. The arithmetic is `metrics.contrast`, which everything in regard tha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,7 @@ class Design:
     paired: bool = True
     share: float | None = None
     halves: bool = False
+    own_seeds: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,13 +141,14 @@ class Experiment:
     def value(self, arm: str, measure: str) -> Interval:
         """An arm's mean score with its interval over units and seeds."""
         design = self.designs.get(measure, self.design)
-        return accuracy_interval(self._arm(arm).scores[measure], self.units, share=design.share, halves=design.halves)
+        scores, halves, own = self._arm(arm).scores[measure], design.halves, design.own_seeds
+        return accuracy_interval(scores, self.units, share=design.share, halves=halves, own_seeds=own)
 
     def contrast(self, arm: str, other: str, measure: str) -> Contrast:
         """What `arm` is ahead of `other`, with the interval over every source of luck."""
         a, b = self._arm(arm).scores[measure], self._arm(other).scores[measure]
         design = self.designs.get(measure, self.design)
-        found = difference_of(a, b, self.units, paired=design.paired, share=design.share, halves=design.halves)
+        found = difference_of(a, b, self.units, **asdict(design))
         one, two = (np.nanmean(side.reshape(-1, side.shape[-1]), axis=0) for side in (a, b))
         narrow = difference_of(one, two, self.units)
         return Contrast(arm, other, measure, found, narrow)
