@@ -47,12 +47,24 @@ def test_draws_that_share_data_make_it_wider():
     a = np.repeat(rng.normal(0.6, 0.05, size=(8, 1)), 500, axis=1) + 1e-9 * rng.random((8, 500))
     b = np.full((8, 500), 0.5)
     own, shared = contrast(a, b).half_width, contrast(a, b, share=0.8).half_width
-    assert shared == pytest.approx(own * np.sqrt(1 + 8 * 0.8 / 0.2), rel=1e-3)
+    assert shared == pytest.approx(own * np.sqrt(1 + 8 * 1.5 * 0.8 / 0.2), rel=1e-3)
     halves = contrast(a, b, halves=True)
     h = (a[0::2, 0] - a[1::2, 0]) / 2
     between = (a[0::2, 0] + a[1::2, 0]).var(ddof=1) / 4 / 4
     wanted = np.sqrt(stats.t.ppf(0.975, 4) ** 2 * np.mean(h**2) + stats.t.ppf(0.975, 3) ** 2 * between)
     assert halves.half_width == pytest.approx(wanted, rel=1e-3)
+
+    # from eight pairs on, half of what pairs differ by is taken off, and never more than half of the rest
+    many = np.repeat(rng.normal(0.6, 0.05, size=(20, 1)), 500, axis=1) + 1e-9 * rng.random((20, 500))
+    h, means = (many[0::2, 0] - many[1::2, 0]) / 2, (many[0::2, 0] + many[1::2, 0]) / 2
+    wanted = max(np.mean(h**2) / 2, np.mean(h**2) - means.var(ddof=1) / 2)
+    found = contrast(many, np.full((20, 500), 0.5), halves=True)
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 10) * np.sqrt(wanted), rel=1e-3)
+    # pairs that share a seed: what seeds differ by is added instead
+    seeds = contrast(many, np.full((20, 500), 0.5), halves=True, own_seeds=2)
+    by_seed = means.reshape(5, 2).mean(axis=1).var(ddof=1) / 5
+    wanted = stats.t.ppf(0.975, 10) ** 2 * np.mean(h**2) + stats.t.ppf(0.975, 4) ** 2 * by_seed
+    assert seeds.half_width == pytest.approx(np.sqrt(wanted), rel=1e-3)
 
 
 def test_draws_that_every_seed_met_are_counted():

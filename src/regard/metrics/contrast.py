@@ -96,7 +96,7 @@ def contrast(
 
     >>> right, wrong = np.ones((5, 80)), np.zeros((5, 80))
     >>> print(contrast(right, wrong), contrast(right, wrong).verdict)
-    1.000 [0.966, 1.000] gain
+    1.000 [0.975, 1.000] gain
     >>> contrast([1, 0, 1], [1, 1, 1]).verdict
     'too few to say'
     """
