@@ -39,8 +39,8 @@ def rows_of(found: list[dict[str, Any]], arm: str) -> list[str]:
             gain = f"{row['value']:+.1f} {low_high}]: {verdict}"
             if arm == "random":
                 gain = "–"
-            elif "inf" in low_high:
-                gain = f"{row['value']:+.1f}, one seed: no interval"
+            elif "too few" in low_high:
+                gain = f"{row['value']:+.1f}: {verdict}"
             lines.append(f"| {data} | {TITLES[row['measure']]} | {row['reached']:.1f} % | {gain} | {row['seeds']} |")
     return lines
 
