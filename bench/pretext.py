@@ -50,7 +50,7 @@ from regard.representation.preprocess import Preprocess
 from regard.representation.representation import Representation
 from regard.reuse.logistic import fit_logistic
 from regard.reuse.probe import probe
-from regard.studies.experiment import Arm, Experiment
+from regard.studies.experiment import Arm, Design, Experiment
 
 STYLES, SIZE = ("render3d", "flat", "line"), 32
 STEPS = {"digits": 600, "icons": 2500}
@@ -238,7 +238,9 @@ def experiment(runs: dict[Any, dict[str, Any]], data: str, test: ImageSet) -> Ex
             for measure in MEASURES[data]:
                 arms.setdefault(name, {}).setdefault(measure, []).append(run["scores"][measure])
     made = {name: Arm(name, {key: np.array(rows) for key, rows in scores.items()}) for name, scores in arms.items()}
-    return Experiment(made, np.asarray(test.columns.get("identity", test.ids)))
+    # five labels of each of ten classes, of three quarters of the digits
+    designs = {"linear_5shot": Design(paired=False, share=50 / 1347)}
+    return Experiment(made, np.asarray(test.columns.get("identity", test.ids)), designs=designs)
 
 
 def row(found: Experiment, data: str, name: str, other: str, measure: str) -> dict[str, Any]:

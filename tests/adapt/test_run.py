@@ -223,6 +223,8 @@ def test_shots_are_told_to_methods_and_not_scored():
     assert found.row("source_and_labels").accuracy.mean > found.row("source_only").accuracy.mean
     one = run.draw(source.labels, target.labels, 1.0, 3, 0)
     assert len(one.known) == 6 and len(np.unique(target.labels[one.known])) == 2
+    # other target labels, but one source: of another nothing can be said
+    assert found.row("coral").gain.verdict == "too few to say" and "one source" in found.over
     # a method that remembers what it was told gets nothing for it
     single = compare(source, target, ["coral"], shots=3)
     assert single.row("coral").accuracy.n == 114 and single.row("coral").gain.verdict == "too few to say"

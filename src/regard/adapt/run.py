@@ -9,7 +9,7 @@ import numpy as np
 from ..core.checks import InputError, bad, check_choice, check_labels, check_matrix, check_number
 from ..core.discover import load, names
 from ..core.events import Event
-from .auto import Auto, SourceOnly
+from .auto import DEFAULT, Auto, SourceOnly
 from .comparison import BASELINES, BOTH, ONE_SOURCE, Comparison, Row
 from .labels import known_labels
 from .trials import Run, Task, as_row, draw, halved, oracle, run
@@ -88,7 +88,7 @@ def compare(
         classifier: on top of every row: "1nn", "linear", "svm" or a scikit-learn classifier; "own" leaves each method
             its own, and takes "linear" for the rows without a method.
         settings: method -> its settings.
-        seeds: for draws and for methods that draw; the first one also seeds the intervals, the folds and the shift.
+        seeds: for draws and for methods that draw; the first one also seeds the folds and the shift.
         share: of each class of the source that a seed draws, in (0, 1].
         shots: labelled target samples of each class; 0 for none.
         labelled: target vectors with labels that the methods know; they are not scored.
@@ -119,14 +119,15 @@ def compare(
         Xt, yt = np.concatenate([Xk, Xt]), np.concatenate([yk, yt])
     few = shots > 0 or given > 0
     estimators = _estimators(methods, classifier, settings, few, notes)
-    if not isinstance(methods, Mapping) and (auto or "auto" in estimators):
-        # it chooses among the very estimators that were named, so that it can be told how far it stays behind them
+    if (auto or "auto" in estimators) and not (isinstance(methods, Mapping) and "auto" in methods):
+        # it chooses among the very estimators that are scored, so that it can be told how far it stays behind them
         named = {name: one for name, one in estimators.items() if name not in (*BASELINES, "auto")}
-        own = settings.get("auto", {})
-        estimators["auto"] = Auto(
-            named if methods is not None and named else None, classifier=_below(classifier), **own
-        )
+        if methods is None:
+            named = {name: one for name, one in named.items() if name in DEFAULT}
+        estimators["auto"] = Auto(named or None, classifier=_below(classifier), **settings.get("auto", {}))
     halves = share == 0.5 and len(seeds) % 2 == 0
+    if share == 0.5 and len(seeds) > 1 and not halves:
+        notes.append("An odd number of draws are no halves of the source, and show less: take an even one.")
     draws = tuple(draw(ys, yt, 1.0 if halves else share, shots, seed, given) for seed in seeds)
     if halves:
         draws = tuple(half for pair in zip(draws[::2], draws[1::2]) for half in halved(*pair, ys))
@@ -145,7 +146,7 @@ def compare(
         rows.append(as_row("oracle", found, runs[base], False, task))
     before, choice = runs["source_only"].left, runs["auto"].choice if "auto" in runs else None
     assert before is not None  # measured for every estimator
-    over = BOTH if task.varied else ONE_SOURCE
+    over = BOTH if task.varied and share < 1 else ONE_SOURCE
     return Comparison(tuple(rows), before, float((~reachable).mean()), (*notes, *before.notes), choice, over)
 
 

@@ -141,13 +141,15 @@ def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
     Without draws of its own a comparison knows one source only: the intervals are then over target samples, and what
     another source would give cannot be told, so that there is no verdict.
     """
+    one_source = task.share == 1
     if task.varied:
-        share = task.share if task.share < 1 else None
+        share = None if one_source else task.share
         accuracy = accuracy_interval(found.right, share=share, halves=task.halves)
         gain = contrast(found.right, base.right, share=share, halves=task.halves)
     else:
         each, other = found.right.mean(axis=0), base.right.mean(axis=0)  # NaN, and not scored, where a draw knew it
-        accuracy, gain = accuracy_interval(each), replace(contrast(each, other), draws=1)
+        accuracy, gain = accuracy_interval(each), contrast(each, other)
+    gain = replace(gain, draws=1) if one_source or not task.varied else gain
     own = (None, None) if is_base else (gain, found.left)
     return Row(name, accuracy, own[0], found.seconds, own[1], found.predictions, found.right)
 

@@ -82,9 +82,9 @@ def probe(
     notes += one.notes
 
     def human() -> None:
-        rows = [(name, value.mean, value.low, value.high) for name, value in one.intervals.items()]
+        rows = [(name, f"{value.mean:.3f}", value.told()) for name, value in one.intervals.items()]
         sizes = f"{one.metrics['train']:.0f} to learn from, {one.metrics['test']:.0f} to score on"
-        table(["accuracy", "value", "low", "high"], rows, f"{one.metrics['classes']:.0f} classes, {sizes}")
+        table(["accuracy", "value", "95 % interval"], rows, f"{one.metrics['classes']:.0f} classes, {sizes}")
         print(f"always the commonest class: {one.metrics['majority']:.3f}")
         for note in notes:
             print(f"note: {note}")

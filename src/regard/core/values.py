@@ -196,6 +196,29 @@ def gaps(values: Any) -> np.ndarray:
     return np.array([_says_nothing(value) for value in array.tolist()], dtype=bool)
 
 
+def group_codes(values: Any, argument: str = "groups") -> np.ndarray:
+    """Which thing each sample is of, (n,) whole numbers from 0: equal values are one thing, a gap is one of its own.
+
+    Values are compared as text (`tidy`), so that 1, 1.0 and "1" are one thing and 007 and 7 are two. A
+    sample of which nothing is known (None, NaN, empty, or the text that Python makes of them) shares its thing with
+    no other sample.
+
+    Raises:
+        InputError: values that have no text of their own, or floats too large to tell whole numbers apart.
+
+    >>> group_codes(["b", "", "a", None, "b"]).tolist()
+    [1, 2, 0, 3, 1]
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
+        return np.unique(values, return_inverse=True)[1]
+    blank = gaps(values)
+    texts = as_text(argument, values)
+    codes = np.empty(len(blank), dtype=np.intp)
+    known, codes[~blank] = np.unique(texts[~blank], return_inverse=True)
+    codes[blank] = len(known) + np.arange(int(blank.sum()))
+    return codes
+
+
 def _says_nothing(value: Any) -> bool:
     return is_gap(value) or (isinstance(value, str) and value.strip().lower() in _GAPS)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.checks import bad, check_choice, check_labels, check_number
 from ..core.runtime import derive_seed, numpy_rng
-from ..core.values import as_text, gaps
+from ..core.values import as_text, gaps, group_codes
 from ._complete import completed, lacking, stratified
 from ._layout import part_name
 from .imageset import ImageSet
@@ -105,27 +105,6 @@ def _note(data: Any, held: dict[str, Any], part: str) -> str:
     left = len(data) - sum(map(len, held.values()))
     more = f" ({left} of other parts were left out)" if left else ""
     return f"{len(held[part])} are of the part {part} by the column `split`{more}."
-
-
-def group_codes(values: Any, argument: str = "groups") -> np.ndarray:
-    """Which thing each sample is of, (n,) whole numbers from 0: equal values are one thing, a gap is one of its own.
-
-    Values are compared as text (`core.values.tidy`), so that 1, 1.0 and "1" are one thing and 007 and 7 are two. A
-    sample of which nothing is known (None, NaN, empty, or the text that Python makes of them) shares its thing with
-    no other sample.
-
-    Raises:
-        InputError: values that have no text of their own, or floats too large to tell whole numbers apart.
-
-    >>> group_codes(["b", "", "a", None, "b"]).tolist()
-    [1, 2, 0, 3, 1]
-    """
-    blank = gaps(values)
-    texts = as_text(argument, values)
-    codes = np.empty(len(blank), dtype=np.intp)
-    known, codes[~blank] = np.unique(texts[~blank], return_inverse=True)
-    codes[blank] = len(known) + np.arange(int(blank.sum()))
-    return codes
 
 
 def group_names(values: Any, ids: np.ndarray, argument: str = "groups") -> np.ndarray:

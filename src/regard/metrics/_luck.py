@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import bad
+from ..core.values import group_codes
 
 ENOUGH_PAIRS = 8
+MOSTLY = 0.9  # of scores are whole answers: then differences are rare, and few units say little of them
 UNSMOOTH = 1.5  # neighbours change more from draw to draw than what the jackknife was made for
 ENOUGH_ROWS = 4  # below, the interaction is too uncertain to be taken off: it would be called noise too often
 
@@ -31,7 +33,7 @@ class Parts:
         values: (rows, units) what each unit adds to the mean of its row.
         sizes: (rows, units) share of the row's images that are of this unit.
         each: (rows,) mean of each row.
-        binary: all scores are 0, 1, or differences of such.
+        binary: most scores are 0, 1, or differences of such.
     """
 
     values: np.ndarray
@@ -108,7 +110,7 @@ def parts(scores: Any, units: Any = None, argument: str = "scores") -> Parts:
     if units is None:
         codes = np.arange(array.shape[1])
     else:
-        codes = np.unique(np.asarray(units), return_inverse=True)[1]
+        codes = group_codes(units, "units")
         if codes.shape != array.shape[1:]:
             raise bad("units", f"shape {codes.shape}", f"one unit for each score, shape {array.shape[1:]}")
     there = np.unique(codes[scored.any(axis=0)])
@@ -122,7 +124,7 @@ def parts(scores: Any, units: Any = None, argument: str = "scores") -> Parts:
     seen = array[scored]
     # sums of whole answers are exact; those of the units' parts are not
     each = np.where(scored, array, 0.0).sum(axis=1) / count[:, 0]
-    return Parts(values, sizes, each, bool(np.isin(seen, (-1.0, 0.0, 1.0)).all()))
+    return Parts(values, sizes, each, bool(np.isin(seen, (-1.0, 0.0, 1.0)).mean() >= MOSTLY))
 
 
 def table(scores: Any, argument: str) -> np.ndarray:
@@ -153,6 +155,8 @@ def over_draws(
     """
     if halves:
         (side,) = sides
+        if side.rows % (2 * max(own_seeds, 1)):
+            raise bad("halves", f"{side.rows} rows", "two rows for each cut, and as many cuts for each seed")
         within, between = side.over_halves(max(own_seeds, 1))
         pairs = side.rows // 2
         if own_seeds or pairs < ENOUGH_PAIRS:

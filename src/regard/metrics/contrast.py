@@ -52,11 +52,11 @@ class Difference(Interval):
         >>> Difference(0.02, -0.01, 0.05, 100, 2).verdict
         'too few to say'
         """
-        if not self.known or self.draws == 1:
+        if not self.known or self.draws == 1 or self.n < FEWEST_UNITS:
             return TOO_FEW
         if self.low > 0 or self.high < 0:
             return "gain" if self.low > 0 else "loss"
-        return TOO_FEW if self.n < FEWEST_UNITS or 0 < self.draws < FEWEST_DRAWS else "no gain"
+        return TOO_FEW if 0 < self.draws < FEWEST_DRAWS else "no gain"
 
     def negated(self) -> "Difference":
         """The interval of b - a, for measures of which less is better."""
@@ -101,6 +101,8 @@ def contrast(
     'too few to say'
     """
     if np.ndim(a) == 3 and np.ndim(b) == 3 and np.shape(a)[1] == np.shape(b)[1] > 1:
+        if halves:
+            raise bad("halves", "scores by seed, draw and image", "rows of halves, (draws, images)")
         by_draw = [parts(np.nanmean(a, axis=0) - np.nanmean(b, axis=0), units, "a - b")]
         crossed = over_draws(by_draw, share, False)
         found = contrast(
@@ -113,6 +115,8 @@ def contrast(
         raise bad("a, b", f"shapes {one.shape} and {two.shape}", "scores of the same images")
     if share is not None:
         check_number("share", share, 0, 1, open_low=True)
+        if share == 1:
+            raise bad("share", share, "a share below 1, or None where rows share nothing", "One set is one draw.")
     both = paired and len(one) == len(two)
     if paired and not both and 1 not in (len(one), len(two)):
         raise bad("a, b", f"{len(one)} and {len(two)} rows", "the same draws for both, or paired=False")
@@ -120,10 +124,13 @@ def contrast(
         raise bad("halves", f"{len(one)} and {len(two)} rows", "two rows for each cut, the same for both")
     gaps = np.isnan(one).all(axis=0) | np.isnan(two).all(axis=0)  # scored by one side alone
     one, two = (np.where(gaps, np.nan, side) for side in (one, two))
+    scale = largest if np.isfinite(largest) else 1.0
+    one, two = one / scale, two / scale
     sides = [parts(one - two, units, "a - b")] if both else [parts(one, units, "a"), parts(two, units, "b")]
     lone = sum(np.ndim(side) == 2 and len(side) == 1 for side in (a, b))
     terms = [] if not drawn else over_draws(sides, share, halves, lone, own_seeds)
-    return _within(_wider(_over_units(sides, drawn, _tail(level)), terms, _tail(level)), largest)
+    found = _wider(_over_units(sides, drawn, _tail(level)), terms, _tail(level))
+    return _within(replace(found, mean=scale * found.mean, low=scale * found.low, high=scale * found.high), largest)
 
 
 def _over_units(sides: list[Parts], drawn: bool, tail: float) -> Difference:
@@ -138,9 +145,11 @@ def _over_units(sides: list[Parts], drawn: bool, tail: float) -> Difference:
         return Difference(mean, float("-inf"), float("inf"), units, draws)
     whole = _difference_of(sides)
     variance = whole.over_units()
-    if all(side.binary for side in sides) or variance == 0:
-        alike = all((side.values == side.values[0]).all() for side in sides)  # more rows that say the same add nothing
-        variance = (variance * units**2 + 1 / (1 if alike else rows)) / (units + 1) ** 2
+    # as if one unit more had been scored, which differs as far as one may: few units never say that nothing varies
+    alike = all((side.values == side.values[0]).all() for side in sides)  # more rows that say the same add nothing
+    apart = float(np.abs(whole.values.mean(axis=0) / whole.sizes.mean(axis=0) - mean).max() + abs(mean))
+    farthest = 1 / (1 if alike else rows) if all(side.binary for side in sides) or apart < 1e-12 else apart**2
+    variance = (variance * units**2 + farthest) / (units + 1) ** 2
     half = float(t.ppf(tail, max(whole.worth - 1, 1)) * np.sqrt(variance))
     return Difference(mean, mean - half, mean + half, units, draws)
 

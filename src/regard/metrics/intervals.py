@@ -110,7 +110,7 @@ def accuracy_interval(
     if np.nanmin(np.asarray(scores, float)) < 0 or np.nanmax(np.asarray(scores, float)) > 1:
         raise bad("right", "scores outside [0, 1]", "right or wrong, or shares")
     tail = _tail(level)
-    images = int(np.asarray(scores, float).reshape(-1, np.shape(scores)[-1]).shape[1])
+    images = int((~np.isnan(np.atleast_2d(np.asarray(scores, float)))).any(axis=0).sum())
     several = found.units < images
     if found.units < (FEWEST_UNITS if several else 1):
         return unknown(found.mean, found.units)

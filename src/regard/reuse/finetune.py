@@ -26,11 +26,11 @@ from ..core.events import Event, logged
 from ..core.runtime import derive_seed, measured, seeded_init
 from ..core.storage import load_tensors, new_folder, read_json, save_tensors, write_json
 from ..core.training import TrainSettings, training
+from ..core.values import group_codes
 from ..create.feed import Feed
 from ..create.objective import Known, method_settings
-from ..data.sampling import group_codes
 from ..metrics.classify import balanced_accuracy
-from ..metrics.intervals import Interval, accuracy_interval
+from ..metrics.intervals import Interval, accuracy_interval, unknown
 from ..representation.checksums import check_file, checksum
 from ..representation.representation import Representation
 from .labelled import open_pair
@@ -67,7 +67,8 @@ class FinetuneResult:
         folder = Path(folder)
         metrics, found = read_json(folder / "metrics.json"), read_json(folder / "predictions.json")
         ids, labels, predictions = (np.array(found[key], np.str_) for key in ("ids", "labels", "predictions"))
-        interval = Interval(**found["interval"])
+        mean, low, high, n = (found["interval"][key] for key in ("mean", "low", "high", "n"))
+        interval = unknown(mean, n) if low is None else Interval(mean, low, high, n)
         return FinetuneResult(folder, metrics, interval, ids, labels, predictions, tuple(found["notes"]))
 
     def as_dict(self) -> dict[str, Any]:
@@ -209,10 +210,10 @@ def _run(
     things = known.held_out.columns.get("identity")
     things = None if things is None else group_codes(things, "identity")
     interval = accuracy_interval(answers == truth, things)
-    metrics = {
+    metrics: dict[str, Any] = {
         "accuracy": interval.mean,
-        "accuracy_low": interval.low,
-        "accuracy_high": interval.high,
+        "accuracy_low": interval.as_dict()["low"],
+        "accuracy_high": interval.as_dict()["high"],
         "balanced_accuracy": balanced_accuracy(truth, answers),
         "majority": float(np.mean(truth == np.bincount(known.train.targets).argmax())),
         "train_loss": train_loss,

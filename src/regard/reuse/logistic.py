@@ -18,9 +18,9 @@ import numpy as np
 
 from ..core.checks import check_number
 from ..core.runtime import one_blas_thread
+from ..core.values import group_codes
 from ..data._complete import completed, lacking, stratified
 from ..data.sampling import folds as cut_folds
-from ..data.sampling import group_codes
 
 PENALTIES = tuple(10.0**power for power in range(1, -6, -1))
 ENOUGH = 1e-3  # nats a sample: a weaker penalty must gain this much, or separable classes would go on for ever

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import bad, check_choice, check_number
-from ..core.values import as_text, gaps, nearest
-from ..data.sampling import few_shot, group_codes
+from ..core.values import as_text, gaps, group_codes, nearest
+from ..data.sampling import few_shot
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, unknown
 from ..metrics.knn import K, knn_predict, unit

@@ -9,8 +9,10 @@ import numpy as np
 from .. import __version__
 from ..adapt.comparison import BASELINES, Comparison, Row
 from ..adapt.run import adapter
+from ..adapt.select import Choice
+from ..core.discover import names
 from ..core.runtime import numpy_rng, threads
-from ..metrics.intervals import Interval
+from ..metrics.intervals import TOO_FEW, Interval
 from ..report.figures import bars_with_intervals
 from ..report.gains import Gain
 from ..report.html import Highlight, Picture, Section, Table, write_report
@@ -60,14 +62,19 @@ def write_adaptation_report(
             if row.name == "oracle"
         ],
     ]
-    better = [row.name for row in rows if row.gain and row.gain.verdict == "gain"]
+    verdicts = [row.gain.verdict for row in rows if row.gain and row.name != "auto"]
     summary = (
-        f"Of {len([r for r in rows if r.name != 'auto'])} methods **{len([n for n in better if n != 'auto'])}** gained "
-        f"on {base.name} beyond chance (95 % intervals over {found.over}). "
+        f"Of {len(verdicts)} methods **{verdicts.count('gain')}** gained on {base.name} beyond chance "
+        f"(95 % intervals over {found.over}); of {verdicts.count(TOO_FEW)} there is too little to say. "
         + (f"**auto** took `{found.choice.name}` without target labels" if found.choice else "")
         + (f", {100 * found.regret:.1f} points behind the best of its candidates." if found.regret is not None else "")
     )
-    sections = [_accuracies(found, base), _map(shown, source, target, seed, own), *_choice(found), _costs(found)]
+    sections = [
+        _accuracies(found, base),
+        _map(shown, found.choice, source, target, seed, own),
+        *_choice(found),
+        _costs(found),
+    ]
     facts = {"command": command, "regard": __version__, "machine": f"{platform.machine()}, {threads()} processors"}
     gains = [Gain(row.name, base.accuracy, row.accuracy, row.gain, seconds=row.seconds) for row in rows if row.gain]
     return write_report(
@@ -89,10 +96,14 @@ def _accuracies(found: Comparison, base: Row) -> Section:
     )
 
 
-def _map(row: Row, source: _Labelled, target: _Labelled, seed: int, own: dict[str, Any]) -> Section:
+def _map(
+    row: Row, choice: Choice | None, source: _Labelled, target: _Labelled, seed: int, own: dict[str, Any]
+) -> Section:
     assert source.labels is not None and target.labels is not None  # a comparison needs them
     model = adapter(row.name)
     known = model.get_params(deep=False)
+    if choice is not None and row.name == "auto":  # from the candidates that it had
+        own = {"methods": [one.name for one in choice.rows if one.name in names("adapt")], **own}
     model.set_params(**{key: value for key, value in own.items() if key in known})
     if type(model).needs_target_labels:
         return Section("Before and after", f"`{row.name}` learns from target labels; no map is drawn.")

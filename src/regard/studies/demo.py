@@ -149,7 +149,10 @@ class Demo:
         learned = {"labels": len(self.digits[0])}
         arms = {name: made.arm(learned.get(name, 0)) for name, made in self.arms.items()}
         titles = {"knn": "k-NN", "linear": "linear probe"}
-        return Experiment(arms, titles=titles | {few_labels(shot): f"{shot} labels a class" for shot in SHOTS})
+        titles |= {few_labels(shot): f"{shot} labels a class" for shot in SHOTS}
+        classes, known = len(self.digits[0].classes), len(self.digits[0])
+        designs = {few_labels(shot): Design(paired=False, share=shot * classes / known) for shot in SHOTS}
+        return Experiment(arms, designs=designs, titles=titles)
 
 
 def few_labels(shot: int) -> str:

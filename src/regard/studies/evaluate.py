@@ -24,8 +24,8 @@ import numpy as np
 from ..core.checks import bad, check_number
 from ..core.events import Event
 from ..core.runtime import measured, pick_device
+from ..core.values import group_codes
 from ..data.imageset import ImageSet
-from ..data.sampling import group_codes
 from ..metrics.contrast import Difference, contrast
 from ..representation.representation import Representation
 from ..reuse.labelled import open_pair
@@ -34,7 +34,7 @@ from ._bench import Bench
 from .evaluate_report import Evaluation, Network, title
 from .experiment import Design, Experiment
 
-TUNINGS = 3  # of each arm at most
+TUNINGS = 5  # of each arm at most
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 _Maker = Callable[[], Representation]
 
@@ -65,8 +65,8 @@ def evaluate(
             with 8, since so few tell little of their spread, and from 2 nothing but a large difference can be told.
         shots: also with this many labels a class.
         layers: probe every layer of the network, not the last alone.
-        finetune: fine-tune every arm, three times (twice where `seeds` is 2) with other heads and orders; all weights
-            learn at one rate, so that random ones are not held back.
+        finetune: fine-tune every arm, five times (as often as `seeds` where that is less) with other heads and orders;
+            all weights learn at one rate, so that random ones are not held back.
         finetune_steps: the budget of each fine-tuning.
         against: other runs, each given as `run` is.
         ceiling: train the same network on the labels of TRAIN too, for as many steps as the run had: costs what the
@@ -166,8 +166,9 @@ def _events(
             yield Event("evaluate", done, total, {f"{name}_finetuned": float(tuned[-1].mean())})
         scores = {key: np.stack([one.scores[key] for one in found]) for key in found[0].scores}
         figures = {key: np.stack([one.figures[key] for one in found]) for key in found[0].figures}
-        if tuned:
-            scores["finetuned"] = np.stack(tuned).astype(float)
+        if tuned:  # several heads of one network are one seed of it
+            rows = [np.mean(tuned[start :: len(reps)], axis=0) for start in range(min(len(reps), len(tuned)))]
+            scores["finetuned"] = np.stack(rows)
         # all networks learn from the same deals, which are what varies
         figures["shuffled"] = figures["shuffled"].mean(axis=0)
         layers = tuple(one.best for one in found) if bench.layers else ()
