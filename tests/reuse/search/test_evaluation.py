@@ -223,6 +223,9 @@ def test_tables_that_do_not_fit(tmp_path, source, message):
         ("photo,photo.jpg\nphoto,b/003\nphoto,003.png", "'b/003.png' under two names in the lists of 'photo'"),
         ("photo,b/003\nphoto.jpg,000", "fits"),
         ("photo,b/003\nphoto.jpg,a/000", "one image as the queries 'photo' and 'photo.jpg'"),
+        ("photo.jpg,photo.jpg", "got 'photo.jpg' as its own answer"),
+        ("photo.jpg,b/003\nphoto.jpg,photo", "got 'photo.jpg' as its own answer"),
+        ("003.png,a/000\n003.png, ./b/003.png", "got '003.png' as its own answer"),
     ],
 )
 def test_what_a_name_says_is_never_thrown_away(tmp_path, pairs, message):

@@ -232,3 +232,83 @@ def test_columns_that_cannot_be_kept_are_said(folder, capsys) -> None:
     assert cli.main([*line[:4], "--update", "--quiet"]) == 0
     told = capsys.readouterr().out
     assert "6 relabelled" in told and "new columns: place" in told and "emptied: year" in told
+
+
+UNSAID = [
+    ("another column alone", {"price": [7, 8, 9, 7, 8, 9]}, {}),
+    ("labels alone", {"label": list("cccddd")}, {}),
+    ("a column alone", {"brand": list("zzzwww")}, {}),
+    ("numbers alone", {"year": [6, 5, 4, 3, 2, 1]}, {}),
+    ("a column without values, which says so", {"brand": [""] * 6}, {"brand": [None] * 6}),
+    ("a gap, which says so", {"year": [1, "", 3, 4, 5, 6]}, {"year": [1, None, 3, 4, 5, 6]}),
+    ("a gap in text", {"brand": ["x", "  ", "x", "y", "y", "y"]}, {"brand": ["x", "", "x", "y", "y", "y"]}),
+]
+
+
+@pytest.mark.parametrize(("later", "becomes"), [c[1:] for c in UNSAID], ids=[c[0] for c in UNSAID])
+@pytest.mark.parametrize("replace", [False, True])
+def test_what_an_addition_does_not_say_is_kept(kind, folder, rep, later, becomes, replace) -> None:
+    index = made(kind, table(folder, **FIRST), rep, folder)
+    known = with_contents(embed(table(folder, **later), rep, cache=False))
+    assert index.add(known, replace=replace) == (0, 6)
+    for name, values in (FIRST | later | becomes).items():
+        assert [value for (value,) in said(index, name)] == values, name
+
+
+def test_another_file_under_an_id_takes_nothing_from_it(kind, folder, rep) -> None:
+    index = made(kind, table(folder, **FIRST), rep, folder)
+    new = embed(table(folder, price=[1, 2]), rep, cache=False)
+    index.add(new, [str(folder / "im/0.png"), "/elsewhere/im/1.png"], replace=True)
+    assert said(index, "label", "brand", "year", "price")[:3] == [
+        ("a", "x", 1, 1),
+        (None, None, None, 2),
+        ("a", "x", 3, None),
+    ]
+
+
+@pytest.mark.parametrize("way", ["the column is gone", "a loose file beside class folders"])
+def test_labels_that_go_are_said(folder, rep, way) -> None:
+    if way == "the column is gone":
+        index = made("memory", table(folder, **FIRST), rep, folder)
+        later = table(folder, brand=FIRST["brand"], year=FIRST["year"])
+    else:
+        for i in range(6):
+            (folder / f"im/{i % 2}").mkdir(exist_ok=True)
+            (folder / f"im/{i}.png").rename(folder / f"im/{i % 2}/{i}.png")
+        index = made("memory", open_images(folder / "im"), rep, folder)
+        Image.fromarray(np.full((32, 32, 3), 9, np.uint8)).save(folder / "im/x.png")
+        later = open_images(folder / "im")
+    assert index.store.count("label IS NOT NULL") == 6
+    notes = update(index, later, rep, cache=False).notes
+    assert len(notes) == 1 and notes[0].startswith(
+        "labels that are no longer known, emptied: a label is needed for each"
+    )
+    assert index.store.count("label IS NOT NULL") == 0
+    assert update(index, later, rep, cache=False).notes == ()
+
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize("way", ["made", "updated", "added"])
+def test_one_value_is_one_text_whoever_wrote_it(kind, folder, rep, way) -> None:
+    first, last = [NFD, NFC, f" {NFD} ", f"{NFC}\t", "1.0", "007"], ["o'e\u0301", *["y"] * 5]
+    at_first = first if way == "made" else ["-"] * 6
+    index = made(kind, table(folder, brand=at_first, maker=last), rep, folder)
+    if way == "updated":
+        update(index, table(folder, brand=first, maker=last), rep)
+    if way == "added":
+        index.add(with_contents(embed(table(folder, brand=first, maker=last), rep, cache=False)))
+    assert [value for (value,) in said(index, "brand")] == [NFC] * 4 + ["1.0", "007"]
+    for asked in (NFC, NFD):
+        assert index.store.count(f"brand = '{asked}'") == 4
+        assert index.store.scan(["id"], f"brand = '{asked}' AND maker = 'y'").num_rows == 3
+        assert len(index.store.search(np.ones(index.card["dim"]), 6, f"brand = '{asked}'")) == 4
+    assert index.store.count("maker = 'o''e\u0301'") == 1
+    assert update(index, table(folder, brand=[NFC] * 4 + ["1.0", "007"], maker=last), rep).relabelled == 0
+
+
+def test_ids_are_asked_for_as_the_file_system_has_them(kind, folder, rep) -> None:
+    (folder / "im/0.png").rename(folder / f"im/{NFD}.png")
+    index = made(kind, open_images(folder / "im"), rep, folder)
+    assert index.store.count(f"id = '{NFD}.png'") == 1 and index.store.count(f"id = '{NFC}.png'") == 0

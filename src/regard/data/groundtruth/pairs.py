@@ -11,8 +11,8 @@ from .records import GRADES, GradedQuery
 def read_pairs(file: str | Path) -> list[GradedQuery]:
     """Read a CSV table of your own: `query,positive` and, if you like, `grade`; a row for each pair, ids in both.
 
-    A grade is easy (also where it is empty), hard or junk. A query that is itself in the collection should be named as
-    its own junk. A row with an empty positive names a query that has nothing to find.
+    A grade is easy (also where it is empty), hard or junk. A query that is itself in the collection counts as its own
+    junk and cannot be its own positive. A row with an empty positive names a query that has nothing to find.
 
     Raises:
         InputError: other columns, another grade, or a pair given twice.

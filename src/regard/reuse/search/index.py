@@ -15,8 +15,8 @@ from ...core.checks import bad, check_choice, check_path
 from ...core.storage import new_folder, read_json, write_json
 from ...representation.embeddings import Embeddings
 from . import metric as metrics
-from .metadata import fitted, keep_known, kinds_of, widen
-from .places import as_indexed, refuse_others
+from .metadata import fitted, keep_known, keep_unsaid, kinds_of, widen
+from .places import as_indexed, refuse_others, same_files
 from .record import check_origin, columns, meaning, origin
 from .searcher import Searcher
 from .store.address import create_store, open_store
@@ -108,7 +108,8 @@ class SearchIndex(Searcher):
         """Add images; one whose id is there already takes its place. Returns how many were new and how many replaced.
 
         A file that is there under another id, as its folder was named in another way, keeps that id, and what is known
-        of it and not given. Columns that the index does not have are added to it.
+        of it and not given. Columns that the index does not have are added to it. Labels and columns that only the
+        index has keep their values, unless another file takes an id.
 
         Args:
             embeddings: vectors of the same representation, with ids.
@@ -127,6 +128,8 @@ class SearchIndex(Searcher):
         given["id"] = ids
         if not replace:
             refuse_others(self.store, ids, given["path"])
+        same = same_files(self.store, ids, given["path"]) if replace else range(len(ids))
+        keep_unsaid(self.store, given, embeddings, same)
         keep_known(self.store, given, renamed, relabel=replace)
         return _write(self, embeddings, given)
 

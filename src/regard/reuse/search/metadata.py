@@ -2,8 +2,10 @@
 
 A column keeps its kind. Values of a later table that are of another kind are taken where nothing is lost (a whole
 number that became a float because of a gap, a number in a column of text), and refused by name where something is.
+Text is kept in Unicode's form NFC without spaces around it, so that one value is one text whoever wrote it.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,6 +15,7 @@ import pyarrow as pa
 
 from ...core.checks import bad
 from ...data.imageset import ImageSet
+from ...representation.embeddings import Embeddings
 from .store.protocol import OWN, Store, metadata_of
 
 _SAID = {"text": "text", "whole": "whole numbers", "number": "numbers", "truth": "true or false"}
@@ -84,6 +87,28 @@ def keep_known(store: Store, given: dict[str, Any], rows: Sequence[int], relabel
         given[column] = values
 
 
+def keep_unsaid(store: Store, given: dict[str, Any], embeddings: Embeddings, rows: Iterable[int]) -> None:
+    """Fill in, for some rows, the labels and columns that embeddings do not have at all from what a store has.
+
+    A table that has no column `brand` does not say that brands are gone; one that has it and leaves a gap does.
+
+    Args:
+        store: the index's.
+        given: columns (n,) by name, changed in place.
+        embeddings: whose labels and columns are what was said.
+        rows: places in them; those whose id is not in the store stay.
+    """
+    unsaid = [name for name in metadata_of(store.schema) if name not in embeddings.columns]
+    unsaid += ["label"] if embeddings.labels is None else []
+    names = {given["id"][row]: row for row in rows} if unsaid else {}
+    known = store.get(list(names), ["id", *unsaid]).to_pylist() if names else []
+    for column in unsaid if known else ():
+        values = list(given.get(column, [None] * len(given["id"])))
+        for row in known:
+            values[names[row["id"]]] = row[column]
+        given[column] = values
+
+
 def differing(images: ImageSet, rows: Mapping[str, Mapping[str, Any]], schema: pa.Schema) -> list[int]:
     """Places of images that a table has already, and of which it says something else than they do.
 
@@ -112,10 +137,14 @@ def notes_on(images: ImageSet, before: pa.Schema, rows: Iterable[Mapping[str, An
     has = metadata_of(before)
     new = [name for name in kinds_of(images.columns) if name not in has]
     lost = {name for name in has if name not in images.columns}
-    emptied = sorted({name for row in rows for name in lost if not _blank(row[name])}) if lost else []
+    lost |= {"label"} if images.labels is None else set()
+    emptied = {name for row in rows for name in lost if not _blank(row[name])} if lost else set()
+    why = "a label is needed for each image, in a table's column `label` or as the folder under the one that is named"
+    gone = sorted(emptied - {"label"})
     return (
         *([f"new columns: {', '.join(new)}"] if new else []),
-        *([f"columns that are no longer known, emptied: {', '.join(emptied)}"] if emptied else []),
+        *([f"labels that are no longer known, emptied: {why}"] if "label" in emptied else []),
+        *([f"columns that are no longer known, emptied: {', '.join(gone)}"] if gone else []),
         *note_not_kept(images.columns),
     )
 
@@ -162,12 +191,13 @@ def _as(kind: str, value: Any) -> Any:
     """The value as one of this kind, or None where something would be lost."""
     if kind == "text":
         if isinstance(value, bytes):
-            return value.decode("utf-8", "backslashreplace")
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+            value = value.decode("utf-8", "backslashreplace")
+        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        return unicodedata.normalize("NFC", text).strip()
     if kind == "truth" or isinstance(value, bool):
         return value if kind == "truth" and isinstance(value, bool) else None
     if isinstance(value, str):  # of a column in which another value is text: that one is refused, not this
-        value = _number(value)
+        value = _number(value.strip())
     if kind == "whole" and isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 2**53 else None
     if not isinstance(value, int | float):
@@ -192,7 +222,7 @@ def _missing(value: Any) -> bool:
 
 
 def _blank(value: Any) -> bool:
-    return _missing(value) or value == ""
+    return _missing(value) or (isinstance(value, str | bytes) and not value.strip())
 
 
 def _alike(one: Any, other: Any) -> bool:

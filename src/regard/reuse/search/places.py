@@ -91,15 +91,15 @@ def to_remove(store: Store, ids: Sequence[str], paths: Sequence[str], facts: Fac
 
 def refuse_others(store: Store, ids: Sequence[str], paths: Sequence[str]) -> None:
     """Refuse an id whose image is elsewhere than the one of that id; only whole paths say where an image is."""
-    if not any(map(os.path.isabs, paths)):
-        return
-    known = {row["id"]: row["path"] or "" for row in store.get(list(ids), ["id", "path"]).to_pylist()}
-    others = dict(zip(known, places_of(known.values())))
-    for name, path, here in zip(ids, paths, places_of(paths)):
-        there = others.get(name, "")
-        if here and there and here != there:
-            fix = "Give --replace, or embed from the common parent folder so that ids differ."
-            raise other_file("ids", name, path, known[name], fix)
+    for row, there in _elsewhere(store, ids, paths).items():
+        fix = "Give --replace, or embed from the common parent folder so that ids differ."
+        raise other_file("ids", ids[row], paths[row], there, fix)
+
+
+def same_files(store: Store, ids: Sequence[str], paths: Sequence[str]) -> list[int]:
+    """The rows whose id a store does not have for a file elsewhere."""
+    others = _elsewhere(store, ids, paths)
+    return [row for row in range(len(ids)) if row not in others]
 
 
 def other_file(argument: str, name: str, path: str, there: str, fix: str) -> InputError:
@@ -111,6 +111,16 @@ def other_file(argument: str, name: str, path: str, there: str, fix: str) -> Inp
 def _derived(name: str, path: str) -> bool:
     """Whether an id is the end of its path, and so depends on the folder that was named."""
     return Path(path).as_posix().endswith("/" + re.sub(r"^(\.{0,2}/)+", "", name))
+
+
+def _elsewhere(store: Store, ids: Sequence[str], paths: Sequence[str]) -> dict[int, str]:
+    """The rows whose id a store has for a file at another place, with its path there."""
+    if not any(map(os.path.isabs, paths)):
+        return {}
+    known = {row["id"]: row["path"] or "" for row in store.get(list(ids), ["id", "path"]).to_pylist()}
+    others = dict(zip(known, places_of(known.values())))
+    found = enumerate(zip(ids, places_of(paths)))
+    return {row: known[name] for row, (name, here) in found if here and others.get(name) and here != others[name]}
 
 
 def _roots(name: str, own: str) -> tuple[str, str]:

@@ -87,7 +87,7 @@ class Updated:
         unchanged: left as they were.
         relabelled: the file is the same, its label or another column is not; they keep their vectors.
         set_aside: could not be read; what the collection had of them stays.
-        notes: what is to be said of columns: new ones, emptied ones, such as cannot be kept.
+        notes: what is to be said of labels and columns: new ones, emptied ones, such as cannot be kept.
     """
 
     new: int = 0

@@ -184,12 +184,13 @@ def _by_names(kind: str, source: str, collection: Collection, known: Names, fold
         if place is None and item is None:
             missing.append(one.image)
             asked_for |= {one.image} if outside is not None else set()
-        parts = ("easy", "hard") if graded else ("positives",)
-        lists = {part: places(getattr(one, part)) for part in parts}
+        lists = {part: places(getattr(one, part)) for part in (("easy", "hard") if graded else ("positives",))}
         # a query that the collection holds is neither right nor wrong, unless the ground truth says that it is right
         own = [] if place is None or any(place in found for found in lists.values()) else [place]
         lists["junk"] = places(one.junk)
         _once(one.image, lists, collection)
+        if kind == "pairs" and place is not None and not own:
+            raise bad("GROUNDTRUTH", f"{one.image!r} as its own answer", "other images", "Leave that pair out.")
         lists["junk"] = np.union1d(lists["junk"], np.array(own, np.int64)).astype(np.int64)
         name = getattr(one, "name", "") or one.image
         group = name.rpartition("_")[0] if kind == "oxford" and "_" in name else name

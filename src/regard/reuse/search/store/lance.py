@@ -21,7 +21,7 @@ from . import intact, versions
 from .commits import repeated, size_of
 from .lock import locked, readable
 from .memory import unreadable
-from .protocol import OWN, Store, fields_of, vectors_in
+from .protocol import OWN, Store, condition, fields_of, vectors_in
 
 TABLE = "vectors"
 ROWS_A_VERSION = 20_000
@@ -123,7 +123,7 @@ class LanceStore:
         if since is None and where is None and (columns is None or "vector" in columns):
             self._compare()
         later = None if since is None else f"_row_last_updated_at_version > {int(since)}"
-        both = " AND ".join(f"({part})" for part in (where, later) if part)
+        both = " AND ".join(f"({part})" for part in (where and condition(where), later) if part)
         with readable(self.place), self._reading():
             self._latest()
             asked = self._table.search().select(list(columns) if columns is not None else self.schema.names)
@@ -158,7 +158,7 @@ class LanceStore:
             asked = asked.select(["id", "_distance"]).refine_factor(10)
             asked = asked.bypass_vector_index() if exact else asked
             try:
-                found = (asked.where(where, prefilter=True) if where else asked).to_arrow()
+                found = (asked.where(condition(where), prefilter=True) if where else asked).to_arrow()
             except ValueError as error:
                 raise unreadable(where or "", error) from error
         scores = 1 - found.column("_distance").to_numpy()
@@ -192,7 +192,7 @@ class LanceStore:
         with readable(self.place), self._reading():
             self._latest()
             try:
-                return int(self._table.count_rows(where))
+                return int(self._table.count_rows(where and condition(where)))
             except ValueError as error:
                 raise unreadable(where or "", error) from error
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ....core.checks import InputError, RunError, bad
 from ....metrics.knn import unit
-from .protocol import ROW, Store, dim_of, fields_of, vectors_in
+from .protocol import ROW, Store, condition, dim_of, fields_of, vectors_in
 
 
 class MemoryStore:
@@ -139,7 +139,7 @@ def holding(where: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]])
         places = f"INSERT INTO rows VALUES ({', '.join('?' * len(names))})"
         base.executemany(places, [[row.get(name) for name in names] for row in rows])
         try:
-            return {name for (name,) in base.execute(f"SELECT id FROM rows WHERE ({where})")}
+            return {name for (name,) in base.execute(f"SELECT id FROM rows WHERE ({condition(where)})")}
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise unreadable(where, error) from error
 

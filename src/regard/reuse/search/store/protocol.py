@@ -4,6 +4,8 @@ A store is the record of a collection: ids, where images are, what is known of t
 Arrow tables. What makes search fast is kept elsewhere and can be made again from here.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -21,7 +23,8 @@ class Store(Protocol):
     """Rows by id, each with a vector; every call sees what others have written until then.
 
     Conditions are SQL on the columns: `label = 'cat' AND size > 1000`; a condition that cannot be read, or that names
-    another column, raises InputError. Writes are whole or not there at all.
+    another column, raises InputError; text in it is compared in Unicode's form NFC (`condition`). Writes are
+    whole or not there at all.
     """
 
     schema: pa.Schema
@@ -145,6 +148,18 @@ def as_rows(schema: pa.Schema, columns: Mapping[str, Any], vectors_ND: np.ndarra
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise bad(f"column {field.name}", str(error)[:120], f"values of type {field.type}") from error
     return pa.table(arrays, schema=schema)
+
+
+def condition(where: str) -> str:
+    r"""A condition as it is compared: in Unicode's form NFC, which text of labels and further columns is kept in.
+
+    One on `id` or `path` stays as it is: these are kept as the file system has them.
+
+    >>> condition("brand = 'e\u0301'") == "brand = '\u00e9'", condition("id = 'e\u0301'") == "id = 'e\u0301'"
+    (True, True)
+    """
+    names = re.sub(r"'(?:[^']|'')*'", "''", where)
+    return where if re.search(r"\b(id|path)\b", names, re.I) else unicodedata.normalize("NFC", where)
 
 
 def vectors_in(rows: pa.Table) -> np.ndarray:
