@@ -341,7 +341,15 @@ def test_classes_that_only_sound_like_parts_are_classes(tmp_path, folders):
 
 @pytest.mark.parametrize(
     "left",
-    ["@__thumb", "@tmp", "@sharebin", "@anything", "Network Trash Folder", "Temporary Items", "TheVolumeSettingsFolder"],
+    [
+        "@__thumb",
+        "@tmp",
+        "@sharebin",
+        "@anything",
+        "Network Trash Folder",
+        "Temporary Items",
+        "TheVolumeSettingsFolder",
+    ],
 )
 def test_what_other_servers_left_is_no_class(tmp_path, left):
     put(tmp_path, "cat/1.png", "dog/2.png", f"{left}/1.png", f"cat/{left}/1.png")

@@ -11,8 +11,8 @@ _PARTS = {
 }
 # parts that are neither to learn from nor to be scored on, and parts of one domain (trainA): no classes beside parts
 _OTHER_PARTS = re.compile(
-    rf"{_BEFORE}(?:hold[ _-]?out|held[ _-]?out|un[ _-]?label+ed|un[ _-]?sup(?:ervised)?|query|queries|gallery|distractors?"
-    rf"|extra|eval|evaluation|pred|predict|prediction|predictions|inference|submission){_NUMBER_OR_KIND}"
+    rf"{_BEFORE}(?:hold[ _-]?out|held[ _-]?out|un[ _-]?label+ed|un[ _-]?sup(?:ervised)?|query|queries|gallery"
+    rf"|distractors?|extra|eval|evaluation|pred|predict|prediction|predictions|inference|submission){_NUMBER_OR_KIND}"
     r"|(?:train|training|test|testing|val|valid|validation|dev)[ _-]?[a-d]"
 )
 

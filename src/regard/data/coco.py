@@ -121,7 +121,9 @@ def _wanted(plain: Sequence[str], outside: Sequence[bool]) -> list[list[str]]:
     """
     ends = [_ends(name) for name in plain]
     count = Counter(end for some in ends for end in some)
-    return [[end for end in some if count[end] == 1] if out else [name] for name, out, some in zip(plain, outside, ends)]
+    return [
+        [end for end in some if count[end] == 1] if out else [name] for name, out, some in zip(plain, outside, ends)
+    ]
 
 
 def _ends(name: str) -> list[str]:
