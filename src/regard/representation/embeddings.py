@@ -179,10 +179,11 @@ def _lost(vectors: np.ndarray, small: np.ndarray) -> str:
     gone = (vectors != 0).any(axis=1) & (small == 0).all(axis=1)
     if gone.any():
         return f"{int(gone.sum())} of {len(small)} rows become zero (first: row {int(gone.argmax())})"
-    rows = np.ascontiguousarray(small + np.float32(0))  # -0 and 0 are one number
-    _, first, at = np.unique(rows.view(f"V{rows.strides[0]}")[:, 0], return_index=True, return_inverse=True)
-    later = np.flatnonzero(first[at] != np.arange(len(rows)))
-    apart = np.abs(vectors[later] - vectors[first[at[later]]]).max(axis=1, initial=0)
+    known: dict[bytes, int] = {}
+    # -0 and 0 are one number
+    first = np.array([known.setdefault(row.tobytes(), at) for at, row in enumerate(small + np.float32(0))], dtype=int)
+    later = np.flatnonzero(first != np.arange(len(small)))
+    apart = np.abs(vectors[later] - vectors[first[later]]).max(axis=1, initial=0)
     merged = later[apart > 1e-13 * np.abs(vectors[later]).max(axis=1, initial=0)]
     if len(merged):
         return f"{len(merged)} of {len(small)} rows become equal to others (first: row {int(merged[0])})"
