@@ -132,3 +132,21 @@ def test_near_misses_are_named(other):
 def test_no_near_miss():
     assert nearest(["horse"], ["cat", "dog"]) == "" and nearest(["7"], ["007", "8"]) == "Is '7' '007'?"
     assert tidy("1.") == "1."
+
+
+@pytest.mark.parametrize("name", ["Nan", "Nat", "NAN", "nat", "none", "NONE", "<na>", "Nat ", "Nancy", "NA"])
+def test_people_whose_names_resemble_gaps(name):
+    assert gaps([name, None, "nan", "NaN", "None", "<NA>", "NaT"]).tolist() == [False, *[True] * 6]
+
+
+@pytest.mark.parametrize("name", ["3e86", "7e21", "7E21", "9e99", "0e1", "1e400", "-3e86", "5e+20"])
+def test_codes_that_look_like_large_numbers_are_text(name):
+    assert text_of("label", name) == name and as_text("label", [name, "z"]).tolist() == [name, "z"]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "ps"])
+def test_one_time_has_one_text_in_every_unit_and_no_digit_is_lost(unit):
+    start = np.datetime64("1970-02-01T12:30:00", unit)
+    assert text_of("day", start) == "1970-02-01 12:30:00"
+    texts = as_text("day", start + np.arange(3).astype(f"m8[{unit}]"))
+    assert len(set(texts.tolist())) == 3

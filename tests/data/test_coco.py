@@ -158,3 +158,82 @@ def test_no_file_is_looked_at_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "resolve", lambda path, **more: looked.append(path) or resolve(path, **more))
     assert len(open_images(file)) == 10
     assert sorted(os.path.basename(path) for path in looked if path.suffix == ".jpg") == sorted(names[:10])
+
+
+@pytest.mark.parametrize(
+    "file, there, right",
+    [
+        ("instances_small_train", ["small_train", "train"], "small_train"),
+        ("instances_small_train", ["images/small_train", "images/train"], "images/small_train"),
+        ("instances_small_train", ["images/small_train", "train"], "images/small_train"),
+        ("instances_my_set", ["my_set"], "my_set"),
+        ("person_keypoints_val_2017", ["val_2017", "2017"], "val_2017"),
+        ("image_info_unlabeled_test", ["unlabeled_test", "test"], "unlabeled_test"),
+        ("instances_small_train", ["train"], "train"),
+    ],
+)
+def test_the_part_is_the_longest_end_of_the_name_that_a_folder_has(tmp_path, file, there, right):
+    for where in there:
+        picture(tmp_path / where / "a.jpg")
+    found = open_images(listed(tmp_path / "annotations" / f"{file}.json", ["a.jpg"]))
+    assert found.items == [tmp_path / right / "a.jpg"]
+
+
+@pytest.mark.parametrize("where", ["images", "train", "images/train"])
+@pytest.mark.parametrize(
+    "written, there",
+    [
+        ("caf\u00e9.jpg", "cafe\u0301.jpg"),
+        ("cafe\u0301.jpg", "caf\u00e9.jpg"),
+        ("\u00e9/a.jpg", "e\u0301/a.jpg"),
+        ("a.jpg ", "a.jpg"),
+        (" caf\u00e9.jpg", "cafe\u0301.jpg"),
+    ],
+)
+def test_a_name_is_found_as_in_a_table(tmp_path, written, there, where):
+    picture(tmp_path / where / there)
+    found = open_images(listed(tmp_path / "annotations" / "instances_train.json", [written]))
+    assert found.items == [tmp_path / where / there] and found.ids.tolist() == [written.strip()]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.jpg", "./a.jpg"],
+        ["x/a.jpg", "x\\a.jpg"],
+        ["x/a.jpg", "x/./a.jpg"],
+        ["x/a.jpg", "x//a.jpg"],
+        ["a.jpg", "a.jpg "],
+        ["\u00e9.jpg", "e\u0301.jpg"],
+    ],
+)
+def test_one_file_under_two_spellings_is_told(tmp_path, names):
+    for name in ("a.jpg", "x/a.jpg", "\u00e9.jpg"):
+        picture(tmp_path / "images" / name)
+    with pytest.raises(InputError, match=r"1 file name\(s\) twice in 'c.json' \(first: ") as error:
+        open_images(listed(tmp_path / "c.json", names))
+    assert repr(names[0]) in str(error.value) and repr(names[1]) in str(error.value)
+
+
+@pytest.mark.parametrize("root", ["/data/local-files/?d=ds/", "/srv/ds/", "C:\\ds\\", "s3://bucket/ds/", "../../ds/"])
+def test_paths_of_a_server_are_found_by_their_longest_end(tmp_path, root):
+    for name in ("x/a.jpg", "y/a.jpg", "a.jpg"):
+        picture(tmp_path / "images" / name)
+    found = open_images(listed(tmp_path / "result.json", [f"{root}x/a.jpg", f"{root}y/a.jpg"]))
+    assert found.ids.tolist() == ["x/a.jpg", "y/a.jpg"] and not found.set_aside
+    assert found.items == [tmp_path / "images" / name for name in found.ids]
+
+
+@pytest.mark.parametrize("root", ["", "images/"])
+def test_a_part_whose_folder_has_none_of_the_images_takes_no_other_part_s(tmp_path, root):
+    picture(tmp_path / f"{root}small_train" / "b.jpg")
+    picture(tmp_path / f"{root}train" / "a.jpg")
+    with pytest.raises(InputError, match="none of whose 1 images"):
+        open_images(listed(tmp_path / "annotations" / "instances_small_train.json", ["a.jpg"]))
+
+
+def test_a_folder_called_like_the_file_may_hold_its_masks(tmp_path):
+    picture(tmp_path / "annotations" / "panoptic_val2017" / "a.png")
+    picture(tmp_path / "val2017" / "a.jpg")
+    found = open_images(listed(tmp_path / "annotations" / "panoptic_val2017.json", ["a.jpg"]))
+    assert found.items == [tmp_path / "val2017" / "a.jpg"]

@@ -278,3 +278,79 @@ def test_other_suffixes_of_images(tmp_path, suffix):
     Image.new("RGB", (40, 40), "red").save(tmp_path / f"a.{suffix}", kind)
     found = open_folder(tmp_path)
     assert len(found) == 1 and tuple(decode(found.items[0]).shape) == (3, 40, 40)
+
+
+@pytest.mark.parametrize(
+    "photographs, masks",
+    [
+        ("image", "mask"),
+        ("image", "label"),
+        ("images", "mask"),
+        ("img_dir/train", "ann_dir/train"),
+        ("CameraRGB", "CameraSeg"),
+        ("CameraRGB", "CameraDepth"),
+        ("input", "target"),
+        ("inputs", "outputs"),
+        ("images", "overlays"),
+        ("original", "segmentation"),
+        ("Photos", "Label"),
+        ("training/image_2", "training/semantic"),
+        ("training/image_2", "training/instance"),
+        ("training/image_2", "training/semantic_rgb"),
+        ("train", "train_mask"),
+        ("rgb", "depth"),
+    ],
+)
+def test_masks_by_names_that_classes_could_have_are_left_out_beside_photographs(tmp_path, photographs, masks):
+    found = open_folder(put(tmp_path, *(f"{folder}/{n}.png" for folder in (photographs, masks) for n in (1, 2))))
+    assert found.ids.tolist() == [f"{photographs}/1.png", f"{photographs}/2.png"] and found.labels is None
+
+
+@pytest.mark.parametrize("names", ["mask no_mask", "label blank", "target other", "rgb grey", "image text", "seg cat"])
+def test_such_names_are_classes_where_no_photographs_lie_beside_them(tmp_path, names):
+    put(tmp_path, *(f"{name}/{number}.png" for name in names.split() for number in (1, 2)))
+    assert open_folder(tmp_path).classes == sorted(names.split())
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        "train/a train/b holdout",
+        "train/cat train/dog unlabeled",
+        "train/cat train/dog unlabelled",
+        "bounding_box_train bounding_box_test query",
+        "train query gallery",
+        "query gallery",
+        "train_A train_B test_A",
+        "trainA trainB testA testB",
+        "val/a val/b extra",
+        "test held-out",
+    ],
+)
+def test_parts_by_other_names_are_no_classes(tmp_path, folders):
+    put(tmp_path, *(f"{folder}/1.png" for folder in folders.split()))
+    for opened in (open_folder, folder_splits):
+        with pytest.raises(InputError, match="parts of a set by their names.*lie beside others.*Name one of them"):
+            opened(tmp_path)
+
+
+@pytest.mark.parametrize("folders", ["train bus gallery", "trains buses", "query cat", "tests dog"])
+def test_classes_that_only_sound_like_parts_are_classes(tmp_path, folders):
+    assert open_folder(put(tmp_path, *(f"{name}/1.png" for name in folders.split()))).classes == sorted(folders.split())
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "@__thumb",
+        "@tmp",
+        "@sharebin",
+        "@anything",
+        "Network Trash Folder",
+        "Temporary Items",
+        "TheVolumeSettingsFolder",
+    ],
+)
+def test_what_other_servers_left_is_no_class(tmp_path, left):
+    put(tmp_path, "cat/1.png", "dog/2.png", f"{left}/1.png", f"cat/{left}/1.png")
+    assert open_folder(tmp_path).ids.tolist() == ["cat/1.png", "dog/2.png"]

@@ -211,3 +211,11 @@ def test_a_split_column_that_tells_no_parts_is_no_split():
     for odd in ("", "extra"):
         with pytest.raises(InputError, match="^split: .*train, test or val in each row"):
             hold_out(parted(["train", "train", "test", "test", odd, odd]))
+
+
+@pytest.mark.parametrize("names", [["val", "test"], ["dev", "test"], ["test", "Validation"], ["val", "test", "x", ""]])
+@pytest.mark.parametrize("by", [None, "split"])
+def test_official_parts_without_one_to_learn_from_are_not_mixed(names, by):
+    with pytest.raises(InputError, match="^split: .*no train to learn from.*TRAIN.*TEST"):
+        hold_out(parted(sorted(names * 4)[:8] if len(names) == 2 else names * 2), by=by)
+    assert "No test images" in hold_out(parted(["test"] * 8))[2][0]

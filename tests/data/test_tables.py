@@ -206,6 +206,15 @@ BIG = 4873214862074861312
         (["+7", "7", "8"], "U"),
         (["1_0", "10", "11"], "U"),
         (["1.5", "2", "-3e-2"], "f"),
+        (["1.10", "1.1", "2.50"], "U"),
+        (["2.50", "2.5", ""], "U"),
+        (["1e3", "1000", "2"], "U"),
+        (["1e3", "1000.0", "1.5"], "U"),
+        (["1e400", "1e500", "2"], "U"),
+        (["1e400", "3", "2"], "U"),
+        (["0.12345678901234567891", "0.12345678901234567892", "1"], "U"),
+        (["1.50", "2.25", "3.00"], "f"),
+        (["1.5", "inf", "-inf"], "f"),
         (["1", "2", ""], "f"),
         (["true", "False", "true"], "b"),
         (["2024-05-01", "2024-05-02", ""], "U"),
@@ -350,3 +359,49 @@ def test_few_row_groups_are_kept(root, monkeypatch):
     items = open_table(hugging(root, rows, label=[0, 1, 0, 1, 1])).items
     assert [decode(items[row])[:, 0, 0].tolist() for row in (4, 0, 3)] == [[0, 0, 0], [255, 0, 0], [255, 255, 255]]
     assert len(items._groups._kept) == 1 and len(items[1:3]) == 2
+
+
+def test_codes_with_zeros_at_their_end_stay_apart(root):
+    rows = zip("abc" * 2, ["1.10", "1.1", "2.50", "2.5", "1.0", "1"])
+    found = open_table(
+        table(root, "path,id,version\n" + "".join(f"{n}.png,{k},{v}\n" for k, (n, v) in enumerate(rows)))
+    )
+    assert found.columns["version"].tolist() == ["1.10", "1.1", "2.50", "2.5", "1.0", "1"]
+
+
+def test_whole_numbers_in_two_writings_stay_numbers(root):
+    found = open_table(table(root, "path,price\na.png,1\nb.png,1.0\nc.png,2.5\n"))
+    assert found.columns["price"].tolist() == [1.0, 1.0, 2.5]
+
+
+@pytest.mark.parametrize("other", ["./0.png", "x/../0.png", "{root}/0.png", " 0.png"])
+def test_one_file_under_two_spellings_is_told(root, other):
+    (root / "x").mkdir()
+    (root / "a.png").rename(root / "0.png")
+    other = other.format(root=root)
+    with pytest.raises(InputError, match=r"1 given twice in 't.csv' \(first: '0.png'") as error:
+        open_table(table(root, f'path\n0.png\n"{other}"\n'))
+    assert repr(other) in str(error.value)
+    assert len(open_table(table(root, f'path,id\n0.png,1\n"{other}",2\n'))) == 2
+
+
+def test_one_file_in_two_forms_of_unicode_is_told(root):
+    (root / "a.png").rename(root / "\u00e9.png")
+    with pytest.raises(InputError, match="1 given twice in 't.csv'.*which are one file"):
+        open_table(table(root, "path\n\u00e9.png\ne\u0301.png\n"))
+
+
+TIME = 1714566600_000000_000  # 2024-05-01 12:30:00 in nanoseconds
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("ns", "UTC"), pa.time64("ns")])
+@pytest.mark.parametrize("column", ["label", "identity", "other"])
+def test_nanoseconds_stay_apart(root, kind, column):
+    start = TIME if pa.types.is_timestamp(kind) else 45_000_000_000_000
+    values = pa.array([start, start + 1, start + 1000], pa.int64()).cast(kind)
+    parquet.write_table(pa.table({"path": ["a.png", "b.png", "c.png"], column: values}), root / "t.parquet")
+    found = open_table(root / "t.parquet")
+    texts = (found.labels if column == "label" else found.columns[column]).tolist()
+    ends = ["12:30:00", "12:30:00.000000001", "12:30:00.000001"]
+    day, zone = ("2024-05-01 ", "+00:00" * (kind.tz is not None)) if pa.types.is_timestamp(kind) else ("", "")
+    assert texts == [day + end + zone for end in ends]

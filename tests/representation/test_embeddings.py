@@ -229,3 +229,49 @@ def test_columns_with_gaps_survive_a_round_trip(tmp_path):
         found = Embeddings.load(given.save(tmp_path / f"x.{suffix}"))
         assert found.columns["product"].tolist() == [str(2**62), "", str(2**62 + 1)]
         np.testing.assert_array_equal(found.columns["year"], [1, np.nan, 2])
+
+
+V = np.random.default_rng(0).normal(size=(6, 3))
+
+
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+@pytest.mark.parametrize(
+    "vectors, message",
+    [
+        (V * 1e-46, "6 of 6 rows become zero"),
+        (np.r_[V[:5], 1e-60 * V[5:]], r"1 of 6 rows become zero \(first: row 5\)"),
+        (V + 1e9, "5 of 6 rows become equal"),
+        (V[:, :1] + 1e9, "rows become equal"),
+        (np.r_[V[:4] + 1e9, V[4:]], "3 of 6 rows become equal"),
+        (10**12 + np.arange(6)[:, None], "rows become equal"),
+        (V * 100 + 1e9, "become equal|more than 5 % of their spread"),
+        (V + 4e6, "become equal|more than 5 % of their spread"),
+    ],
+)
+def test_vectors_that_float32_makes_one_are_refused(tmp_path, suffix, vectors, message):
+    with pytest.raises(InputError, match=f"vectors: .*float32.*{message}"):
+        path = written(tmp_path, suffix, vectors=vectors if suffix == "npz" else vectors.tolist(), ids=list("abcdef"))
+        Embeddings.load(path)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        V,
+        V * 1e-30,
+        V * 1e30,
+        V + 1000,
+        np.zeros((6, 3)),
+        np.full((6, 3), 0.1),
+        np.repeat(V[:2], 3, axis=0) * (1 + 1e-15 * np.arange(6)[:, None]),
+        0.1 * np.ones((6, 3)) * (1 + 1e-14 * np.arange(6)[:, None]),
+        np.zeros((6, 1)) * -1.0,
+        np.arange(18).reshape(6, 3),
+    ],
+)
+def test_vectors_that_lose_only_noise_are_taken(vectors):
+    np.testing.assert_allclose(Embeddings(vectors, list("abcdef")).vectors, vectors, rtol=1e-6)
+
+
+def test_no_vector_and_one_vector_lose_nothing():
+    assert len(Embeddings(np.zeros((0, 3)), [])) == 0 and len(Embeddings(np.full((1, 3), 1e9 + 1), ["a"])) == 1

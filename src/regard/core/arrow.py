@@ -17,7 +17,6 @@ def column_of(argument: str, column: Any) -> np.ndarray:
         InputError: values that are lists, mappings or of another kind without a text of its own.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     kind = column.type
@@ -30,9 +29,27 @@ def column_of(argument: str, column: Any) -> np.ndarray:
         return np.asarray(column.to_numpy(zero_copy_only=False))
     if (pa.types.is_integer(kind) or pa.types.is_boolean(kind)) and not column.null_count:
         return np.asarray(column.to_numpy(zero_copy_only=False))
-    if pa.types.is_timestamp(kind) and kind.unit == "ns":
-        column = pc.cast(column, pa.timestamp("us", kind.tz), safe=False)
+    if (pa.types.is_timestamp(kind) or pa.types.is_time64(kind)) and kind.unit == "ns":
+        return _of_nanoseconds(column)
     return np.fromiter(column.to_pylist(), dtype=object, count=len(column))
+
+
+def _of_nanoseconds(column: Any) -> np.ndarray:
+    """Dates and times in nanoseconds (n,): Python's own, or text with nine decimals where these would round."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = pa.time64("us") if pa.types.is_time64(column.type) else pa.timestamp("us", column.type.tz)
+    counts = pc.cast(column, pa.int64()).to_pylist()
+    whole = pa.array([None if count is None else count // 1000 for count in counts], pa.int64())
+    found = pc.cast(whole, kind).to_pylist()
+    for row, count in enumerate(counts):
+        if count is not None and count % 1000:
+            more = {} if pa.types.is_time64(kind) else {"sep": " "}
+            text = found[row].isoformat(timespec="microseconds", **more)
+            end = text.index(".") + 7  # an offset from UTC may follow
+            found[row] = f"{text[:end]}{count % 1000:03d}{text[end:]}"
+    return np.fromiter(found, dtype=object, count=len(found))
 
 
 def matrix_of(argument: str, column: Any) -> np.ndarray:

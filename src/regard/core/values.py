@@ -23,8 +23,11 @@ from .checks import bad, check_labels
 
 EXACT = 2**53  # from here on floats skip whole numbers
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
-_ROUNDED = re.compile(r"-?\d(?:\.\d+)?[eE]\+?\d+")  # how programs write a large number whose last digits are gone
-_GAPS = frozenset(("", "nan", "none", "<na>", "nat"))  # what Python makes of a gap when it is written as text
+# how programs write a large number whose last digits are gone; 3e86 is a code
+_ROUNDED = re.compile(r"-?\d\.\d+[eE]\+?\d+")
+# what Python makes of a gap when it is written as text, letter for letter: people are called Nan and Nat
+_GAPS = frozenset(("", "nan", "NaN", "None", "<NA>", "NaT"))
+_FINE = ("ns", "ps", "fs", "as")  # units of time that Python's own dates and times do not hold
 
 
 def tidy(text: str) -> str:
@@ -75,6 +78,8 @@ def text_of(argument: str, value: Any, *, tidied: bool = True) -> str:
     if isinstance(value, str):
         return _checked_text(argument, tidy(value)) if tidied else str(value)
     if isinstance(value, np.datetime64):
+        whole = value.astype("M8[us]")  # so that no zeros of finer units make another text
+        value = whole if np.datetime_data(value.dtype)[0] in _FINE and whole == value else value
         value = value.item() if isinstance(value.item(), date) else str(value).replace("T", " ")
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
@@ -220,7 +225,7 @@ def group_codes(values: Any, argument: str = "groups") -> np.ndarray:
 
 
 def _says_nothing(value: Any) -> bool:
-    return is_gap(value) or (isinstance(value, str) and value.strip().lower() in _GAPS)
+    return is_gap(value) or (isinstance(value, str) and value.strip() in _GAPS)
 
 
 def _array(values: Sequence[Any]) -> np.ndarray:

@@ -61,13 +61,13 @@ def located(base: Path, name: str, listings: dict[Path, dict[str, list[str]]]) -
             return base / other, other, ""
     plain = name.strip() if os.name == "nt" else name.strip().replace("\\", "/")
     if not plain.isascii():
-        same = _in_other_form(base / plain, listings)
+        same = in_other_form(base / plain, listings)
         if same is not None:
             return same, plain, problem(same)
     return path, name, cause
 
 
-def _in_other_form(path: Path, listings: dict[Path, dict[str, list[str]]]) -> Path | None:
+def in_other_form(path: Path, listings: dict[Path, dict[str, list[str]]]) -> Path | None:
     """The path whose parts are the same names in whatever form of Unicode the folders have them; None if not one."""
     found = Path(path.anchor)
     for part in path.parts[bool(path.anchor) :]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.checks import bad
-from ._layout import holds_masks, holds_photographs, part_name
+from ._layout import holds_masks, holds_photographs, may_hold_masks, other_part, part_name
 
 _EXPECTED = "a folder of images, or of class folders that hold images"
 
@@ -61,8 +61,10 @@ def _parts(base: Path, ids: Sequence[str], depth: int, argument: str) -> list[st
         return known
     others = sorted({folder for folder, part in zip(folders, parts) if folder is not None and part is None})
     masks = [name for name in others if holds_masks(name)]
-    if len(set(known)) > 1 and others != masks:
+    strange = all(map(other_part, others)) and len(others) > (not known)  # beside train, or several of them
+    if (others and strange) or (len(set(known)) > 1 and others != masks):
         some = sorted({folder for folder, part in zip(folders, parts) if folder is not None and part is not None})
+        some, others = (some, others) if some else (others[:1], others[1:])
         raise bad(
             argument,
             f"{str(base)!r}, where folders that are parts of a set by their names ({_few(some)}) lie beside others "
@@ -79,7 +81,8 @@ def _without_masks(base: Path, ids: Sequence[str], depth: int, argument: str) ->
     by_folder: dict[str | None, list[str]] = {}
     for name in ids:
         by_folder.setdefault(_folder(name, depth), []).append(name)
-    masks = {name for name in by_folder if name is not None and holds_masks(name)}
+    some = any(name is not None and holds_photographs(name) for name in by_folder)
+    masks = {name for name in by_folder if name is not None and may_hold_masks(name, photographs=some)}
     rest = [name for name in by_folder if name not in masks]
     alone = len(rest) == 1 and rest[0] is not None and holds_photographs(rest[0])
     if masks and rest and (alone or all(name is not None and part_name(name) for name in rest)):

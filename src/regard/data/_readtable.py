@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.arrow import column_of
 from ..core.checks import bad
-from ..core.values import EXACT, as_column, is_gap
+from ..core.values import EXACT, as_column, is_gap, tidy
 from .encoded import Encoded, class_names, picture_column
 
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")  # not 007, which is a name
@@ -94,6 +94,8 @@ def typed(argument: str, values: list[str]) -> np.ndarray:
 
     >>> typed("n", ["1", "", "2"]).tolist(), typed("n", ["007", "7"]).tolist()
     ([1.0, nan, 2.0], ['007', '7'])
+    >>> typed("n", ["1.50", "2.0"]).tolist(), typed("n", ["1.10", "1.1"]).tolist()
+    ([1.5, 2.0], ['1.10', '1.1'])
     """
     stripped = [value.strip() for value in values]
     there = [value for value in stripped if value]
@@ -108,7 +110,13 @@ def typed(argument: str, values: list[str]) -> np.ndarray:
         return as_column(argument, [int(value) if value else None for value in stripped])
     if any(abs(value) > EXACT for value in whole):
         return np.array(values, dtype=np.str_)
-    return np.array([float(value) if value else np.nan for value in stripped])
+    numbers = np.array([float(value) if value else np.nan for value in stripped])
+    known = numbers[~np.isnan(numbers)]
+    different = {tidy(value) for value in there if value.lower() != "nan"}
+    too_large = np.isinf(known).any() and not any(value.endswith("inf") for value in there)
+    if len(np.unique(known)) < len(different) or too_large:
+        return np.array(values, dtype=np.str_)  # 1.10 and 1.1, 1e3 and 1000: codes that numbers would make one
+    return numbers
 
 
 def _pictures(file: Path, schema: Any, column: str) -> Pictures:

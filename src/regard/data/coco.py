@@ -5,6 +5,7 @@ few hundred were downloaded opens in seconds.
 """
 
 import os
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..core.checks import bad
 from ..core.storage import read_json
-from ._files import MISSING, causes, problem
+from ._files import MISSING, causes, in_other_form, problem
 from .imageset import ImageSet
 
 _ELSEWHERE = re.compile(r"[A-Za-z]:/|/|[A-Za-z][A-Za-z0-9+.-]+://")  # a path or address of the machine it comes from
@@ -26,10 +27,12 @@ _OUTSIDE = "a path that leaves the folder"
 def open_coco(file: Path, argument: str) -> ImageSet:
     """The images of a COCO file, in its order, as far as they are there; the others are set aside as missing.
 
-    They lie beside the file, in `images`, in a folder named like the part (instances_train2017.json: train2017), or in
-    `images/PART` (CVAT, Datumaro), beside the file or beside its folder. Names are read with backslashes as slashes.
-    A name that leads out of the folder, as Label Studio writes paths of its own server, is looked for by its last
-    part, where no other image has that. A file may list images alone, without annotations.
+    They lie beside the file, in `images`, in a folder named like the part (instances_train2017.json: train2017;
+    instances_small_train.json: small_train before train), or in `images/PART` (CVAT, Datumaro), beside the file or
+    beside its folder. Names are read with backslashes as slashes and, where no such file is there, without spaces
+    around and in the form of Unicode that the folder has. A name that leads out of the folder, as Label Studio writes
+    paths of its own server, is looked for by the longest end of it that is there and that no other image has. A file
+    may list images alone, without annotations.
 
     Raises:
         InputError: no list of images, an image without a name or two of one name, or none of them there.
@@ -43,15 +46,30 @@ def open_coco(file: Path, argument: str) -> ImageSet:
     names = [_name(row) for row in rows]
     if not all(names):
         raise bad(argument, f"images without `file_name` in {str(file)!r}", "a file name for each image")
-    repeated = [name for name, count in Counter(names).items() if count > 1]
+    _once(file, names, [posixpath.normpath(_relative(name)) for name in names], argument)
+    return _found(file, names, argument)
+
+
+def _once(file: Path, names: Sequence[str], means: Sequence[Any], argument: str) -> None:
+    """Refuse two names (n,) that mean one file, whatever the spelling; by the second, with the first where it differs.
+
+    Args:
+        file: the COCO file, for messages.
+        names: as they are written.
+        means: what each stands for.
+        argument: what to call the file in messages.
+    """
+    first: dict[Any, str] = {}
+    repeated = {its: name for name, its in zip(names, means) if first.setdefault(its, name) is not name}
     if repeated:
+        its = next(iter(repeated))
+        other = f" and {repeated[its]!r}" if repeated[its] != first[its] else ""
         raise bad(
             argument,
-            f"{len(repeated)} file name(s) twice in {file.name!r} (first: {repeated[0]!r})",
+            f"{len(repeated)} file name(s) twice in {file.name!r} (first: {first[its]!r}{other})",
             "each image once",
             "Two images of one name cannot be told apart: drop one, or keep them in folders of their own.",
         )
-    return _found(file, names, argument)
 
 
 def _name(row: Any) -> str:
@@ -67,23 +85,22 @@ def _name(row: Any) -> str:
 def _found(file: Path, names: Sequence[str], argument: str) -> ImageSet:
     plain = [_relative(name) for name in names]
     outside = [_leaves(given, name) for given, name in zip(names, plain)]
-    lasts = Counter(map(_last, plain))
-    # what each image is looked for by; by its last part only where that is one image's alone
-    wanted = [name if not out else _last(name) if lasts[_last(name)] == 1 else "" for name, out in zip(plain, outside)]
+    wanted = _wanted(plain, outside)
     shelf, places = _Shelf(), _chosen(file, wanted, outside)
-    items, kept, aside = [], [], []
-    for row, name in enumerate(wanted):
-        there = [place for place in places if name and shelf.holds(place, name)]
+    items, ids, kept, aside = [], [], [], []
+    for row, options in enumerate(wanted):
+        there = [(place, *hit) for place in places if (hit := shelf.find(place, options))]
         if outside[row]:
-            there = [place for place in there if place != file.parent.parent]
+            there = [found for found in there if found[0] != file.parent.parent]
         if len(there) != 1:
             cause = "the same name in several folders" if there else _OUTSIDE if outside[row] else MISSING
-        elif not (cause := problem(there[0] / name)) and not shelf.inside(there[0], name):
+        elif not (cause := problem(there[0][1])) and not shelf.inside(*there[0][:2]):
             cause = _OUTSIDE
         if cause:
             aside.append({"path": names[row], "cause": cause})
         else:
-            items.append(there[0] / name)
+            items.append(there[0][1])
+            ids.append(there[0][2])
             kept.append(row)
     if not kept:
         looked = ", ".join(str(place) for place in (places or [file.parent]))
@@ -93,37 +110,64 @@ def _found(file: Path, names: Sequence[str], argument: str) -> ImageSet:
             "the images beside the file, in images/, in a folder named like the part, or in images/PART",
             f"The first, {names[0]!r}, was looked for in {looked}.",
         )
-    return ImageSet(items, np.array(wanted)[kept], name=file.stem, set_aside=tuple(aside))
+    _once(file, [names[row] for row in kept], items, argument)
+    return ImageSet(items, np.array(ids), name=file.stem, set_aside=tuple(aside))
 
 
-def _chosen(file: Path, wanted: Sequence[str], outside: Sequence[bool]) -> list[Path]:
+def _wanted(plain: Sequence[str], outside: Sequence[bool]) -> list[list[str]]:
+    """What each image is looked for by: its name, or the ends of one that leads out, the longest first.
+
+    Only ends that are one image's alone: else two images could be answered by one file.
+    """
+    ends = [_ends(name) for name in plain]
+    count = Counter(end for some in ends for end in some)
+    return [
+        [end for end in some if count[end] == 1] if out else [name] for name, out, some in zip(plain, outside, ends)
+    ]
+
+
+def _ends(name: str) -> list[str]:
+    """A path, and what is left of it without its first folder, without its first two ...; nothing before `..`.
+
+    >>> _ends("/data/../x/a.jpg"), _ends("C:/me/a.jpg")
+    (['x/a.jpg', 'a.jpg'], ['me/a.jpg', 'a.jpg'])
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    start = max((place + 1 for place, part in enumerate(parts) if part == ".." or part.endswith(":")), default=0)
+    return ["/".join(parts[place:]) for place in range(start, len(parts))]
+
+
+def _chosen(file: Path, wanted: Sequence[Sequence[str]], outside: Sequence[bool]) -> list[Path]:
     """The place where the images are: the folder named like the part before all others, as parts repeat names.
 
+    The part is the longest end of the file's name that a folder has: a set may have the parts train and small_train.
     Of places of one kind, the one with most of the images. Folders of other names in `images` are all looked into,
     for a file that lists several parts.
     """
     shelf = _Shelf()
 
     def hits(place: Path) -> tuple[int, int]:
-        found = [out for name, out in zip(wanted, outside) if name and shelf.holds(place, name)]
+        found = [out for options, out in zip(wanted, outside) if shelf.find(place, options)]
         return len(found) - sum(found), sum(found)
 
     here, up = file.parent, file.parent.parent
     pictures = (here / "images", up / "images")
-    stem = file.stem.rpartition("_")[2]
-    parts = dict.fromkeys(filter(None, (stem, re.sub("-?dev", "", stem), stem.lower(), stem.capitalize())))
-    named = [root / part for root in (up, here, *reversed(pictures)) for part in parts]
+    words = file.stem.split("_")
     usual = [here, *pictures, here / "data", up / "data", up]
-    for places in (named, usual):
-        counts = {place: hits(place) for place in dict.fromkeys(places) if place.is_dir()}
+    empty: list[Path] = []  # folders of the part's name that have none of the images
+    for start in range(len(words) + 1):
+        part = "_".join(words[start:])
+        if empty and part:
+            continue  # train is not the part small_train, where that has a folder
+        spellings = dict.fromkeys(filter(None, (part, re.sub("-?dev", "", part), part.lower(), part.capitalize())))
+        named = [root / its for root in (up, here, *reversed(pictures)) for its in spellings]
+        counts = {place: hits(place) for place in dict.fromkeys(named if part else usual) if place.is_dir()}
         best = max(counts, key=lambda place: counts[place], default=None)
         if best is not None and any(counts[best]):
             return [best]
-    return [place for root in dict.fromkeys(pictures) if root.is_dir() for place in sorted(root.iterdir())]
-
-
-def _last(name: str) -> str:
-    return name.rpartition("/")[2]
+        if start and part:  # the whole name may be a folder of masks, as panoptic_val2017 is
+            empty = list(counts)
+    return empty or [place for root in dict.fromkeys(pictures) if root.is_dir() for place in sorted(root.iterdir())]
 
 
 def _relative(name: str) -> str:
@@ -146,19 +190,33 @@ class _Shelf:
     def __init__(self) -> None:
         self._inside: dict[Path, dict[str, bool]] = {}
         self._real: dict[Path, Path] = {}
+        self._forms: dict[Path, dict[str, list[str]]] = {}
 
-    def holds(self, place: Path, name: str) -> bool:
-        """Whether the place has a file (or a link) of this name, which may lie in a folder below."""
-        return _last(name) in self._listing((place / name).parent)
+    def find(self, place: Path, names: Sequence[str]) -> tuple[Path, str] | None:
+        """The file (or link) that the first of the names which the place has means, and that name.
 
-    def inside(self, place: Path, name: str) -> bool:
+        As it is written; else without spaces around; else in the form of Unicode (NFC, NFD) that the folder has it in.
+        """
+        for name in names:
+            for other in dict.fromkeys((name, name.strip())):
+                if other and self._has(place / other):
+                    return place / other, other
+            if other and not other.isascii():
+                same = in_other_form(place / other, self._forms)
+                if same is not None and self._has(same):
+                    return same, other
+        return None
+
+    def inside(self, place: Path, path: Path) -> bool:
         """Whether the file lies in the place in truth, links followed."""
-        folder = (place / name).parent
-        real, root = self._resolved(folder), self._resolved(place)
+        real, root = self._resolved(path.parent), self._resolved(place)
         if real != root and root not in real.parents:
             return False
-        linked = self._listing(folder)[_last(name)]
-        return not linked or root in (place / name).resolve().parents
+        linked = self._listing(path.parent)[path.name]
+        return not linked or root in path.resolve().parents
+
+    def _has(self, path: Path) -> bool:
+        return path.name in self._listing(path.parent)
 
     def _resolved(self, folder: Path) -> Path:
         if folder not in self._real:

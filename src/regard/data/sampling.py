@@ -50,13 +50,14 @@ def hold_out(
     one is a thing of its own.
 
     Raises:
-        InputError: `by` beside such a column, or as `parts` and `split`.
+        InputError: `by` beside such a column, several parts of which none is train, or as `parts` and `split`.
     """
     held = parts(images)
     if held:
         if by is not None:
             raise bad("by", repr(by), "no cut, as the column `split` of the images tells train and test apart")
         return held["train"], held["test"], [_note(images, held, part) for part in ("train", "test")]
+    _check_unmixed(images)
     if by is None and "identity" in images.columns:
         groups = group_names(images.columns["identity"], images.ids, "identity")
         learn, exam = _cut(images, groups, test, seed, "identity")
@@ -99,6 +100,19 @@ def parts(data: Any) -> dict[str, Any]:
         )
     exam = "test" if "test" in held else "val"
     return {part: data.subset(names == name) for part, name in (("train", "train"), ("test", exam))}
+
+
+def _check_unmixed(images: Any) -> None:
+    """Refuse to draw over parts that whoever made the set keeps apart: test and val, without a part to learn from."""
+    given = as_text("split", images.columns.get("split", []))
+    known = sorted({name for name in np.unique(given).tolist() if part_name(name)})
+    if len({part_name(name) for name in known}) > 1:
+        raise bad(
+            "split",
+            f"the parts {', '.join(known)} in the column `split`, and no train to learn from",
+            "train beside test or val, or one part alone",
+            "Name what to learn from as TRAIN and what to be scored on as TEST, each by its own folder or table.",
+        )
 
 
 def _note(data: Any, held: dict[str, Any], part: str) -> str:

@@ -6,6 +6,7 @@ of `path`, a Parquet table may hold the pictures themselves, as data sets of Hug
 """
 
 import difflib
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def _of_files(columns: dict[str, np.ndarray], file: Path, argument: str) -> Imag
     labels = _labels(columns.pop("label", None), file, argument)
     listings: dict[Path, dict[str, list[str]]] = {}
     found = [located(file.parent, str(path), listings) for path in paths]
+    if "id" not in columns:
+        _check_once(paths, [os.path.abspath(item) for item, _, _ in found], file, argument)
     ids = _ids(columns.pop("id", None), np.array([name for _, name, _ in found]), file, argument)
     aside = tuple({"path": str(path), "cause": cause} for path, (_, _, cause) in zip(paths, found) if cause)
     if len(aside) == len(paths):
@@ -135,6 +138,20 @@ def _labels(labels: np.ndarray | None, file: Path, argument: str) -> np.ndarray 
             "Put the unlabelled rows in a table of their own.",
         )
     return labels
+
+
+def _check_once(paths: np.ndarray, means: list[str], file: Path, argument: str) -> None:
+    """Refuse two spellings (n,) of one file: `0.png` and `./0.png`, or a name in two forms of Unicode."""
+    first: dict[str, str] = {}
+    twice = [(first[its], name) for name, its in zip(paths.tolist(), means) if first.setdefault(its, name) != name]
+    if twice:
+        raise bad(
+            argument,
+            f"{len(twice)} given twice in {file.name!r} (first: {twice[0][0]!r} and {twice[0][1]!r}, "
+            "which are one file)",
+            "a different path in each row",
+            "Drop the repeated rows, or tell them apart by a column `id`.",
+        )
 
 
 def _ids(ids: np.ndarray | None, paths: np.ndarray, file: Path, argument: str) -> np.ndarray:

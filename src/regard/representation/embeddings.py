@@ -118,7 +118,8 @@ class Embeddings:
 
         Raises:
             InputError: no such file, another format, no `vectors` (n, d) or `ids` (n,), NaN, lengths that differ,
-            vectors that float32 cannot hold or that are no real numbers, missing ids or labels, values without a text.
+            vectors that float32 cannot hold or tell apart, or that are no real numbers, missing ids or labels, values
+            without a text.
         """
         path = check_path("embeddings", path, folder=False)
         _check_suffix("embeddings", path)
@@ -157,7 +158,41 @@ def _float32(vectors: np.ndarray) -> np.ndarray:
             "numbers that float32 holds",
             "Scale the vectors.",
         )
+    lost = _lost(vectors, small)
+    if lost:
+        raise bad(
+            "vectors",
+            f"numbers that float32, in which vectors are kept, cannot tell apart: {lost}",
+            "numbers that float32 holds",
+            "Scale the vectors, or subtract what all of them have in common.",
+        )
     return small
+
+
+def _lost(vectors: np.ndarray, small: np.ndarray) -> str:
+    """What float32 (n, d) loses of vectors (n, d), in plain words; "" where it is only noise of the last digits.
+
+    Lost are rows that become zero, rows that become equal though they differ by more than 1e-13 of their largest
+    value (the noise of computing in float64 is below that), and vectors whose rounding (root mean square) is above 5 %
+    of their spread about the mean.
+    """
+    gone = (vectors != 0).any(axis=1) & (small == 0).all(axis=1)
+    if gone.any():
+        return f"{int(gone.sum())} of {len(small)} rows become zero (first: row {int(gone.argmax())})"
+    known: dict[bytes, int] = {}
+    # -0 and 0 are one number
+    first = np.array([known.setdefault(row.tobytes(), at) for at, row in enumerate(small + np.float32(0))], dtype=int)
+    later = np.flatnonzero(first != np.arange(len(small)))
+    apart = np.abs(vectors[later] - vectors[first[later]]).max(axis=1, initial=0)
+    merged = later[apart > 1e-13 * np.abs(vectors[later]).max(axis=1, initial=0)]
+    if len(merged):
+        return f"{len(merged)} of {len(small)} rows become equal to others (first: row {int(merged[0])})"
+    scale = float(np.abs(vectors).max(initial=0)) or 1.0  # so that no square overflows or vanishes
+    spread = np.linalg.norm((vectors / scale) - (vectors / scale).mean(axis=0)) if len(vectors) else 0
+    rounding = np.linalg.norm(vectors / scale - small / np.float64(scale))
+    if spread > 1e-13 * np.sqrt(vectors.size) and rounding > 0.05 * spread:
+        return "rounding moves them by more than 5 % of their spread"
+    return ""
 
 
 def _check_suffix(argument: str, path: Path) -> None:
