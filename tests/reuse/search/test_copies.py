@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from regard.data.builtin import photos
 from regard.data.decode import decode
-from regard.data.frames import later_frames
+from regard.data.frames import later_frames, later_pages
 from regard.reuse.search.duplicates import Duplicates, find_duplicates
 from regard.reuse.search.local.agreement import resizing
 from regard.reuse.search.local.changes import changes
@@ -218,6 +218,43 @@ def test_papers_that_differ_in_a_few_figures_are_no_pair_and_their_copies_are(pa
     assert found.groups == [["image/0000", "image/0001", "image/0002"]]
 
 
+def ruled(text: str, size: int = 14, rules: int = 26) -> Image.Image:
+    page = Image.new("RGB", (850, 1100), "white")
+    pen = ImageDraw.Draw(page)
+    for row in range(rules):
+        pen.line((40, 60 + row * 40, 810, 60 + row * 40), fill="black", width=2)
+    pen.text((90, 90), text, fill="black", font_size=size)
+    return page
+
+
+@pytest.mark.parametrize("text", ["1284", "1734", "7234", "1235", "12.34", "9234", "", "1234 5"])
+def test_a_small_figure_on_a_form_is_seen(text):
+    page, other = ruled("1234"), ruled(text)
+    for made in (other, jpeg(40)(other), other.resize((765, 990), Image.Resampling.LANCZOS)):
+        found = changes(rgb(page), rgb(made), resizing(rgb(page), rgb(made)))
+        assert found.box is not None and found.refilled
+        scale = made.width / 850
+        left, top, right, bottom = (value / scale for value in found.box)
+        assert left < 130 and right > 85 and top < 115 and bottom > 85
+    assert pairs([page, other], vectors=False).pairs == []
+
+
+def test_copies_of_a_form_with_small_figures_are_found():
+    page = ruled("1234")
+    made = [jpeg(q)(page) for q in (30, 50, 75, 95)]
+    made += [page.resize((425, 550), how) for how in (Image.Resampling.LANCZOS, Image.Resampling.BILINEAR)]
+    made += [page.resize((1275, 1650)), jpeg(40)(page.resize((595, 770))), page.point(lambda v: v * 0.7 + 20)]
+    for other in made:
+        found = changes(rgb(page), rgb(other), resizing(rgb(page), rgb(other)))
+        assert found.box is None and not found.recoloured
+    # cropped, where the map is off by a fraction of a pixel
+    cropped = rgb(jpeg(80)(page.crop((5, 7, 844, 1090))))
+    for off in (0.0, 0.3, 0.5, 1.3):
+        assert changes(rgb(page), cropped, np.array([[1, 0, off - 5], [0, 1, off - 7], [0, 0, 1.0]])).box is None
+    found = pairs([page, made[0], made[4]], vectors=False)
+    assert found.groups == [["image/0000", "image/0001", "image/0002"]]
+
+
 # what moves
 
 
@@ -241,6 +278,54 @@ def test_animations_that_begin_alike_are_no_copies(tmp_path, kind):
     assert found.groups == [[f"a.{ending}", f"c.{ending}"]]
     stills = [pair for pair in found.pairs if pair.b == "still.jpg"]
     assert stills and all(pair.evidence["still"] and pair.evidence["part"] == "b" for pair in stills)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "jpeg"])
+@pytest.mark.parametrize("differs", [1, 2, 4])
+def test_pages_count_as_frames_do(tmp_path, compression, differs):
+    names = ["coffee", "china", "chelsea", "rocket", "motorcycle_left"]
+    pages = [photo(name, 200).resize((200, 133)) for name in names]
+    others = [page.rotate(180) if place == differs else page for place, page in enumerate(pages)]
+
+    def save(name: str, made: list[Image.Image], **options) -> None:
+        options = {"compression": compression} | options
+        made[0].save(tmp_path / name, "TIFF", save_all=True, append_images=made[1:], **options)
+
+    save("a.tiff", pages)
+    save("b.tiff", others)
+    assert find_duplicates(tmp_path).pairs == []
+    assert len(list(later_pages(tmp_path / "a.tiff"))) == 4
+    save("c.tif", pages, compression="tiff_deflate")
+    save("d.tif", pages[:differs])
+    found = find_duplicates(tmp_path)
+    assert found.groups == [["a.tiff", "c.tif"]]
+    parts = {(pair.a, pair.b): pair.evidence for pair in found.pairs if "d.tif" in (pair.a, pair.b)}
+    assert len(parts) == 3 and all(said["part"] == "b" and said["still"] for said in parts.values())
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+@pytest.mark.parametrize("still", ["gif", "tiff", "png", "jpg"])
+def test_a_still_is_a_part_of_what_moves_and_pages_are_no_frames(tmp_path, ending, still):
+    first, second, third = (photo(name, 200).resize((200, 133)) for name in ("coffee", "china", "chelsea"))
+    first.save(tmp_path / f"a.{ending}", save_all=True, append_images=[second, third], duration=90)
+    first.save(tmp_path / f"b-still.{still}")
+    first.save(tmp_path / "c.tiff", save_all=True, append_images=[third])
+    found = find_duplicates(tmp_path)
+    told = {(pair.a[0], pair.b[0]): pair.evidence.get("part") for pair in found.pairs}
+    assert told == {("a", "b"): "b", ("b", "c"): "a"} and found.groups == []
+
+
+def test_a_reduced_copy_in_a_tiff_is_no_page(tmp_path):
+    first = photo("coffee", 200)
+    small = first.resize((80, 60))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[small])
+    with Image.open(tmp_path / "a.tiff") as image:
+        image.seek(1)
+        assert image.tag_v2.get(254) == 1
+    assert list(later_pages(tmp_path / "a.tiff")) == []
+    first.save(tmp_path / "b.png")
+    assert find_duplicates(tmp_path).groups == [["a.tiff", "b.png"]]
 
 
 # what is a part of another

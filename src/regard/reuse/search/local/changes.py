@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from .agreement import Box, lay
+from .strokes import SIDE as FINE
+from .strokes import other_stroke
 from .tones import CELL, same_blur, same_tones
 
 SIDE = 1024  # of the part that both show, in pixels, at most
@@ -66,7 +68,7 @@ def changes(a_HWC: np.ndarray, b_HWC: np.ndarray, matrix: np.ndarray) -> Changes
 
     Each is brought to the coarser one's resolution and blur, and the tones of one to those of the other by one rising
     curve, so that size, light, contrast, compression and a little noise do not count. Then cells of 16 x 16 are
-    compared, where a cell may lie three pixels beside its place.
+    compared, where a cell may lie three pixels beside its place. Of papers that agree so, strokes are compared.
 
     Args:
         a_HWC: uint8 (H, W, 3).
@@ -98,11 +100,15 @@ def changes(a_HWC: np.ndarray, b_HWC: np.ndarray, matrix: np.ndarray) -> Changes
     others = {place: box for place, box in boxes.items() if not any(_within(box, bar) for bar in bars)}
     largest = max(others, key=lambda place: int((components == place).sum())) if others else None
     level = np.bincount(tones_two[covered].astype(np.uint8), minlength=256)
+    box = None if largest is None else placed.box_in_b(boxes[largest], _STEP, CELL)
     paper = bool(np.convolve(level, np.ones(17))[8:-8].max() > _PAPER * max(1, level.sum()))
+    if paper and box is None and not bars:
+        fine = lay(a_HWC, b_HWC, matrix, FINE)
+        box = None if fine is None else other_stroke(fine)
     return Changes(
         colour,
         grey,
-        None if largest is None else placed.box_in_b(boxes[largest], _STEP, CELL),
+        box,
         bool(bars),
         paper,
         alike,
