@@ -385,7 +385,7 @@ def test_a_speck_of_colour_does_not_hide_a_white_glyph_and_a_picture_stays_on_wh
     assert ground_of(rgba) == 255
 
 
-BARS = {"line": (0, 95, 95, 95), "bar": (0, 84, 95, 95), "corner": (88, 0, 95, 7), "speck": (0, 0, 4, 4)}
+BARS = {"line": (0, 95, 95, 95), "bar": (0, 91, 95, 95), "corner": (88, 0, 95, 7), "speck": (0, 0, 4, 4)}
 
 
 @pytest.mark.parametrize("bar", BARS)

@@ -20,8 +20,8 @@ _GROUNDS = (255, 0, 128)  # white, black, grey: of two that show as much, the fi
 def as_rgb(array: np.ndarray, argument: str = "image") -> np.ndarray:
     """Return one image as uint8 (H, W, 3): grey is repeated, alpha is laid on a ground, 16 bits are scaled to 8.
 
-    The ground is white, or black or grey where white would hide the picture (`ground_of`). Floats must lie in [0, 1]. Raises
-    InputError for another shape, type or range.
+    The ground is white, or black or grey where white would hide the picture (`ground_of`). Floats must lie in [0, 1].
+    Raises InputError for another shape, type or range.
     """
     pixels = np.asarray(array)
     if pixels.dtype == np.bool_:
@@ -49,8 +49,8 @@ def ground_of(pixels_HWC: np.ndarray) -> int:
     A pixel is hidden on a ground from which it differs by at most 16 levels. White hides a picture where
 
     - it hides all visible pixels but one in 200: white glyphs on nothing; or
-    - it hides more than half of them and of the outline, which is where they border on nothing, or a quarter of them
-      and 70 % of the outline: white glyphs with a black part. A white sheet with a dark outline is seen on white.
+    - it hides more than half of them and of the outline, which is where they border on nothing: white glyphs with a
+      black part. A white sheet with a dark outline is seen on white.
 
     Then the one of white, black and grey (128) is taken on which the most pixels are seen. Where alpha tells no pixels
     apart, it is white. It depends on the picture alone.
@@ -74,7 +74,7 @@ def ground_of(pixels_HWC: np.ndarray) -> int:
             seen[ground] += int(_seen(part, ground).sum())
     if seen[255] * _STRAY > visible:
         hidden = 1 - seen[255] / visible
-        if hidden <= 0.25 or _outline_on_white(pixels_HWC) >= (0.5 if hidden > 0.5 else 0.3):
+        if hidden <= 0.5 or _outline_on_white(pixels_HWC) >= 0.5:
             return 255
     # a stray pixel does not make a ground
     most = max(seen.values()) - visible // _STRAY

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .agreement import Box, Laid
-from .tones import same_blur, same_tones
+from .tones import same_blur
 
 SIDE = 2048  # of the part that both show, in pixels, at most
 _MORE = (
@@ -34,7 +34,13 @@ def other_stroke(placed: Laid) -> Box | None:
     one, two = (cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32) for part in (placed.there, placed.here))
     if not covered.any():
         return None
-    one, two = same_tones(*same_blur(one, two), covered > 0)
+    one, two = same_blur(one, two)
+    # a paper has two tones, so that the level of the paper and the contrast say all
+    inside = covered > 0
+    paper_one, paper_two = (float(np.median(part[inside])) for part in (one, two))
+    spread_one, spread_two = (max(float(part[inside].std()), 1e-3) for part in (one, two))
+    spread = max(spread_one, spread_two)
+    one, two = (one - paper_one) * (spread / spread_one), (two - paper_two) * (spread / spread_two)
     inked = two[covered > 0]
     enough = max(_LEAST, _MORE * float(inked.max() - inked.min()))
     left: np.ndarray | None = None
