@@ -8,8 +8,6 @@ from .tones import same_blur
 SIDE = 2048  # of the part that both show, in pixels, at most
 _MORE = 0.13  # of the range of levels; copies show up to 0.1, a 3 made an 8 at 14 pixels 0.15 and more
 _SOFT = 0.7  # pixels of blur, so that a map that is off by a fraction of a pixel leaves little
-    0.2  # of the range of levels; on copies, compressed and resized, up to 0.08 is found, 0.17 where badly resampled
-)
 _LEAST = 24.0  # levels
 _SPOT = 3  # pixels a side of a spot, over whose mean grain and the seams of compression cancel
 _ABOUT = 17  # pixels a side of what may lie beside its place as one
