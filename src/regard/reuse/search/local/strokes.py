@@ -39,7 +39,7 @@ def other_stroke(placed: Laid) -> Box | None:
     paper_one, paper_two = (float(np.median(part[inside])) for part in (one, two))
     spread_one, spread_two = (max(float(part[inside].std()), 1e-3) for part in (one, two))
     spread = max(spread_one, spread_two)
-    if spread < 1.2 * min(spread_one, spread_two):
+    if spread < 1.35 * min(spread_one, spread_two):
         spread_one = spread_two = spread  # what is left of blur is no contrast
     one, two = (one - paper_one) * (spread / spread_one), (two - paper_two) * (spread / spread_two)
     inked = two[covered > 0]
