@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, ImageDraw
 from regard.core.images import as_rgb, ground_of
 from regard.data import decode as decoding
 from regard.data._profile import PROFILE
-from regard.data.decode import CLEAR, ON_BLACK, ONE_COLOUR, DecodeError, decode, decode_pillow, upright_size
+from regard.data.decode import CLEAR, ON_BLACK, ON_GREY, ONE_COLOUR, DecodeError, decode, decode_pillow, upright_size
 from regard.report.thumbs import thumbnail
 from regard.reuse.search.local.features import pixels
 from regard.reuse.search.phash import grey_32
@@ -381,8 +381,54 @@ def test_a_speck_of_colour_does_not_hide_a_white_glyph_and_a_picture_stays_on_wh
     rgba = np.asarray(glyph(2, 255)).copy()
     rgba[20, 40] = (255, 0, 0, 255)
     assert ground_of(rgba) == 0
-    rgba[20:40, 30:60, :3] = 90
+    rgba[20:62, 30:61, :3] = 90
     assert ground_of(rgba) == 255
+
+
+BARS = {"line": (0, 95, 95, 95), "bar": (0, 91, 95, 95), "corner": (88, 0, 95, 7), "speck": (0, 0, 4, 4)}
+
+
+@pytest.mark.parametrize("bar", BARS)
+@pytest.mark.parametrize("level, dark", [(255, 0), (250, 10), (245, 15)])
+def test_a_white_glyph_with_a_dark_part_is_laid_where_both_are_seen(tmp_path, bar, level, dark):
+    found = []
+    for shape in range(3):
+        image = glyph(shape, level)
+        ImageDraw.Draw(image).rectangle(BARS[bar], fill=(dark, dark, dark, 255))
+        image.save(tmp_path / "glyph.png")
+        values, told, told_of_array = np.asarray(image), [], []
+        one = hwc(tmp_path / "glyph.png", notes=told)
+        np.testing.assert_array_equal(one, hwc(values, notes=told_of_array))
+        np.testing.assert_array_equal(one, decode_pillow(image))
+        assert told == told_of_array == [ON_GREY] and (one[values[..., 3] == 0] == 128).all()
+        found.append(one)
+    assert not (found[0] == found[1]).all() and not (found[1] == found[2]).all()
+
+
+def outlined(fill: tuple[int, ...], edge: tuple[int, ...]) -> Image.Image:
+    image = Image.new("RGBA", (96, 96), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rounded_rectangle((9, 9, 86, 86), 12, fill=fill, outline=edge, width=2)
+    return image
+
+
+def icons() -> dict[str, Image.Image]:
+    sheet = outlined((255, 255, 255, 255), (0, 0, 0, 255))
+    button = outlined((40, 90, 200, 255), (40, 90, 200, 255))
+    ImageDraw.Draw(button).line((25, 50, 45, 70, 75, 25), fill="white", width=9)
+    spark = outlined((240, 180, 20, 255), (240, 180, 20, 255))
+    ImageDraw.Draw(spark).rectangle((0, 0, 20, 20), fill="white")
+    shadow = outlined((255, 255, 255, 255), (0, 0, 0, 90))
+    product = outlined((255, 255, 255, 255), (255, 255, 255, 255))
+    ImageDraw.Draw(product).ellipse((12, 12, 83, 83), fill=(150, 60, 30, 255))
+    return {"sheet": sheet, "button": button, "spark": spark, "shadow": shadow, "product": product,
+            "small": sheet.resize((24, 24), Image.Resampling.LANCZOS)}  # fmt: skip
+
+
+@pytest.mark.parametrize("icon", icons())
+def test_an_icon_of_which_white_hides_little_stays_on_white(icon):
+    told: list[str] = []
+    found = hwc(as_bytes(icons()[icon], "PNG"), notes=told)
+    assert told == [] and ground_of(np.asarray(icons()[icon])) == 255 and (found[0, -1] == 255).all()
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

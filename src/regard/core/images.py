@@ -1,5 +1,7 @@
 """Conventions for pixels: RGB, float32 in [0, 1], (N, 3, H, W) inside; uint8 (H, W, 3) at the edge."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .checks import bad
@@ -12,13 +14,14 @@ MAX_PIXELS = 178_000_000  # such a picture takes 534 MB as RGB: above that it is
 _FAINT = 16  # levels from the ground that are not seen
 _STRAY = 200  # one seen pixel in so many does not make a picture
 _STRIP = 1 << 20  # pixels that are looked at or mixed at once
+_GROUNDS = (255, 0, 128)  # white, black, grey: of two that show as much, the first is taken
 
 
 def as_rgb(array: np.ndarray, argument: str = "image") -> np.ndarray:
     """Return one image as uint8 (H, W, 3): grey is repeated, alpha is laid on a ground, 16 bits are scaled to 8.
 
-    The ground is white, or black where nothing would be seen on white (`ground_of`). Floats must lie in [0, 1]. Raises
-    InputError for another shape, type or range.
+    The ground is white, or black or grey where white would hide the picture (`ground_of`). Floats must lie in [0, 1].
+    Raises InputError for another shape, type or range.
     """
     pixels = np.asarray(array)
     if pixels.dtype == np.bool_:
@@ -41,11 +44,16 @@ def as_rgb(array: np.ndarray, argument: str = "image") -> np.ndarray:
 
 
 def ground_of(pixels_HWC: np.ndarray) -> int:
-    """The level, 255 or 0, on which a picture with alpha is laid: white, or black where white would hide it.
+    """The level, 255, 0 or 128, on which a picture with alpha is laid: white, unless white would hide it.
 
-    Black is taken where on white at most one in 200 of the visible pixels lies more than 16 levels from the ground,
-    more of them do on black, and alpha itself tells pixels apart: white glyphs on nothing. It depends on the picture
-    alone.
+    A pixel is hidden on a ground from which it differs by at most 16 levels. White hides a picture where
+
+    - it hides all visible pixels but one in 200: white glyphs on nothing; or
+    - it hides more than half of them and of the outline, which is where they border on nothing: white glyphs with a
+      black part. A white sheet with a dark outline is seen on white.
+
+    Then the one of white, black and grey (128) is taken on which the most pixels are seen. Where alpha tells no pixels
+    apart, it is white. It depends on the picture alone.
 
     Args:
         pixels_HWC: uint8 (H, W, 2 or 4), alpha last and not multiplied into the colours.
@@ -53,23 +61,50 @@ def ground_of(pixels_HWC: np.ndarray) -> int:
     >>> glyph = np.array([[[255, 255], [255, 0]]], np.uint8)
     >>> ground_of(glyph), ground_of(255 - glyph), ground_of(np.full((1, 2, 2), 255, np.uint8))
     (0, 255, 255)
+    >>> ground_of(np.array([[[255, 255], [255, 0], [255, 255], [0, 255]]], np.uint8))
+    128
     """
     alpha = pixels_HWC[..., -1]
-    low, high = int(alpha.min()), int(alpha.max())
-    if high - low <= _FAINT:
+    if int(alpha.max()) - int(alpha.min()) <= _FAINT:
         return 255
-    visible = on_white = on_black = 0
+    visible, seen = 0, dict.fromkeys(_GROUNDS, 0)
+    for part in _strips(pixels_HWC):
+        visible += int((part[..., -1] > _FAINT).sum())
+        for ground in _GROUNDS:
+            seen[ground] += int(_seen(part, ground).sum())
+    if seen[255] * _STRAY > visible:
+        hidden = 1 - seen[255] / visible
+        if hidden <= 0.5 or _outline_on_white(pixels_HWC) >= 0.5:
+            return 255
+    # a stray pixel does not make a ground
+    most = max(seen.values()) - visible // _STRAY
+    return next(ground for ground in _GROUNDS if seen[ground] and seen[ground] >= most) if max(seen.values()) else 255
+
+
+def _outline_on_white(pixels_HWC: np.ndarray) -> float:
+    """Share of the places where something visible borders on nothing at which white shows it; 1 if there are none."""
+    borders = shown = 0
+    for part in _strips(pixels_HWC, more=1):
+        there, seen = part[..., -1] > _FAINT, _seen(part, 255)
+        for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+            edge = there[one] != there[other]
+            borders += int(edge.sum())
+            shown += int((edge & (seen[one] | seen[other])).sum())
+    return shown / borders if borders else 1.0
+
+
+def _seen(pixels_HWC: np.ndarray, ground: int) -> np.ndarray:
+    """Which pixels, mixed with a ground, differ from it by more than 16 levels."""
+    low, high = (getattr(pixels_HWC[..., :-1], which)(axis=-1).astype(np.int32) for which in ("min", "max"))
+    apart = np.maximum(ground - low, high - ground)
+    return apart * pixels_HWC[..., -1] > _FAINT * 255
+
+
+def _strips(pixels_HWC: np.ndarray, more: int = 0) -> Iterator[np.ndarray]:
+    """Rows by the million pixels; each strip with so many rows of the next."""
     rows = max(1, _STRIP // pixels_HWC.shape[1])
     for start in range(0, len(pixels_HWC), rows):
-        strip = pixels_HWC[start : start + rows]
-        strength = strip[..., -1].astype(np.uint16)
-        colours = strip[..., :-1]
-        visible += int((strength > _FAINT).sum())
-        on_white += int((strength * (255 - colours.min(axis=-1)) > _FAINT * 255).sum())
-        on_black += int((strength * colours.max(axis=-1) > _FAINT * 255).sum())
-        if on_white * _STRAY > pixels_HWC.shape[0] * pixels_HWC.shape[1]:
-            return 255  # more than one in 200 of all pixels, visible or not
-    return 0 if on_white * _STRAY <= visible and on_black > on_white else 255
+        yield pixels_HWC[start : start + rows + more]
 
 
 def laid_on(pixels_HWC: np.ndarray, ground: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Files to pixels, fast: torchcodec decodes, Pillow takes what torchcodec refuses, and whatever fails says why.
 
 Whichever reads it, a picture comes out by the same rules: upright (EXIF's or XMP's orientation); in sRGB (a colour
-profile that is another one is applied); alpha laid on white, or on black where white would hide it
+profile that is another one is applied); alpha laid on white, or on black or grey where white would hide it
 (`core.images.ground_of`); CMYK, palettes, grey and 16 bits as 8-bit RGB; of an animation the first frame.
 
 Of a JPEG much larger than what is asked for, only every second, fourth or eighth frequency is decoded: a 12-megapixel
@@ -26,9 +26,10 @@ from ._heif import heif_problem
 HEADROOM = 3
 # what `decode` tells of a picture that it reads
 ON_BLACK = "laid on black, as white would hide it"
+ON_GREY = "laid on grey, as white would hide it"
 CLEAR = "blank: every pixel is transparent"
 ONE_COLOUR = "of one colour"
-NOTES = (ON_BLACK, CLEAR, ONE_COLOUR, _profile.PROFILE)
+NOTES = (ON_BLACK, CLEAR, ONE_COLOUR, _profile.PROFILE, ON_GREY)  # kept by their places: new ones go last
 _EVEN = 2  # levels that a picture of one colour may vary by, from compression
 _WIDTH, _LENGTH = 256, 257  # a TIFF's tags
 
@@ -73,7 +74,7 @@ def decode(item: Path | bytes | np.ndarray, short_side: int | None = None, notes
     content = read(item)
     if isinstance(content, np.ndarray):
         try:
-            decoded = torch.from_numpy(as_rgb(content).copy()).permute(2, 0, 1)
+            decoded = torch.from_numpy(as_rgb(_grounded(content, told)).copy()).permute(2, 0, 1)
         except ValueError as error:
             raise DecodeError(str(error)) from error
     else:
@@ -174,14 +175,20 @@ def _pillow(image: Any, told: list[str]) -> Tensor:
         image.load()
         told += [_profile.PROFILE] if _profile.is_broken(image) else []
         pixels = np.asarray(_turn.upright(_profile.to_srgb(_simple(image)), _turn.orientation(image)))
-        if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-            ground = ground_of(pixels)
-            told += [ON_BLACK] if ground == 0 else [CLEAR] if not pixels[..., -1].any() else []
-            pixels = laid_on(pixels, ground)
-        pixels = as_rgb(pixels)
+        pixels = as_rgb(_grounded(pixels, told))
     except Exception as error:  # damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
         raise DecodeError(f"damaged or cut short ({error})") from error
     return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).permute(2, 0, 1)
+
+
+def _grounded(pixels: np.ndarray, told: list[str]) -> np.ndarray:
+    """Pixels of 8 bits with alpha laid on their ground, and what is to be told of it; others as they are."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[2] not in (2, 4):
+        return pixels
+    ground = ground_of(pixels)
+    clear = [] if pixels[..., -1].any() else [CLEAR]
+    told += {0: [ON_BLACK], 128: [ON_GREY]}.get(ground, clear)
+    return laid_on(pixels, ground)
 
 
 def _simple(image: Any) -> Any:

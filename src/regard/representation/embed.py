@@ -39,7 +39,8 @@ def embed(
 
     Vectors are kept by content hash, so that what was embedded once (by an interrupted run, say) is not computed
     again. A picture that cannot be read, or of which every pixel is transparent, is set aside with its cause, and the
-    run goes on. One of a single colour, or laid on black for being white on nothing, is told of in the card's `notes`.
+    run goes on. One of a single colour, or laid on black or grey for being white on nothing, is told of in the card's
+    `notes`.
 
     Args:
         images: an `ImageSet`, a folder, a table, `builtin:NAME`, or a list of paths and arrays.

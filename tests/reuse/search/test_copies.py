@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from regard.data.builtin import photos
 from regard.data.decode import decode
-from regard.data.frames import later_frames
+from regard.data.frames import later_frames, later_pages
 from regard.reuse.search.duplicates import Duplicates, find_duplicates
 from regard.reuse.search.local.agreement import resizing
 from regard.reuse.search.local.changes import changes
@@ -241,6 +241,54 @@ def test_animations_that_begin_alike_are_no_copies(tmp_path, kind):
     assert found.groups == [[f"a.{ending}", f"c.{ending}"]]
     stills = [pair for pair in found.pairs if pair.b == "still.jpg"]
     assert stills and all(pair.evidence["still"] and pair.evidence["part"] == "b" for pair in stills)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "jpeg"])
+@pytest.mark.parametrize("differs", [1, 2, 4])
+def test_pages_count_as_frames_do(tmp_path, compression, differs):
+    names = ["coffee", "china", "chelsea", "rocket", "motorcycle_left"]
+    pages = [photo(name, 200).resize((200, 133)) for name in names]
+    others = [page.rotate(180) if place == differs else page for place, page in enumerate(pages)]
+
+    def save(name: str, made: list[Image.Image], **options) -> None:
+        options = {"compression": compression} | options
+        made[0].save(tmp_path / name, "TIFF", save_all=True, append_images=made[1:], **options)
+
+    save("a.tiff", pages)
+    save("b.tiff", others)
+    assert find_duplicates(tmp_path).pairs == []
+    assert len(list(later_pages(tmp_path / "a.tiff"))) == 4
+    save("c.tif", pages, compression="tiff_deflate")
+    save("d.tif", pages[:differs])
+    found = find_duplicates(tmp_path)
+    assert found.groups == [["a.tiff", "c.tif"]]
+    parts = {(pair.a, pair.b): pair.evidence for pair in found.pairs if "d.tif" in (pair.a, pair.b)}
+    assert len(parts) == 3 and all(said["part"] == "b" and said["still"] for said in parts.values())
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+@pytest.mark.parametrize("still", ["gif", "tiff", "png", "jpg"])
+def test_a_still_is_a_part_of_what_moves_and_pages_are_no_frames(tmp_path, ending, still):
+    first, second, third = (photo(name, 200).resize((200, 133)) for name in ("coffee", "china", "chelsea"))
+    first.save(tmp_path / f"a.{ending}", save_all=True, append_images=[second, third], duration=90)
+    first.save(tmp_path / f"b-still.{still}")
+    first.save(tmp_path / "c.tiff", save_all=True, append_images=[third])
+    found = find_duplicates(tmp_path)
+    told = {(pair.a[0], pair.b[0]): pair.evidence.get("part") for pair in found.pairs}
+    assert told == {("a", "b"): "b", ("b", "c"): "a"} and found.groups == []
+
+
+def test_a_reduced_copy_in_a_tiff_is_no_page(tmp_path):
+    first = photo("coffee", 200)
+    small = first.resize((80, 60))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[small])
+    with Image.open(tmp_path / "a.tiff") as image:
+        image.seek(1)
+        assert image.tag_v2.get(254) == 1
+    assert list(later_pages(tmp_path / "a.tiff")) == []
+    first.save(tmp_path / "b.png")
+    assert find_duplicates(tmp_path).groups == [["a.tiff", "b.png"]]
 
 
 # what is a part of another

@@ -1,10 +1,11 @@
 """What a candidate pair is: one photograph, one scene or nothing, with the evidence."""
 
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from ...data.frames import later_frames
+from ...data.frames import later_frames, later_pages
 from .duplicate_candidates import Candidates
 from .local.agreement import agreement, overlap, resizing
 from .local.cache import FeatureCache
@@ -17,6 +18,7 @@ SAME_PHOTO = 0.6  # agreement; another camera 19 cm beside reaches 0.54, strongl
 SAME_SCENE = 0.3  # two photographs with one caption in common stay below
 _ALIGNED = 0.75  # agreement where no point was matched: more is asked
 _WHOLE = 0.9  # of an image that must be shown for it to count as being there as a whole
+_BLANK = 2.0  # levels of standard deviation: a page with less is blank
 Found = tuple[int, int, str, float, dict[str, Any]]
 
 
@@ -67,16 +69,38 @@ def _copy(changed: Changes, a: Any, b: Any, b_HWC: np.ndarray, place: int = 0) -
         return None
     said: dict[str, Any] = {"grey": True} if changed.grey else {}
     said |= {"captioned": True} if changed.captioned else {}
+    lacking = _part(a, b, place)
+    if not lacking:
+        return None if lacking is None else said
+    height, width = (b_HWC if lacking == "a" else pixels(a)).shape[:2]
+    return said | {"still": True, "part": lacking, "box": (0.0, 0.0, float(width), float(height))}
+
+
+def _part(a: Any, b: Any, place: int) -> str | None:
+    """Of two files that begin alike, the one (a | b) that is the beginning of the other; "" where they go on alike.
+
+    None where they go on otherwise. Of animations that both move the middle and the end count, of pages each one.
+    """
     of_a, of_b = later_frames(a), later_frames(b)
-    if not of_a and not of_b:
-        return said
-    if of_a and of_b:
-        for one, other in zip(of_a, of_b):
-            upright = np.ascontiguousarray(turned(one, place))
-            matrix = resizing(upright, other)
-            later = changes(upright, other, matrix)
-            if later.recoloured or later.box is not None or agreement(upright, other, matrix) < SAME_PHOTO:
-                return None
-        return said
-    height, width = (b_HWC if of_b else pixels(a)).shape[:2]
-    return said | {"still": True, "part": "a" if of_b else "b", "box": (0.0, 0.0, float(width), float(height))}
+    if of_a or of_b:
+        if not of_a or not of_b:
+            # pages of the one are not the frames of the other
+            return None if any(True for _ in later_pages(b if of_a else a)) else "b" if of_a else "a"
+        return "" if all(_alike(one, other, place) for one, other in zip(of_a, of_b)) else None
+    for one, other in zip_longest(later_pages(a), later_pages(b)):
+        if one is None or other is None:
+            return "a" if one is None else "b"
+        if not _alike(one, other, place):
+            return None
+    return ""
+
+
+def _alike(one_HWC: np.ndarray, other_HWC: np.ndarray, place: int) -> bool:
+    """Whether two later pictures are the same; two blank pages are, in which no block says anything."""
+    upright = np.ascontiguousarray(turned(one_HWC, place))
+    matrix = resizing(upright, other_HWC)
+    later = changes(upright, other_HWC, matrix)
+    if later.recoloured or later.box is not None:
+        return False
+    flat = max(float(part.std()) for part in (upright, other_HWC)) < _BLANK
+    return flat or agreement(upright, other_HWC, matrix) >= SAME_PHOTO
