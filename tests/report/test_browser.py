@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from regard.metrics.contrast import Difference
 from regard.metrics.intervals import Interval
 from regard.report.figures import Curve, bars_with_intervals, label_efficiency, learning_curves
 from regard.report.gains import Gain
@@ -35,7 +36,7 @@ def report(tmp_path: Path) -> Path:
         Picture(previews([("a <b>puzzle</b>", picture)])),
         Table(["name", "number"], [("one", 1.5)], "A table."),
     ]
-    gains = [Gain("a step", 0.5, value, Interval(0.3, 0.2, 0.4, 10), 50, 1.0, 100.0)]
+    gains = [Gain("a step", 0.5, value, Difference(0.3, 0.2, 0.4, 10), 50, 1.0, 100.0)]
     return write_report(
         tmp_path / "report.html",
         "A title <&>",

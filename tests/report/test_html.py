@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from regard.core.checks import InputError
-from regard.metrics.intervals import Interval
+from regard.metrics.contrast import Difference
 from regard.report import html
 from regard.report.figures import bars_with_intervals
 from regard.report.gains import Gain
@@ -54,7 +54,7 @@ def example():
             Section("Third", ""),
         ],
         "summary": "Short & sweet.",
-        "gains": [Gain("step", 0.5, 0.6, Interval(0.1, 0.05, 0.15, 5))],
+        "gains": [Gain("step", 0.5, 0.6, Difference(0.1, 0.05, 0.15, 50))],
         "highlights": [Highlight("4×", "fewer labels", "three seeds")],
         "facts": {"seed": 0, "command": "regard demo <x>"},
     }
@@ -107,7 +107,7 @@ def test_html_that_is_not_ours_is_escaped_everywhere():
         evil,
         [Section(evil, evil, [Picture(evil, evil), Table([evil], [[evil]], evil)])],
         f"**{evil}** `{evil}`",
-        gains=[Gain(evil, 0.1, 0.2, Interval(0.1, 0.05, 0.2, 3))],
+        gains=[Gain(evil, 0.1, 0.2, Difference(0.1, 0.05, 0.2, 30))],
         highlights=[Highlight(evil, evil, evil)],
         facts={evil: evil},
     )
