@@ -65,7 +65,8 @@ def write_adaptation_report(
     verdicts = [row.gain.verdict for row in rows if row.gain and row.name != "auto"]
     summary = (
         f"Of {len(verdicts)} methods **{verdicts.count('gain')}** gained on {base.name} beyond chance "
-        f"(95 % intervals over {found.over}); of {verdicts.count(TOO_FEW)} there is too little to say. "
+        f"(95 % intervals over {found.over})"
+        + (f"; of {verdicts.count(TOO_FEW)} there is too little to say. " if TOO_FEW in verdicts else ". ")
         + (f"**auto** took `{found.choice.name}` without target labels" if found.choice else "")
         + (f", {100 * found.regret:.1f} points behind the best of its candidates." if found.regret is not None else "")
     )
