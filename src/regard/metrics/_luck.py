@@ -21,7 +21,7 @@ from ..core.values import group_codes
 
 ENOUGH_PAIRS = 8
 MOSTLY = 0.9  # of scores are whole answers: then differences are rare, and few units say little of them
-UNSMOOTH = 1.5  # neighbours change more from draw to draw than what the jackknife was made for
+UNSMOOTH = 2.0  # neighbours change more from draw to draw than what the jackknife was made for
 ENOUGH_ROWS = 4  # below, the interaction is too uncertain to be taken off: it would be called noise too often
 
 
