@@ -48,7 +48,7 @@ def test_draws_that_share_data_make_it_wider():
     a = np.repeat(rng.normal(0.6, 0.05, size=(8, 1)), 500, axis=1) + 1e-9 * rng.random((8, 500))
     b = np.full((8, 500), 0.5)
     own, shared = contrast(a, b).half_width, contrast(a, b, share=0.8).half_width
-    assert shared == pytest.approx(own * np.sqrt(1 + 8 * 2 * 0.8 / 0.2), rel=5e-3)
+    assert shared == pytest.approx(own * np.sqrt(1 + 8 * 0.8 / 0.2), rel=5e-3)
     halves = contrast(a, b, halves=True)
     h = (a[0::2, 0] - a[1::2, 0]) / 2
     between = (a[0::2, 0] + a[1::2, 0]).var(ddof=1) / 4 / 4

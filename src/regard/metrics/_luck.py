@@ -21,7 +21,6 @@ from ..core.values import group_codes
 
 ENOUGH_PAIRS = 8
 MOSTLY = 0.9  # of scores are whole answers: then differences are rare, and few units say little of them
-UNSMOOTH = 2.0  # neighbours change more from draw to draw than what the jackknife was made for
 ENOUGH_ROWS = 4  # below, the interaction is too uncertain to be taken off: it would be called noise too often
 
 
@@ -164,13 +163,15 @@ def over_draws(
             return [(within, pairs), (between / seeds, max(seeds - 1, 1))]
         # what differs from cut to cut is not the set's; all of it would be right on average, and too often too much
         return [(max(within / 2, within - between / 2), pairs)]
-    extra = 0.0 if share is None or share == 1 else UNSMOOTH * share / (1 - share)
+    extra = 0.0 if share is None or share == 1 else share / (1 - share)
     several = [side for side in sides if side.rows > 1]
     if not several:
         return []
-    weights = [1 / side.rows + extra + lone for side in several]
-    seen, own = zip(*(side.over_rows() for side in several))
-    spread = sum((s * w) ** 2 / (side.rows - 1) for side, s, w in zip(several, seen, weights))
+    weights = [1 / side.rows + lone for side in several]
+    parts_of = [side.over_rows() for side in several]
+    # what is multiplied by several is taken as it was seen: with the units' part off it is 0 too often
+    variance = sum(own * w + seen * extra for (seen, own), w in zip(parts_of, weights))
+    terms = [seen * (w + extra) for (seen, _), w in zip(parts_of, weights)]
+    spread = sum(term**2 / (side.rows - 1) for side, term in zip(several, terms))
     least = float(min(side.rows for side in several) - 1)
-    freedom = sum(s * w for s, w in zip(seen, weights)) ** 2 / spread if spread > 0 else least
-    return [(sum(o * w for o, w in zip(own, weights)), freedom)]
+    return [(variance, sum(terms) ** 2 / spread if spread > 0 else least)]

@@ -7,9 +7,8 @@ quadrature, so that neither few units nor few seeds can make a verdict by themse
     half^2 = t(G' - 1)^2 V_units + t(S - 1)^2 V_draws / S
 
 Draws that share data, each a share f of one set, differ less among themselves than sets that were gathered anew would:
-there V_draws / S becomes (1/S + 2 f / (1 - f)) V_draws: twice the delete-d jackknife, as nearest neighbours need. It
-takes all of the draws' spread for that of the set, and part of it is each draw's own: verdicts are seldom false, but
-small gains are missed.
+there V_draws / S becomes (1/S + f / (1 - f)) V_draws, the delete-d jackknife. It takes all of the draws' spread for
+that of the set, and part of it is each draw's own: verdicts are seldom false, but small gains are missed.
 Where draws are the two halves of the set, again and again, no such assumption is needed: V_draws / S becomes mean h^2,
 with h half the difference of two halves, on as many degrees of freedom as there are pairs; from eight pairs on, half of
 what pairs differ by is taken off, as that is not the set's. That is why halves are the default where sets are drawn
