@@ -140,9 +140,14 @@ def hash_bytes(*parts: bytes) -> str:
 
 
 def hash_file(path: str | Path) -> str:
-    """Hash of a file's bytes, read in pieces."""
+    """Hash of a file's bytes, read in pieces: XXH3, 128 bits, which finds damage but is no signature.
+
+    At some 7 GB/s weights of 230 MB cost 30 ms; by BLAKE2b it was 5 % of a run that takes its vectors from the cache.
+    """
+    from xxhash import xxh3_128
+
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return hashlib.file_digest(file, xxh3_128).hexdigest()
 
 
 def hash_json(value: object) -> str:
