@@ -8,6 +8,7 @@ the last command writes (headless Chromium must be there), or VERB.svg, what it 
 """
 
 import io
+import os
 import re
 import shlex
 import shutil
@@ -39,8 +40,9 @@ def picture(verb: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as temporary:
         for words in commands(verb):
             printed = subprocess.run(
-                [sys.executable, "-m", "regard", *words, *([] if words[0] == "methods" else ["--quiet"])],
+                [sys.executable, "-m", "regard", *words],
                 cwd=temporary,
+                env=os.environ | {"REGARD_CACHE": f"{temporary}/cache"},
                 check=True,
                 capture_output=True,
                 text=True,
@@ -54,8 +56,9 @@ def picture(verb: str, folder: Path) -> Path:
 
 
 def _terminal(command: str, printed: str, out: Path) -> Path:
-    console = Console(record=True, width=100, file=io.StringIO())
     lines = printed.rstrip().splitlines()
+    wide = max(map(len, [f"$ {command}", *lines]))
+    console = Console(record=True, width=min(max(wide, 80), 132), file=io.StringIO())
     console.print(Text(f"$ {command}\n", style="bold"))
     console.print(Text("\n".join(lines[:LINES] + (["..."] if len(lines) > LINES else []))))
     drawn = FONT_FACE.sub("", console.export_svg(title="", unique_id=out.stem))
