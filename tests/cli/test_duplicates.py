@@ -63,7 +63,7 @@ def test_each_kind_is_found_and_named(index, capsys):
     (crop,) = (one for one in found["pairs"] if {one["a"], one["b"]} == {"again.png", "crop.png"})
     assert crop["evidence"]["box"] == pytest.approx([60, 40, 250, 190], abs=3)
     page = index.with_name("page.html").read_text()
-    assert "Same scene" in page and "mirrored" in page and "<script" not in page
+    assert "Same scene" in page and "mirrored" in page and page.count("<script") == 1
     assert "2 groups." in page and f"Groups of copies: 2. Parts of others: {len(found['parts'])}." in page
 
 
