@@ -16,6 +16,7 @@ from .decode import _open, read, upright_size
 
 _EXIF = 0x8769  # where a camera's own tags begin
 _TAKEN = (0x9003, 0x9004)  # DateTimeOriginal, DateTimeDigitized
+_RESOLUTION = 0x011A  # XResolution
 _FORM = "%Y:%m:%d %H:%M:%S"
 
 
@@ -72,12 +73,15 @@ def _told(header: Any) -> tuple[datetime | None, float | None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a damaged tag is no date, which is all there is to say
         try:
-            tags = header.getexif().get_ifd(_EXIF)
-            given = [tags.get(tag) for tag in _TAKEN]
+            exif = header.getexif()
+            tags = exif.get_ifd(_EXIF)
+            given, stated = [tags.get(tag) for tag in _TAKEN], _RESOLUTION in exif
         except Exception:  # damaged tags can raise nearly anything
-            given = []
-        dates = [date for value in given if (date := _date(value)) is not None]
-        return (dates[0] if dates else None), _dpi(header.info.get("dpi"))
+            given, stated = [], False
+    dates = [date for value in given if (date := _date(value)) is not None]
+    # Pillow says 72 of a JPEG that says nothing
+    stated = stated or header.format != "JPEG" or bool(header.info.get("jfif_unit"))
+    return (dates[0] if dates else None), _dpi(header.info.get("dpi")) if stated else None
 
 
 def _date(value: Any) -> datetime | None:

@@ -18,6 +18,7 @@ from ..core.checks import bad
 from ..core.storage import replacing
 from .gains import Gain, gain_table
 
+WIDEST = 4  # columns of a table that a telephone shows beside each other; of a wider one each row becomes a card
 # what a name may hold and a page may not: control characters, those that turn the direction of text around (a page
 # isolates names by itself), and halves of characters, as Python reads a file's name that is not in UTF-8
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -234,17 +235,29 @@ def _block(block: Picture | Table) -> Markup:
         caption = Markup("<figcaption>{}</figcaption>").format(_inline(block.caption)) if block.caption else ""
         return Markup('<figure class="figure">{}{}</figure>').format(block.html, caption)
     classes = [Markup(' class="number"') if number else "" for number in block.numeric]
-    head = Markup("").join(Markup('<th scope="col"{}>{}</th>').format(*pair) for pair in zip(classes, block.columns))
+    head = Markup("").join(
+        Markup('<th scope="col"{}>{}</th>').format(css, name) if name else Markup("<td></td>")
+        for css, name in zip(classes, block.columns)
+    )
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
-            Markup("").join(Markup("<td{}>{}</td>").format(css, _cell(cell)) for css, cell in zip(classes, row))
+            Markup("").join(
+                Markup('<td{} data-name="{}">{}</td>').format(css, name, _cell(cell))
+                for css, name, cell in zip(classes, block.columns, row)
+            )
         )
         for row in block.rows
     )
     return Markup(
-        '<div class="wide" tabindex="0" role="region" aria-label="{}"><table><caption>{}</caption>'
+        '<div class="wide" tabindex="0" role="region" aria-label="{}"><table{}><caption>{}</caption>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(block.caption or "table", _inline(block.caption), head, body)
+    ).format(
+        block.caption or "table of " + ", ".join(filter(None, block.columns)),
+        Markup(' class="stack"') if len(block.columns) > WIDEST else "",
+        _inline(block.caption),
+        head,
+        body,
+    )
 
 
 def _cell(value: object) -> object:
