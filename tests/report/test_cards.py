@@ -63,7 +63,16 @@ def test_a_name_that_is_not_utf_8_is_linked_by_its_bytes(tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    ["", "missing.png", "https://example.org/a.png", "javascript:alert(1)", "data:text/html,x", "a\0b", ".", "x" * 5000],
+    [
+        "",
+        "missing.png",
+        "https://example.org/a.png",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "a\0b",
+        ".",
+        "x" * 5000,
+    ],
 )
 def test_what_is_no_file_is_not_linked(tmp_path, path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -75,7 +84,11 @@ def test_names_and_facts_are_text_and_keep_their_direction_to_themselves(name):
     about = About(name, "x.png", f"/there/{name}", [(name, name[:LONG]), ("none", None), ("blank", " ")], [name])
     page = caption(about) + Gallery().frame(GREY, about, name)
     assert "<script" not in page and "none" not in page and "blank" not in page
-    assert {unescape(each) for each in re.findall(r"<bdi>(.*?)</bdi>", page, re.S)} == {name, name[:LONG], f"/there/{name}"}
+    assert {unescape(each) for each in re.findall(r"<bdi>(.*?)</bdi>", page, re.S)} == {
+        name,
+        name[:LONG],
+        f"/there/{name}",
+    }
     assert set(re.findall(r'href="([^"]*)"', page)) == {"x.png"}
 
 

@@ -72,7 +72,7 @@ def duplicates(
     from ._duplicates_page import counts, told_counts, write_page
 
     if out is not None:
-        write_page(out, index, images, found, shown, limit, decisions is not None)
+        write_page(out, index, images, found, shown, limit, decide=vectors is not None)
     metrics = {
         "images": len(images),
         **counts(found),

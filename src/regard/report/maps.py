@@ -15,7 +15,6 @@ from ._style import GRID, PALETTE, PAPER, WIDTH
 _CLASSES = (
     "#332288", "#cc6677", "#117733", "#88ccee", "#882255", "#44aa99", "#ddcc77", "#aa4499", "#999933", "#c2703d",
 )  # fmt: skip
-LONGEST = 18  # characters of a name on the map
 _MANY = 400  # points above which a map is drawn as pixels, so that the page stays small
 
 
@@ -92,7 +91,7 @@ def _bare(panel: Axes) -> None:
 
 
 def _legend(panel: Axes, colour: Mapping[str, str]) -> None:
-    marks = [panel.scatter([], [], s=45, c=paint, label=_short(name), linewidth=0) for name, paint in colour.items()]
+    marks = [panel.scatter([], [], s=45, c=paint, label=name, linewidth=0) for name, paint in colour.items()]
     panel.figure.legend(
         handles=marks, loc="outside upper right", ncols=4, frameon=False, handletextpad=0.1, columnspacing=1.2
     )
@@ -114,14 +113,5 @@ def _name_groups(
                     "alpha": 0.9,
                 }
                 panel.annotate(
-                    _short(name), np.median(mine, axis=0), ha="center", va="center", fontsize=11, weight="bold", bbox=box
+                    name, np.median(mine, axis=0), ha="center", va="center", fontsize=11, weight="bold", bbox=box
                 )
-
-
-def _short(name: str) -> str:
-    """A name that leaves room for its neighbours; the middle goes, as many names begin or end alike.
-
-    >>> _short("a very long name of a class")
-    'a very l…a class'
-    """
-    return name if len(name) <= LONGEST else f"{name[:8]}…{name[-7:]}"
