@@ -38,7 +38,7 @@ addEventListener("load", () => {
       opener.focus();
       opener.click();
       const large = page.querySelector(":popover-open");
-      one.opens = large !== null && large.scrollWidth <= large.clientWidth && page.activeElement.textContent === "Close";
+      one.opens = large?.scrollWidth <= large?.clientWidth && page.activeElement.textContent === "Close";
       large?.querySelector("button").click();
       one.closes = page.querySelector(":popover-open") === null && page.activeElement === opener;
     }
