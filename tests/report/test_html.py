@@ -1,14 +1,18 @@
+import base64
+import hashlib
+import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from markupsafe import Markup, escape
 
 from regard.core.checks import InputError
 from regard.metrics.contrast import Difference
 from regard.report import html
 from regard.report.figures import bars_with_intervals
 from regard.report.gains import Gain
-from regard.report.html import Highlight, Picture, Section, Table, marked, render, write_report
+from regard.report.html import Highlight, Picture, Section, Table, Tool, literal, marked, render, write_report
 from regard.report.thumbs import previews
 
 VOID = {"meta", "link", "img", "br"}
@@ -148,3 +152,53 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_another_suffix_is_refused(tmp_path):
     with pytest.raises(InputError, match="ends with .html"):
         write_report(tmp_path / "report.pdf", "t", [], "s")
+
+
+UNSEEN = ["\x00", "\x1b[31m", "\x07", "\x9b", "\x7f", "\r", "\u202e", "\u2066", "\ud83d", "\udce9", "\uffff"]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_characters_that_a_page_may_not_hold_are_shown_in_place_of_being_written(tmp_path, text):
+    said = f"before{text}after"
+    path = write_report(
+        tmp_path / "page.html",
+        said,
+        [Section(said, said, [Picture(previews([(said, np.zeros((8, 8), np.uint8))]), said), Table([said], [[said]])])],
+        said,
+        gains=[Gain(said, 0.1, 0.2, Difference(0.1, 0.05, 0.2, 30))],
+        highlights=[Highlight(said, said, said)],
+        facts={said: said},
+    )
+    page = path.read_text(encoding="utf-8")
+    assert text not in page and page.count("before") == page.count("after") >= 12
+    assert text.encode("unicode_escape").decode() in page
+
+
+def test_the_foot_speaks_of_gains_where_there_are_some():
+    parts = [Section("One", "Text.")]
+    assert "No gain" not in render("t", parts, "s")
+    assert "“No gain” is said where" in render("t", parts, "s", verdicts=True)
+    assert "“No gain” is said where" in render(**example())
+
+
+def test_the_script_of_a_tool_is_the_only_one_that_the_policy_lets_run():
+    script = "document.title = '<&>';"
+    page = render("t", [], "s", tool=Tool(Markup("<p>bar</p>"), script))
+    assert page.count("<script>") == 1 and f"<script>{script}</script>" in page and "<p>bar</p>" in page
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
+    named = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{named}'" in policy and "unsafe" not in policy.split("script-src")[1]
+
+
+def test_names_among_literal_text_are_no_markup():
+    evil = "**a** `b` <c>.jpg"
+    page = render("t", [Section("One", "", [Picture(Markup("<i></i>"), escape(evil))])], literal(evil))
+    assert "<strong>" not in page and "<code>" not in page and page.count("**a** `b` &lt;c&gt;.jpg") == 2
+
+
+def test_a_wide_table_says_in_each_cell_what_it_is():
+    heads = ["one", "two", "three", "four", "five"]
+    wide, narrow = (Page(render("t", [Section("s", "", [Table(h, [h])])], "s")) for h in (heads, heads[:4]))
+    assert [each.get("class") for each in wide.all("table")] == ["stack"]
+    assert [each["data-name"] for each in wide.all("td")] == heads
+    assert [each.get("class") for each in narrow.all("table")] == [None]

@@ -5,14 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from ._search_page import about_file
+
 MANY = 10  # queries at either end
 
 
 def write_page(out: Path, index: Any, truth: Any, found: Any) -> None:
     """Write the page; what is right is framed."""
+    from ..report.cards import Gallery
     from ..report.html import Picture, Section, Table, write_report
     from ..report.thumbs import Hit, Query, neighbours
 
+    gallery = Gallery()
     value = found.values[found.main]
     known = np.flatnonzero(~np.isnan(value))
     order = known[np.argsort(value[known], kind="stable")]
@@ -22,17 +26,19 @@ def write_page(out: Path, index: Any, truth: Any, found: Any) -> None:
         for row in rows:
             hits = found.first[row]
             if hits:
-                paths = index.paths([name for name, _ in hits])
+                paths = [Path(path or name) for path, (name, _) in zip(index.paths([n for n, _ in hits]), hits)]
                 near = [
-                    Hit(Path(path or name), 0.0, Path(name).name, right=right, scored=False)
+                    Hit(path, 0.0, right=right, scored=False, about=about_file(name, path, out))
                     for (name, right), path in zip(hits, paths)
                 ]
-                shown.append(Query(_image(index, truth.queries[row]), f"{found.main} {value[row]:.2f}", near))
+                query = truth.queries[row]
+                about = about_file(query.name, _file(index, query), out)
+                shown.append(Query(_image(index, query), f"{found.main} {value[row]:.2f}", near, about))
         if shown:
             text = "The first results, junk left out; a green frame is right, a red one wrong."
-            sections.append(Section(title, text, [Picture(neighbours(shown))]))
+            sections.append(Section(title, text, [Picture(neighbours(shown, gallery))]))
     summary = f"{found.queries} queries by the protocol {found.protocol!r}, {found.skipped} with nothing to find."
-    write_report(out, f"Search in {index.folder.name}", sections, summary)
+    write_report(out, f"Search in {index.folder.name}", sections, summary, verdicts=bool(found.gains))
 
 
 def _figures(table: Any, found: Any) -> Any:
@@ -46,9 +52,18 @@ def _figures(table: Any, found: Any) -> Any:
 
 
 def _image(index: Any, query: Any) -> Any:
+    from ..data.decode import DecodeError
     from ..reuse.search.crop import cut_out
 
-    item = query.item
-    if item is None:
-        item = Path(index.paths([index.collection().ids[query.place]])[0] or query.name)
-    return item if query.box is None else cut_out(item, query.box)
+    item = _file(index, query)
+    try:
+        return item if query.box is None else cut_out(item, query.box)
+    except DecodeError:  # gone since it was embedded: the tile says so
+        return item
+
+
+def _file(index: Any, query: Any) -> Any:
+    """Where the query's picture is, or its pixels."""
+    if query.item is not None:
+        return query.item
+    return Path(index.paths([index.collection().ids[query.place]])[0] or query.name)

@@ -69,17 +69,13 @@ def duplicates(
         if one.kind == "same photo" and "part" in one.evidence
     ]
     shown = {one: [pair for pair in found.pairs if pair.kind == one] for one in kinds}
-    if out is not None:
-        from ._duplicates_page import write_page
+    from ._duplicates_page import counts, told_counts, write_page
 
-        write_page(out, index, images, found, shown, limit)
+    if out is not None:
+        write_page(out, index, images, found, shown, limit, decide=vectors is not None)
     metrics = {
         "images": len(images),
-        "identical": sum(one.kind == "identical" for one in found.pairs),
-        "same_photo": sum(one.kind == "same photo" for one in found.pairs),
-        "same_scene": sum(one.kind == "same scene" for one in found.pairs),
-        "groups": len(found.groups),
-        "parts": len(parts),
+        **counts(found),
         "set_aside": len(found.set_aside),
         "seconds": cost.seconds,
     }
@@ -88,14 +84,10 @@ def duplicates(
         rows = [[one.kind, one.score, one.a, one.b, why(one)] for pairs in shown.values() for one in pairs[:limit]]
         if rows:
             table(["kind", "score", "image", "image", "why"], rows)
+        print(told_counts(found, shown))
         for name, pairs in shown.items():
-            rest = len(pairs) - limit
-            print(
-                f"{name}: {len(pairs)} pair(s)" + (f", of which {rest} are not shown; see --limit" if rest > 0 else "")
-            )
-        print(f"{len(found.groups)} group(s) of copies")
-        if parts:
-            print(f"{len(parts)} pair(s) of which one is a part of the other; these make no group")
+            if len(pairs) > limit:
+                print(f"{name}: {len(pairs)} pairs, of which {len(pairs) - limit} are not shown; see --limit")
         if vectors is None:
             print("note: these are images, not an index: crops, small turns and other views were not looked for.")
         for fault in found.set_aside[:20]:

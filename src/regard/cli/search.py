@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._hits import as_dicts, further, rows_of
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, emit, table
 
@@ -119,18 +120,17 @@ def search(
                     asked, top, where, with_, way=way, rerank=stages, relevant=relevant, **options
                 )
                 pictures = dict(zip(map(str, asked.ids), asked.items))
-    rows = [
-        (name, place + 1, hit.score, hit.label, hit.path or hit.id)
-        for name, found in zip(hits.queries, hits)
-        for place, hit in enumerate(found)
-    ]
+    columns = further(there, hits)
     if out is not None:
         from ._search_page import write_page
 
-        write_page(out, index, len(there), pictures, hits)
+        write_page(out, index, len(there), pictures, hits, columns)
 
     def human() -> None:
-        table(["query", "place", "score", "label", "image"], rows)
+        heads, rows, left = rows_of(hits, columns)
+        table(heads, rows)
+        if left:
+            print(f"note: further columns are in --json and on the page: {', '.join(left)}")
         for note in hits.notes:
             print(f"note: {note}")
         if hits.way != "exact":
@@ -138,12 +138,8 @@ def search(
         if out is not None:
             print(f"pictures: {out}")
 
-    answers = [
-        {"query": name, "hits": [{**hit.as_dict(), "place": place + 1} for place, hit in enumerate(found)]}
-        for name, found in zip(hits.queries, hits)
-    ]
     metrics = {"queries": len(hits), "collection": len(there), "recall": hits.recall, "seconds": cost.seconds}
-    emit({"results": answers, "notes": hits.notes, "search": hits.way, "metrics": metrics}, json, human)
+    emit({"results": as_dicts(hits, columns), "notes": hits.notes, "search": hits.way, "metrics": metrics}, json, human)
 
 
 def _by_regions(

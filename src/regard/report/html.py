@@ -1,8 +1,11 @@
-"""One self-contained HTML file: the summary, the gains, and a section a step; nothing is fetched, no script runs.
+"""One self-contained HTML file: the summary, the gains, and a section a step; nothing is fetched.
 
-Text is escaped on its way in; only what this package's own figures give (`Markup`) stands as it is.
+Text is escaped on its way in; only what this package's own figures give (`Markup`) stands as it is. No script runs but
+a `Tool`'s, which is a constant of this package that the page's policy names by its hash.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +17,11 @@ from .. import __version__
 from ..core.checks import bad
 from ..core.storage import replacing
 from .gains import Gain, gain_table
+
+WIDEST = 4  # columns of a table that a telephone shows beside each other; of a wider one each row becomes a card
+# what a name may hold and a page may not: control characters, those that turn the direction of text around (a page
+# isolates names by itself), and halves of characters, as Python reads a file's name that is not in UTF-8
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,19 @@ class Highlight:
 
 
 @dataclass(frozen=True)
+class Tool:
+    """What a page lets its reader do beyond reading: a bar at the foot of the window, and the script that serves it."""
+
+    html: Markup
+    script: str
+
+    @property
+    def policy(self) -> str:
+        """The script's hash, as a page's policy names what may run."""
+        return "sha256-" + base64.b64encode(hashlib.sha256(self.script.encode()).digest()).decode()
+
+
+@dataclass(frozen=True)
 class _Part:
     """A section as the template sees it."""
 
@@ -90,6 +111,8 @@ def write_report(
     gains: Sequence[Gain] = (),
     highlights: Sequence[Highlight] = (),
     facts: Mapping[str, object] | None = None,
+    verdicts: bool = False,
+    tool: Tool | None = None,
 ) -> Path:
     """Write the report as one HTML file, whole or not at all, and return its path.
 
@@ -101,12 +124,17 @@ def write_report(
         gains: rows of the table of gains, which stands before the sections.
         highlights: two to four figures in large print.
         facts: how the report was made: command, seed, versions, machine.
+        verdicts: the sections say "gain" or "no gain", so that the foot of the page says what that means; where there
+            are `gains` it does so anyway.
+        tool: what the reader can do on the page.
 
     Raises:
         InputError: the file's name does not end with .html.
     """
     path = check_page("path", path)
-    page = render(title, sections, summary, gains=gains, highlights=highlights, facts=facts)
+    page = render(
+        title, sections, summary, gains=gains, highlights=highlights, facts=facts, verdicts=verdicts, tool=tool
+    )
     with replacing(path) as beside:
         beside.write_text(page, encoding="utf-8")
     return path
@@ -127,6 +155,8 @@ def render(
     gains: Sequence[Gain] = (),
     highlights: Sequence[Highlight] = (),
     facts: Mapping[str, object] | None = None,
+    verdicts: bool = False,
+    tool: Tool | None = None,
 ) -> str:
     """Give the report as text, as `write_report` writes it."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -144,26 +174,43 @@ def render(
         )
         for at, section in enumerate(sections, 1)
     ]
-    return environment.get_template("template.html").render(
+    page = environment.get_template("template.html").render(
         title=title,
         summary=marked(summary),
         highlights=highlights,
         gains=gain_table(gains) if gains else None,
         sections=parts,
         facts=facts or {},
+        verdicts=verdicts or bool(gains),
+        tool=tool,
+        script=Markup(tool.script) if tool else "",
         version=__version__,
     )
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), page)
 
 
 def marked(text: str) -> Markup:
     r"""Turn plain text into paragraphs and lists, escaped; **strong** and `code` are all the markup there is.
+
+    What is `Markup` already, as `literal` gives it, stands as it is.
 
     >>> print(marked("a < b, **so** `x`"))
     <p>a &lt; b, <strong>so</strong> <code>x</code></p>
     >>> print(marked("- one\n- two"))
     <ul><li>one</li><li>two</li></ul>
     """
+    if isinstance(text, Markup):
+        return text
     return Markup("\n").join(_paragraph(block.strip()) for block in re.split(r"\n\s*\n", text) if block.strip())
+
+
+def literal(text: str) -> Markup:
+    r"""Text that stands as it is, a paragraph a line: where names occur, `*` and ` in them are no markup.
+
+    >>> print(literal("a **b** < c\nd"))
+    <p>a **b** &lt; c</p><p>d</p>
+    """
+    return Markup("").join(Markup("<p>{}</p>").format(line) for line in text.splitlines() if line.strip())
 
 
 def _paragraph(block: str) -> Markup:
@@ -176,6 +223,8 @@ def _paragraph(block: str) -> Markup:
 
 
 def _inline(line: str) -> Markup:
+    if isinstance(line, Markup):
+        return line
     safe = str(escape(line))
     safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
     return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", safe))
@@ -186,17 +235,29 @@ def _block(block: Picture | Table) -> Markup:
         caption = Markup("<figcaption>{}</figcaption>").format(_inline(block.caption)) if block.caption else ""
         return Markup('<figure class="figure">{}{}</figure>').format(block.html, caption)
     classes = [Markup(' class="number"') if number else "" for number in block.numeric]
-    head = Markup("").join(Markup('<th scope="col"{}>{}</th>').format(*pair) for pair in zip(classes, block.columns))
+    head = Markup("").join(
+        Markup('<th scope="col"{}>{}</th>').format(css, name) if name else Markup("<td></td>")
+        for css, name in zip(classes, block.columns)
+    )
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
-            Markup("").join(Markup("<td{}>{}</td>").format(css, _cell(cell)) for css, cell in zip(classes, row))
+            Markup("").join(
+                Markup('<td{} data-name="{}">{}</td>').format(css, name, _cell(cell))
+                for css, name, cell in zip(classes, block.columns, row)
+            )
         )
         for row in block.rows
     )
     return Markup(
-        '<div class="wide" tabindex="0" role="region" aria-label="{}"><table><caption>{}</caption>'
+        '<div class="wide" tabindex="0" role="region" aria-label="{}"><table{}><caption>{}</caption>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(block.caption or "table", _inline(block.caption), head, body)
+    ).format(
+        block.caption or "table of " + ", ".join(filter(None, block.columns)),
+        Markup(' class="stack"') if len(block.columns) > WIDEST else "",
+        _inline(block.caption),
+        head,
+        body,
+    )
 
 
 def _cell(value: object) -> object:

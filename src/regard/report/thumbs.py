@@ -4,25 +4,19 @@ These are HTML rather than one large drawing: pictures stay sharp, captions can 
 rows fold on a narrow screen.
 """
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from ..core.checks import bad
-from ..data.decode import DecodeError, decode, decode_pillow
+from .cards import About, Gallery, caption
+from .picture import SIDE, embedded, loaded
 
-SIDE = 160  # pixels of a thumbnail's longer side: twice what the page shows, for dense screens
-_TINY = 64  # pictures up to this many pixels keep every pixel (PNG, shown with hard edges)
-
-_CELL = Markup(
-    '<figure class="thumb {kind}"><div class="frame">{image}</div><figcaption>{caption}</figcaption></figure>'
-)
+_FRAME = Markup('<div class="frame">{}</div>')
+_CELL = Markup('<figure class="thumb {kind}">{frame}<figcaption>{caption}</figcaption></figure>')
 
 
 @dataclass(frozen=True)
@@ -35,6 +29,7 @@ class Hit:
         label: what to call it, or None.
         right: whether it is right; None: as the labels of query and hit say, where both are known.
         scored: whether the score is shown.
+        about: its name, link and facts, which then stand below it in place of the label.
     """
 
     image: Any
@@ -42,15 +37,20 @@ class Hit:
     label: str | None = None
     right: bool | None = None
     scored: bool = True
+    about: About | None = None
 
 
 @dataclass(frozen=True)
 class Query:
-    """A picture that was searched with, its label where that is known, and what was found, best first."""
+    """A picture that was searched with, its label where that is known, and what was found, best first.
+
+    With `about` its name, link and facts stand below it.
+    """
 
     image: Any
     label: str | None = None
     hits: Sequence[Hit] = field(default_factory=tuple)
+    about: About | None = None
 
 
 def thumbnail(image: Any, alt: str = "", side: int = SIDE) -> Markup:
@@ -63,30 +63,7 @@ def thumbnail(image: Any, alt: str = "", side: int = SIDE) -> Markup:
         alt: what the picture shows, for readers who cannot see it.
         side: longer side in pixels; smaller pictures stay as they are.
     """
-    from PIL import Image
-
-    item = image if isinstance(image, Path | bytes | np.ndarray) else Path(image) if isinstance(image, str) else None
-    try:
-        if isinstance(image, Image.Image):
-            pixels = decode_pillow(image)
-        else:
-            pixels = decode(np.asarray(image) if item is None else item, short_side=side).permute(1, 2, 0).numpy()
-    except DecodeError as error:
-        return Markup('<span class="unreadable" role="img" aria-label="{}" title="{}">not readable</span>').format(
-            f"{alt}: {error}", str(error)
-        )
-    small = Image.fromarray(pixels)
-    tiny = max(small.size) <= _TINY
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    if tiny:
-        small.save(buffer, "PNG", optimize=True)
-    else:
-        small.save(buffer, "JPEG", quality=82, optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return Markup('<img{} src="data:image/{};base64,{}" width="{}" height="{}" alt="{}">').format(
-        Markup(' class="tiny"') if tiny else "", "png" if tiny else "jpeg", data, *small.size, alt
-    )
+    return embedded(loaded(image, side), alt, side)
 
 
 def previews(pictures: Sequence[tuple[str, Any]]) -> Markup:
@@ -101,34 +78,67 @@ def previews(pictures: Sequence[tuple[str, Any]]) -> Markup:
     if not pictures:
         raise bad("pictures", "none", "at least one picture")
     cells = [
-        _CELL.format(kind="plain", image=thumbnail(image, caption), caption=caption) for caption, image in pictures
+        _CELL.format(kind="plain", frame=_FRAME.format(thumbnail(image, told)), caption=told)
+        for told, image in pictures
     ]
     return Markup('<div class="previews">{}</div>').format(Markup("").join(cells))
 
 
-def neighbours(queries: Sequence[Query]) -> Markup:
+def neighbours(queries: Sequence[Query], gallery: Gallery | None = None) -> Markup:
     """Show each query beside what was found for it, with scores; frame and mark say right or wrong where labels do.
+
+    Args:
+        queries: pictures with their hits.
+        gallery: of the page, where pictures of which something is known (`about`) can be enlarged.
 
     Raises:
         InputError: there are no queries, or one without hits.
     """
     if not queries or any(not query.hits for query in queries):
         raise bad("queries", "none, or one without hits", "at least one query with its hits")
+    rich = any(query.about or any(hit.about for hit in query.hits) for query in queries)
     rows = []
     for query in queries:
-        name = query.label or "query"
-        cells = [_CELL.format(kind="query", image=thumbnail(query.image, f"query: {name}"), caption=name)]
+        name = query.label or (query.about.name if query.about else "query")
+        told = query.label or "query"
+        below = Markup("{} {}").format(told, caption(query.about)) if query.about else told
+        cells = [_cell("query", query.image, f"query: {name}", below, query.about, gallery)]
         for rank, hit in enumerate(query.hits, 1):
             known = query.label is not None and hit.label is not None
             right = hit.right if hit.right is not None else query.label == hit.label if known else None
-            kind, mark, told = _marked(right)
-            alt = f"result {rank}: {hit.label or 'picture'}{f', score {hit.score:.2f}' if hit.scored else ''}{told}"
-            score = Markup('<span class="score">{:.2f}</span>').format(hit.score) if hit.scored else ""
-            caption = Markup("{}{}{}").format(mark, score, _name(hit.label))
-            cells.append(_CELL.format(kind=kind, image=thumbnail(hit.image, alt), caption=caption))
+            kind, mark, said = _marked(right)
+            name = hit.label or (hit.about.name if hit.about else "picture")
+            alt = f"result {rank}: {name}{f', score {hit.score:.2f}' if hit.scored else ''}{said}"
+            score = Markup('<span class="score">{:.2f}</span>').format(hit.score) if hit.scored else Markup("")
+            below = caption(hit.about, mark + score) if hit.about else mark + score + _name(hit.label)
+            cells.append(_cell(kind, hit.image, alt, below, hit.about, gallery))
         rows.append(Markup('<div class="row">{}</div>').format(Markup("").join(cells)))
     width = 1 + max(len(query.hits) for query in queries)
-    return Markup('<div class="neighbours" style="--columns: {}">{}</div>').format(width, Markup("").join(rows))
+    return Markup('<div class="neighbours{}" style="--columns: {}">{}</div>').format(
+        " rich" if rich else "", width, Markup("").join(rows)
+    )
+
+
+def cards(pictures: Sequence[tuple[Any, About, Markup]], gallery: Gallery) -> Markup:
+    """Show pictures side by side, to be enlarged, with what is known of each and something more below it.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not pictures:
+        raise bad("pictures", "none", "at least one picture")
+    cells = [
+        _cell("plain", image, about.name, caption(about) + more, about, gallery) for image, about, more in pictures
+    ]
+    return Markup('<div class="cards">{}</div>').format(Markup("").join(cells))
+
+
+def _cell(kind: str, image: Any, alt: str, below: object, about: About | None, gallery: Gallery | None) -> Markup:
+    if about is None or gallery is None:
+        frame = _FRAME.format(thumbnail(image, alt))
+    else:
+        frame = gallery.frame(image, about, alt, image if isinstance(image, Path) else None)
+    return _CELL.format(kind=kind, frame=frame, caption=below)
 
 
 def _marked(right: bool | None) -> tuple[str, Markup, str]:
