@@ -7,6 +7,7 @@ import typer
 
 from ._progress import watcher
 from ._shared import Json, Quiet, emit, table
+from ._stores import AllowHost
 
 
 def duplicates(
@@ -26,6 +27,7 @@ def duplicates(
     out: Annotated[
         Path | None, typer.Option("--out", help="Show them as pictures in this .html.", show_default=False)
     ] = None,
+    allow_host: AllowHost = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -44,7 +46,7 @@ def duplicates(
     kinds = [names[check_choice("--kind", one.strip(), names)] for one in kind.split(",")]
     if out is not None:
         check_page("--out", out)
-    images, vectors, decisions = _opened(index)
+    images, vectors, decisions = _opened(index, allow_host)
     if pair or decide:
         if decide is None or pair is None or len(pair) != 2:
             raise bad("A B", " ".join(pair or ["nothing"]), "two ids, and --decide same or --decide different")
@@ -140,7 +142,7 @@ def why(pair: Any) -> str:
     return ", ".join(parts)
 
 
-def _opened(index: str) -> tuple[Any, Any, Path | None]:
+def _opened(index: str, allow_host: list[str] | None) -> tuple[Any, Any, Path | None]:
     """The images, their vectors, and where decisions are remembered; images alone have none of these."""
     import numpy as np
 
@@ -153,7 +155,7 @@ def _opened(index: str) -> tuple[Any, Any, Path | None]:
 
     if not (Path(index) / CARD).exists():
         return open_images(index, argument="INDEX"), None, None
-    there = SearchIndex.open(index)
+    there = SearchIndex.open(index, allow_host=allow_host)
     rows = there.store.scan(["id", "path", "vector"]).sort_by("id")
     paths = rows.column("path").to_pylist()
     # where an image was never in a file, a name that does not exist is set aside like a file that is gone

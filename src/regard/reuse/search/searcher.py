@@ -1,6 +1,6 @@
 """Searching a collection: by vectors, by ids, by images from outside, in memory or through the store's own index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,17 +173,30 @@ class Searcher:
         chosen = self.representation(representation)
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 
-    def representation(self, given: Any = None) -> Any:
-        """What made the index's vectors, loaded again; or the one that is given, by name or itself."""
+    def representation(self, given: Any = None, card: Mapping[str, Any] | None = None) -> Any:
+        """What made the vectors, loaded again: the one that is given, by name or itself, or that the card names.
+
+        The card may be somebody else's: for a name in it nothing is fetched, and the user is asked to give it himself.
+
+        Args:
+            given: a name, a folder, a `Representation`, or None.
+            card: of the vectors; by default the index's.
+        """
+        from ...backbones.offline import nothing_fetched
         from ...representation.representation import Representation
 
         if given is not None:
             return given if isinstance(given, Representation) else Representation.load(given)
+        said = self.card if card is None else card
+        wanted = str(said.get("loaded_from") or said.get("representation") or "")
         try:
-            return Representation.load(self.card.get("loaded_from") or self.card.get("representation") or "")
+            with nothing_fetched():
+                return Representation.load(wanted)
         except InputError as error:
-            name = self.card.get("representation") or "a representation from elsewhere"
-            raise bad("--with", "none", f"the one that made the index's vectors ({name})") from error
+            name = said.get("representation") or "a representation from elsewhere"
+            published = wanted.startswith(("timm:", "torchvision:"))
+            fix = f"To fetch its weights, if you trust the index: --with {wanted}" if published else ""
+            raise bad("--with", "none", f"the one that made the index's vectors ({name})", fix) from error
 
     def collection(self) -> Collection:
         """The collection as it is now: what others have written since the last call is taken in."""
