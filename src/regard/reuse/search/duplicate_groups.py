@@ -99,8 +99,11 @@ def grouped(n: int, links: Iterable[tuple[int, int]], apart: Iterable[tuple[int,
 
 def _changed(path: str | Path, change: Callable[[Decisions], Decisions]) -> Decisions:
     """Read, change and write as one step; the file is written beside and renamed."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with _alone(Path(path).parent):
+    folder = Path(path).parent
+    if not folder.exists() and any(folder.parent.glob(f".{folder.name}.*.old")):  # `swap`: another is on its way
+        raise RunError(f"decisions: {str(folder)!r} is being replaced. Try again.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
         now = change(read_decisions(path))
         try:
             write_json(path, {" ".join(key): value for key, value in sorted(now.items())})
