@@ -44,7 +44,7 @@ def index(
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Where the table goes: s3://BUCKET/NAME ..., or qdrant:http://HOST:6333/NAME.",
+            help="Where the table goes: s3://BUCKET/NAME ..., or qdrant:https://HOST:6333/NAME.",
             show_default="INDEX itself",
         ),
     ] = "",
