@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.checks import InputError, bad, check_matrix, check_number
+from ...core.checks import bad, check_matrix, check_number
 from ...data.groundtruth.matching import Names
 from ...data.sources import open_images
 from ...representation.embeddings import Embeddings
@@ -14,6 +14,7 @@ from . import kept, plan, reranking
 from . import metric as metrics
 from .collection import Collection
 from .cutoff import background_of, cut
+from .made_by import made_by
 from .record import Hit, Hits, check_origin, mismatch
 from .relevance import Background
 from .store.lance import LanceStore
@@ -174,29 +175,8 @@ class Searcher:
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 
     def representation(self, given: Any = None, card: Mapping[str, Any] | None = None) -> Any:
-        """What made the vectors, loaded again: the one that is given, by name or itself, or that the card names.
-
-        The card may be somebody else's: for a name in it nothing is fetched, and the user is asked to give it himself.
-
-        Args:
-            given: a name, a folder, a `Representation`, or None.
-            card: of the vectors; by default the index's.
-        """
-        from ...backbones.offline import nothing_fetched
-        from ...representation.representation import Representation
-
-        if given is not None:
-            return given if isinstance(given, Representation) else Representation.load(given)
-        said = self.card if card is None else card
-        wanted = str(said.get("loaded_from") or said.get("representation") or "")
-        try:
-            with nothing_fetched():
-                return Representation.load(wanted)
-        except InputError as error:
-            name = said.get("representation") or "a representation from elsewhere"
-            published = wanted.startswith(("timm:", "torchvision:"))
-            fix = f"To fetch its weights, if you trust the index: --with {wanted}" if published else ""
-            raise bad("--with", "none", f"the one that made the index's vectors ({name})", fix) from error
+        """What made the vectors, loaded again: the one that is given, or that the card names (`made_by.py`)."""
+        return made_by(self.card if card is None else card, given)
 
     def collection(self) -> Collection:
         """The collection as it is now: what others have written since the last call is taken in."""
