@@ -1,4 +1,4 @@
-"""What made a collection's vectors, loaded again; the card that names it may be somebody else's, and fetches nothing."""
+"""What made a collection's vectors, loaded again: a card that names it may be somebody else's, and fetches nothing."""
 
 from collections.abc import Mapping
 from typing import Any
