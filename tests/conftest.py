@@ -10,12 +10,13 @@ from PIL import Image
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test has an empty cache of vectors; traced networks are shared, as they depend on nothing else."""
+    """Every test has an empty cache of vectors and no settings; traced networks are shared: they depend on nothing."""
     folder = tmp_path_factory.mktemp("cache")
     shared = tmp_path_factory.getbasetemp() / "openvino"
     shared.mkdir(exist_ok=True)
     (folder / "openvino").symlink_to(shared)
     monkeypatch.setenv("REGARD_CACHE", str(folder))
+    monkeypatch.setenv("REGARD_CONFIG", str(folder / "settings"))
     return folder
 
 

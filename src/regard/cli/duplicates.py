@@ -7,6 +7,7 @@ import typer
 
 from ._progress import watcher
 from ._shared import Json, Quiet, emit, table
+from ._stores import AllowHost
 
 
 def duplicates(
@@ -15,7 +16,20 @@ def duplicates(
         list[str] | None, typer.Argument(metavar="[A B]", help="Two ids, with --decide.", show_default=False)
     ] = None,
     decide: Annotated[
-        str | None, typer.Option(help="Remember that A and B are the same, or different.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="same|different|FILE",
+            help="Remember that A and B are the same, or different; or all that a .json or .csv file says of pairs.",
+            show_default=False,
+        ),
+    ] = None,
+    skip_gone: Annotated[
+        bool, typer.Option("--skip-gone", help="With a file: pass over images that the index does not have.")
+    ] = False,
+    decisions: Annotated[bool, typer.Option("--decisions", help="List what is remembered.")] = False,
+    undo: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Take back what was decided about A and B.", show_default=False),
     ] = None,
     kind: Annotated[
         str, typer.Option(help="What is shown: identical, same-photo, same-scene; one or more, as a,b.")
@@ -26,6 +40,7 @@ def duplicates(
     out: Annotated[
         Path | None, typer.Option("--out", help="Show them as pictures in this .html.", show_default=False)
     ] = None,
+    allow_host: AllowHost = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -35,7 +50,7 @@ def duplicates(
     twice, or one photo with something changed. Each pair says why. Groups hold copies of one another; what is a part
     of another image is told apart. What you decide about a pair holds after a file is renamed or moved.
     """
-    from ..core.checks import InputError, bad, check_choice
+    from ..core.checks import InputError, check_choice
     from ..core.runtime import measured
     from ..report.html import check_page
     from ..reuse.search.duplicates import KINDS, find_duplicates
@@ -44,14 +59,12 @@ def duplicates(
     kinds = [names[check_choice("--kind", one.strip(), names)] for one in kind.split(",")]
     if out is not None:
         check_page("--out", out)
-    images, vectors, decisions = _opened(index)
-    if pair or decide:
-        if decide is None or pair is None or len(pair) != 2:
-            raise bad("A B", " ".join(pair or ["nothing"]), "two ids, and --decide same or --decide different")
-        _decide(images, decisions, pair[0], pair[1], decide)
-        told: dict[str, Any] = {"decided": decide, "pair": pair, "decisions": decisions, "metrics": {}}
-        emit(told, json, lambda: print(f"{pair[0]} and {pair[1]}: {decide}, remembered in {decisions}"))
+    if pair or decide is not None or decisions or undo is not None:
+        from ._decisions import run
+
+        emit(*run(index, pair, decide, skip_gone, decisions, undo, allow_host, json))
         return
+    images, vectors, remembered = _opened(index, allow_host)
     if len(images) < 2:
         raise InputError(f"INDEX: {index!r} holds {len(images)} image(s); expected at least two.")
     with measured() as cost:
@@ -60,7 +73,7 @@ def duplicates(
             vectors,
             radius=radius,
             mirror=mirror,
-            decisions=decisions,
+            decisions=remembered,
             watch=watcher("duplicates", quiet=quiet),
         )
     parts = [
@@ -132,7 +145,7 @@ def why(pair: Any) -> str:
     return ", ".join(parts)
 
 
-def _opened(index: str) -> tuple[Any, Any, Path | None]:
+def _opened(index: str, allow_host: list[str] | None) -> tuple[Any, Any, Path | None]:
     """The images, their vectors, and where decisions are remembered; images alone have none of these."""
     import numpy as np
 
@@ -145,31 +158,10 @@ def _opened(index: str) -> tuple[Any, Any, Path | None]:
 
     if not (Path(index) / CARD).exists():
         return open_images(index, argument="INDEX"), None, None
-    there = SearchIndex.open(index)
+    there = SearchIndex.open(index, allow_host=allow_host)
     rows = there.store.scan(["id", "path", "vector"]).sort_by("id")
     paths = rows.column("path").to_pylist()
     # where an image was never in a file, a name that does not exist is set aside like a file that is gone
     items = [Path(path) if path else Path(name) for path, name in zip(paths, rows.column("id").to_pylist())]
     images = ImageSet(items, np.array(rows.column("id").to_pylist(), dtype=np.str_), name=index)
     return images, vectors_in(rows), Path(index) / REMEMBERED
-
-
-def _decide(images: Any, decisions: Path | None, a: str, b: str, verdict: str) -> None:
-    from ..core.checks import InputError, bad
-    from ..data.decode import DecodeError, content_hash, read
-    from ..reuse.search.duplicate_groups import decide
-
-    if decisions is None:
-        raise InputError("--decide: expected an index, which remembers; make one with `regard index`.")
-    place = {str(name): item for name, item in zip(images.ids, images.items)}
-    contents = []
-    for name in (a, b):
-        if name not in place:
-            raise bad("A B", repr(name), f"an id of {images.name}")
-        try:
-            contents.append(content_hash(read(place[name])))
-        except DecodeError as error:
-            raise bad("A B", f"{name!r} ({error})", "images that can be read") from error
-    if contents[0] == contents[1]:
-        raise bad("A B", f"{a!r} and {b!r}, the same bytes", "two different images")
-    decide(decisions, contents[0], contents[1], verdict)

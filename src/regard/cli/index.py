@@ -7,6 +7,7 @@ import typer
 
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, emit
+from ._stores import AllowHost
 
 
 def index(
@@ -43,13 +44,14 @@ def index(
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Where the table goes: s3://BUCKET/NAME ..., or qdrant:http://HOST:6333/NAME.",
+            help="Where the table goes: s3://BUCKET/NAME ..., or qdrant:https://HOST:6333/NAME.",
             show_default="INDEX itself",
         ),
     ] = "",
     tag: Annotated[
         str | None, typer.Option(help="Name what the index holds now, for `search --at`.", show_default=False)
     ] = None,
+    allow_host: AllowHost = None,
     precision: Precision = "auto",
     device: Device = "auto",
     json: Json = False,
@@ -79,13 +81,23 @@ def index(
     notes: list[str] = []
     with measured() as cost:
         if update:
-            there, done, aside, notes = _updated(images, out, with_, watcher("index", quiet=quiet), options)
+            there, done, aside, notes = _updated(images, out, with_, watcher("index", quiet=quiet), options, allow_host)
         elif remove:
-            there = SearchIndex.open(out)
+            there = SearchIndex.open(out, allow_host=allow_host)
             done = {"removed": there.remove(_ids(images, there))}
         else:
             there, done, aside, notes = _added(
-                images, out, with_, watcher("index", quiet=quiet), options, add, replace, overwrite, metric, store
+                images,
+                out,
+                with_,
+                watcher("index", quiet=quiet),
+                options,
+                add,
+                replace,
+                overwrite,
+                metric,
+                store,
+                allow_host,
             )
         if add or update or remove:
             there.maintain()
@@ -144,7 +156,7 @@ def _ids(images: str, there: Any) -> list[str]:
 
 
 def _updated(
-    images: str, out: Path, with_: str | None, watch: Any, options: dict[str, Any]
+    images: str, out: Path, with_: str | None, watch: Any, options: dict[str, Any], allow_host: list[str] | None
 ) -> tuple[Any, Any, Any, Any]:
     from ..core.checks import bad
     from ..data.sources import open_images
@@ -154,8 +166,8 @@ def _updated(
 
     if is_vectors(images):
         raise bad("--update", images, "a folder or table of images", "Vectors are added with --add.")
-    there = SearchIndex.open(out)
-    chosen = with_ or str(there.card.get("loaded_from") or "imagenet")
+    there = SearchIndex.open(out, allow_host=allow_host)
+    chosen = there.representation(with_) if with_ or there.card.get("loaded_from") else "imagenet"
     found = update(there, open_images(images), chosen, watch=watch, **options)
     done = {k: v for k, v in found.as_dict().items() if k != "set_aside"}
     return there, done, list(found.set_aside), list(found.notes)
@@ -172,6 +184,7 @@ def _added(
     overwrite: bool,
     metric: str,
     store: str,
+    allow_host: list[str] | None,
 ) -> tuple[Any, Any, Any, Any]:
     from ..data.sources import open_images
     from ..representation.sources import is_vectors, load_vectors
@@ -180,16 +193,16 @@ def _added(
     from ..reuse.search.metadata import note_not_kept
     from ..reuse.search.update import with_contents
 
-    chosen = with_ or "imagenet"
+    chosen: Any = with_ or "imagenet"
     if not add and not is_vectors(images):
         opened = open_images(images)
         there, found = build(
             out, opened, chosen, metric=metric, overwrite=overwrite, store=store, watch=watch, **options
         )
         return there, {"new": len(there)}, list(found.set_aside), list(found.notes)
-    known = SearchIndex.open(out) if add else None
-    if known is not None and with_ is None:
-        chosen = str(known.card.get("loaded_from") or "imagenet")
+    known = SearchIndex.open(out, allow_host=allow_host) if add else None
+    if known is not None and with_ is None and known.card.get("loaded_from") and not is_vectors(images):
+        chosen = known.representation()
     loaded = load_vectors(images, chosen, argument="IMAGES", watch=watch, **options)
     notes = list(note_not_kept(loaded.columns))
     vectors = with_contents(loaded)

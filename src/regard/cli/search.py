@@ -8,6 +8,7 @@ import typer
 from ._hits import as_dicts, further, rows_of
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, emit, table
+from ._stores import AllowHost
 
 
 def search(
@@ -59,6 +60,7 @@ def search(
     out: Annotated[
         Path | None, typer.Option("--out", help="Show the results as pictures in this .html.", show_default=False)
     ] = None,
+    allow_host: AllowHost = None,
     precision: Precision = "auto",
     device: Device = "auto",
     json: Json = False,
@@ -82,7 +84,7 @@ def search(
         check_page("--out", out)
     if regions and (at or together or not_ or relevant is not None):
         raise InputError("--regions: expected no --at, --together, --not or --relevant beside it.")
-    there = SearchIndex.open(index, int(at) if at and at.isdigit() else at)
+    there = SearchIndex.open(index, int(at) if at and at.isdigit() else at, allow_host=allow_host)
     stages = read_stages(rerank)
     options = {"precision": precision, "device": device, "watch": watcher("embed", quiet=quiet)}
     if by_id and (box or together or not_):

@@ -7,6 +7,7 @@ import typer
 
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, Seed, emit, table
+from ._stores import AllowHost
 
 
 def search_eval(
@@ -46,6 +47,7 @@ def search_eval(
         Path | None,
         typer.Option("--out", help="Show the worst and best queries in this .html.", show_default=False),
     ] = None,
+    allow_host: AllowHost = None,
     precision: Precision = "auto",
     device: Device = "auto",
     seed: Seed = 0,
@@ -69,7 +71,7 @@ def search_eval(
         check_page("--out", out)
     stages = read_stages(rerank)
     check_choice("--search", way, ("exact", "sketch"))
-    there = SearchIndex.open(index)
+    there = SearchIndex.open(index, allow_host=allow_host)
     with measured() as cost:
         collection = there.collection()
         name = groundtruth.partition(":")[2] or "label"

@@ -5,9 +5,11 @@ cosine 0.98 with all in bf16, 0.998 with the first fifth of its layers in fp32, 
 bf16 starts where a graph agrees with torch on a set of check pictures, hard ones among them.
 """
 
+import re
 import sys
 import warnings
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,10 +81,10 @@ def compiled(network: nn.Module, size: Size, batch: int, precision: str, key: st
         agreement = float(cosines(_outputs(made, pictures, batch), exact).min())
         if agreement >= FLOOR[precision]:
             if precision == "bf16":
-                write_json(remembered, {"fp32_share": start, "cosine": agreement})
+                _remember(remembered, start, agreement)
             return made, start
     if precision == "bf16":
-        write_json(remembered, {"fp32_share": 1.0, "cosine": agreement})  # not to be tried again
+        _remember(remembered, 1.0, agreement)  # not to be tried again
     raise RunError(f"OpenVINO in {precision} departs from torch (cosine {agreement:.5f} on the check pictures)")
 
 
@@ -163,24 +165,31 @@ def _folder() -> Path:
     return cache_folder() / "openvino" / library().__version__.split("-")[0]
 
 
+def _remember(path: Path, share: float, cosine: float) -> None:
+    with suppress(OSError):  # a cache that cannot be written to is no reason to fail: it is found out again
+        write_json(path, {"fp32_share": share, "cosine": cosine})
+
+
 def _remembered(path: Path) -> tuple[float, float] | None:
     """The share in fp32 that was found to agree, and how well; None where that is not known or damaged."""
     try:
         known = read_json(path)
         share, cosine = float(known["fp32_share"]), float(known["cosine"])
-    except (OSError, LookupError, TypeError, ValueError):
+    except (OSError, LookupError, TypeError, ValueError, RecursionError):
         return None
-    return (share, cosine) if share in (*STARTS, 1.0) else None
+    fits = share in (*STARTS, 1.0) and (cosine >= FLOOR["bf16"]) == (share < 1)
+    return (share, cosine) if fits else None
 
 
 def _kept(path: Path) -> tuple[ET.Element, bytes] | None:
-    """A graph and its weights as they were written; None where they are not there, or damaged."""
+    """A graph and its weights as they were written, of this network; None where they are not there, or damaged."""
     try:
         words, weights = path.read_bytes(), path.with_suffix(".bin").read_bytes()
         whole = path.with_suffix(".hash").read_bytes() == hash_bytes(words, weights).encode()
-    except OSError:
+        graph = ET.fromstring(words) if whole else None
+    except (OSError, ET.ParseError):
         return None
-    return (ET.fromstring(words), weights) if whole else None
+    return (graph, weights) if graph is not None and graph.get("name") == path.stem else None
 
 
 def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, bytes]:
@@ -197,12 +206,37 @@ def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, byte
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # must outlive the conversion
         model = frontend.convert(frontend.load(decoder))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent) as folder:
-        graph = Path(folder) / "graph.xml"
-        library().save_model(model, graph, compress_to_fp16=False)
-        words, weights = graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
-        graph.with_suffix(".hash").write_text(hash_bytes(words, weights))
-        for ending in (".bin", ".xml", ".hash"):  # what is half replaced does not fit its hash
-            graph.with_suffix(ending).replace(path.with_suffix(ending))
+    model.set_friendly_name(path.stem)  # so that the files of another network are told under its name
+    words, weights = _written(model, path)
     return ET.fromstring(words), weights
+
+
+def _written(model: Any, path: Path) -> tuple[bytes, bytes]:
+    """A graph and its weights as OpenVINO writes them, kept for the next time where the cache folder can be written to.
+
+    Raises:
+        OSError: there is no folder at all that can be written to.
+    """
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent) as folder:
+            graph, words, weights = _saved(model, folder)
+            graph.with_suffix(".hash").write_text(hash_bytes(words, weights))
+            for ending in (".bin", ".xml", ".hash"):  # what is half replaced does not fit its hash
+                graph.with_suffix(ending).replace(path.with_suffix(ending))
+        return words, weights
+    with TemporaryDirectory() as folder:
+        return _saved(model, folder)[1:]
+
+
+def _saved(model: Any, folder: str) -> tuple[Path, bytes, bytes]:
+    graph = Path(folder) / "graph.xml"
+    try:
+        library().save_model(model, graph, compress_to_fp16=False)
+    except RuntimeError as error:
+        raise OSError(f"no disk has room for its graph ({error})") from error
+    words, weights = graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
+    ends = re.findall(rb'offset="(\d+)" [^>]*?size="(\d+)"', words)
+    if not words.rstrip().endswith(b"</net>") or max(int(at) + int(size) for at, size in ends) > len(weights):
+        raise OSError("no disk has room for its graph")  # OpenVINO does not look
+    return graph, words, weights

@@ -167,7 +167,7 @@ class Pipeline:
             if kept is not None:
                 codes = notes.get(key) if notes else None
                 if codes is not None:
-                    self._told[place] = [NOTES[int(code)] for code in codes]
+                    self._told[place] = [NOTES[int(code)] for code in codes if 0 <= code < len(NOTES)]
                 return "vector", kept
             steps = self.representation.preprocess
             told: list[str] = []

@@ -109,9 +109,9 @@ def make_runner(
     notes: list[str] = []
     for chosen in wanted:
         try:
-            return OpenVINORunner(network, size, batch, chosen, key, "; ".join(notes))
+            return OpenVINORunner(network, size, batch, chosen, key, "; ".join(dict.fromkeys(notes)))
         except RunError as error:
             if precision == "bf16":
                 raise bad("--precision", "bf16", "a precision that this network bears", f"{error}.") from error
             notes.append(str(error))
-    return TorchRunner(network, place, "fp32", "; ".join(notes))
+    return TorchRunner(network, place, "fp32", "; ".join(dict.fromkeys(notes)))

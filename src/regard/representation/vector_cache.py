@@ -16,13 +16,26 @@ import numpy as np
 
 from ..core.storage import cache_folder
 
+TABLE = "CREATE TABLE vectors (hash TEXT PRIMARY KEY, vector BLOB, sum BLOB) WITHOUT ROWID"
+# locked, full, read-only, no permission, no memory: SQLite's codes for what is no fault of the file
+OUT_OF_REACH = (
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)
+
 
 class VectorCache:
     """Vectors by content hash, for one fingerprint.
 
-    A cache is never a reason to fail: a damaged file is set aside and begun anew, and where there is no room, no
-    permission or a lock that does not end, the work goes on without it. A vector that does not fit its checksum, or
-    of an earlier version that kept none, is as good as not there: it is made again and replaced.
+    A cache is never a reason to fail: a file that is damaged, of another version or somebody's own is begun anew, and
+    where there is no room, no permission or a lock that does not end, the work goes on without it. A vector that does
+    not fit its checksum is as good as not there: it is made again and replaced.
     """
 
     def __init__(self, fingerprint: str, folder: Path | None = None) -> None:
@@ -33,7 +46,7 @@ class VectorCache:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connect()
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             self._after(error)
         except OSError:
             pass  # no folder for it
@@ -46,10 +59,12 @@ class VectorCache:
             try:
                 asked = "SELECT vector, sum FROM vectors WHERE hash = ?"
                 found = self._base.execute(asked, (content_hash,)).fetchone()
-            except sqlite3.DatabaseError as error:
+            except sqlite3.Error as error:
                 self._after(error)
                 return None
         if found is None or not isinstance(found[0], bytes) or found[1] != self._sum(content_hash, found[0]):
+            return None
+        if len(found[0]) % 4:
             return None
         return np.frombuffer(found[0], np.float32)
 
@@ -63,7 +78,7 @@ class VectorCache:
             try:
                 with self._base:
                     self._base.executemany("INSERT OR REPLACE INTO vectors (hash, vector, sum) VALUES (?, ?, ?)", rows)
-            except sqlite3.DatabaseError as error:
+            except sqlite3.Error as error:
                 self._after(error)
 
     def close(self) -> None:
@@ -81,24 +96,28 @@ class VectorCache:
 
     def _connect(self) -> None:
         base = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+        self._base = base  # so that it is closed whatever comes
+        base.text_factory = bytes  # what is no text is no error
         base.execute("PRAGMA journal_mode=WAL")
         base.execute("PRAGMA synchronous=NORMAL")
-        base.execute("CREATE TABLE IF NOT EXISTS vectors (hash TEXT PRIMARY KEY, vector BLOB, sum BLOB) WITHOUT ROWID")
-        if "sum" not in [column[1] for column in base.execute("PRAGMA table_info(vectors)")]:
-            with suppress(sqlite3.OperationalError):  # another process was first
-                base.execute("ALTER TABLE vectors ADD COLUMN sum BLOB")
-        self._base = base
+        base.execute(TABLE.replace("TABLE", "TABLE IF NOT EXISTS", 1))
+        if base.execute("SELECT sql FROM sqlite_master").fetchall() != [(TABLE.encode(),)]:
+            raise sqlite3.DatabaseError("a file of another kind")
 
-    def _after(self, error: sqlite3.DatabaseError) -> None:
-        """Begin anew after damage; go on without a cache after anything else (locked, full, read-only)."""
+    def _after(self, error: sqlite3.Error) -> None:
+        """Begin anew after damage; go on without a cache where the file is well but out of reach."""
         if self._base is not None:
-            self._base.close()
+            with suppress(sqlite3.Error):
+                self._base.close()
             self._base = None
-        if isinstance(error, sqlite3.OperationalError):
+        if getattr(error, "sqlite_errorcode", -1) & 0xFF in OUT_OF_REACH:
             return
         try:
             for end in ("", "-wal", "-shm"):
                 Path(f"{self.path}{end}").unlink(missing_ok=True)
             self._connect()
-        except (OSError, sqlite3.DatabaseError):
+        except (OSError, sqlite3.Error):
+            if self._base is not None:
+                with suppress(sqlite3.Error):
+                    self._base.close()
             self._base = None

@@ -79,7 +79,7 @@ def test_a_server_that_does_not_answer(tmp_path):
     card = json.loads((tmp_path / "here" / "card.json").read_text())
     (tmp_path / "here" / "card.json").write_text(json.dumps(card | {"store": "file:///nowhere/at/all"}))
     with pytest.raises(InputError, match="damaged or missing"):
-        SearchIndex.open(tmp_path / "here")
+        SearchIndex.open(tmp_path / "here", allow_host="file:///nowhere/at/all")
 
 
 def test_without_the_client_it_says_what_to_install(tmp_path, monkeypatch):
@@ -94,4 +94,4 @@ def test_without_the_client_it_says_what_to_install(tmp_path, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", refusing)
     with pytest.raises(InputError, match="pip install"):
-        address.open_store("qdrant:http://localhost:6333/photos", tmp_path)
+        address.open_store("qdrant:http://localhost:6333/photos", tmp_path, named="localhost")

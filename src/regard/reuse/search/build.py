@@ -62,13 +62,13 @@ def build(
         with suppress(OSError):
             target.rmdir()  # where it was made for nothing
         raise
-    return SearchIndex.open(target), done
+    return SearchIndex.open(target, allow_host=store or None), done
 
 
 def _begun(partial: Path, rep: Representation, metric: str, store: str) -> SearchIndex | None:
     """What an interrupted run left, where it is of the same kind; anything else is cleared away."""
     try:
-        index = SearchIndex.open(partial)
+        index = SearchIndex.open(partial, allow_host=store or None)
     except InputError:
         pass
     else:

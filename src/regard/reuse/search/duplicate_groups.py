@@ -1,17 +1,22 @@
 """What people have decided about pairs of images, kept in a file, and groups of copies that respect it.
 
-Decisions are by content, so that they hold after a file is renamed or moved: {"HASH HASH": "same" | "different"}.
+By content, so that decisions hold after a file is renamed or moved: {"HASH HASH": "same" | "different"}. Each change
+reads and writes the file under the lock of the index that it is in, as additions do.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from ...core.checks import bad, check_choice
+from ...core.checks import RunError, bad, check_choice
 from ...core.storage import read_json, write_json
+from .store.lock import LOCK, locked
 
 VERDICTS = ("same", "different")
 REMEMBERED = "decisions.json"  # in an index's folder
-Decisions = dict[tuple[str, str], str]
+Pair = tuple[str, str]
+Decisions = dict[Pair, str]
 
 
 def read_decisions(path: str | Path) -> Decisions:
@@ -27,21 +32,37 @@ def read_decisions(path: str | Path) -> Decisions:
 def decide(path: str | Path, first: str, second: str, verdict: str) -> Decisions:
     """Remember that two images, by content hash (`data.decode.content_hash`), are the same or different.
 
-    The file is written beside and renamed; a later verdict takes the place of an earlier one. Returns all decisions.
+    A later verdict takes the place of an earlier one. Returns all decisions.
 
     Raises:
         InputError: an unknown verdict, or twice the same image.
+        RunError: the file cannot be written.
     """
-    check_choice("verdict", verdict, VERDICTS)
-    if first == second:
-        raise bad("second", second, "another image than the first")
-    known = read_decisions(path)
-    known[ordered(first, second)] = verdict
-    write_json(path, {" ".join(key): value for key, value in sorted(known.items())})
-    return known
+    return decide_all(path, {(first, second): verdict})
 
 
-def ordered(first: str, second: str) -> tuple[str, str]:
+def decide_all(path: str | Path, verdicts: Mapping[Pair, str]) -> Decisions:
+    """Remember several decisions, all of them or none; otherwise as `decide`."""
+    for (first, second), verdict in verdicts.items():
+        check_choice("verdict", verdict, VERDICTS)
+        if first == second:
+            raise bad("second", second, "another image than the first")
+    new = {ordered(*pair): verdict for pair, verdict in verdicts.items()}
+    return _changed(path, lambda known: known | new)
+
+
+def undo(path: str | Path, first: str, second: str) -> Decisions:
+    """Take back what was decided about a pair, by content hash; raises InputError where nothing was."""
+
+    def without(known: Decisions) -> Decisions:
+        if ordered(first, second) not in known:
+            raise bad("--undo", f"{first} and {second}", "a pair about which something was decided", "See --decisions.")
+        return {pair: verdict for pair, verdict in known.items() if pair != ordered(first, second)}
+
+    return _changed(path, without)
+
+
+def ordered(first: str, second: str) -> Pair:
     """The two as a key, whichever comes first."""
     return (first, second) if first <= second else (second, first)
 
@@ -74,3 +95,35 @@ def grouped(n: int, links: Iterable[tuple[int, int]], apart: Iterable[tuple[int,
             root[place] = one
         members[one] += members.pop(other)
     return sorted(sorted(group) for group in members.values() if len(group) > 1)
+
+
+def _changed(path: str | Path, change: Callable[[Decisions], Decisions]) -> Decisions:
+    """Read, change and write as one step; the file is written beside and renamed."""
+    folder = Path(path).parent
+    if not folder.exists() and any(folder.parent.glob(f".{folder.name}.*.old")):  # `swap`: another is on its way
+        raise RunError(f"decisions: {str(folder)!r} is being replaced. Try again.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        now = change(read_decisions(path))
+        try:
+            write_json(path, {" ".join(key): value for key, value in sorted(now.items())})
+        except OSError as error:
+            raise RunError(f"decisions: {str(path)!r} cannot be written: {error}") from error
+    return now
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold an index's lock; of another folder, in which no lock file should be left, the folder itself."""
+    if (folder / LOCK).exists():
+        with locked(str(folder)):
+            yield
+        return
+    import fcntl
+
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)

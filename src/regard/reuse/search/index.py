@@ -68,18 +68,23 @@ class SearchIndex(Searcher):
             take_place(beside, target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-        return SearchIndex.open(target)
+        return SearchIndex.open(target, allow_host=store or None)
 
     @staticmethod
-    def open(folder: str | Path, version: int | str | None = None) -> "SearchIndex":
+    def open(
+        folder: str | Path, version: int | str | None = None, *, allow_host: str | Sequence[str] | None = None
+    ) -> "SearchIndex":
         """Open the collection in a folder; one that was being replaced when the process died is put back first.
 
         Args:
             folder: made by `create` or `regard index`.
             version: a number or tag: the collection as it was then, to search only.
+            allow_host: servers (`HOST`, `https://HOST:PORT`) and buckets (`s3://BUCKET`) that may be contacted where
+                the card says that the table is there; those at which you made an index are known (`store.allowed`).
 
         Raises:
-            InputError: no such folder, not an index, damaged, or of a newer format.
+            InputError: a table at an address that was not allowed; nothing was contacted. Or no such folder, not an
+                index, damaged, or of a newer format.
         """
         settle(Path(folder).resolve())
         path = check_path("index", folder, folder=True)
@@ -92,7 +97,7 @@ class SearchIndex(Searcher):
             raise bad(
                 "index", f"format {card['regard_index']}", f"format {FORMAT}", "Make the index again, with --overwrite."
             )
-        store = open_store(card.get("store") or "", path, version)
+        store = open_store(card.get("store") or "", path.resolve(), version, allow_host)
         if card.get("checksum", meaning(card)) != meaning(card) or card.get("dim") != dim_of(store.schema):
             raise bad(
                 "index",

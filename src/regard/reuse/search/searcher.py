@@ -1,12 +1,12 @@
 """Searching a collection: by vectors, by ids, by images from outside, in memory or through the store's own index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...core.checks import InputError, bad, check_matrix, check_number
+from ...core.checks import bad, check_matrix, check_number
 from ...data.groundtruth.matching import Names
 from ...data.sources import open_images
 from ...representation.embeddings import Embeddings
@@ -14,6 +14,7 @@ from . import kept, plan, reranking
 from . import metric as metrics
 from .collection import Collection
 from .cutoff import background_of, cut
+from .made_by import made_by
 from .record import Hit, Hits, check_origin, mismatch
 from .relevance import Background
 from .store.lance import LanceStore
@@ -173,17 +174,9 @@ class Searcher:
         chosen = self.representation(representation)
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 
-    def representation(self, given: Any = None) -> Any:
-        """What made the index's vectors, loaded again; or the one that is given, by name or itself."""
-        from ...representation.representation import Representation
-
-        if given is not None:
-            return given if isinstance(given, Representation) else Representation.load(given)
-        try:
-            return Representation.load(self.card.get("loaded_from") or self.card.get("representation") or "")
-        except InputError as error:
-            name = self.card.get("representation") or "a representation from elsewhere"
-            raise bad("--with", "none", f"the one that made the index's vectors ({name})") from error
+    def representation(self, given: Any = None, card: Mapping[str, Any] | None = None) -> Any:
+        """What made the vectors, loaded again: the one that is given, or that the card names (`made_by.py`)."""
+        return made_by(self.card if card is None else card, given)
 
     def collection(self) -> Collection:
         """The collection as it is now: what others have written since the last call is taken in."""

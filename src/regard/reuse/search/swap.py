@@ -21,10 +21,10 @@ def take_place(beside: Path, target: Path) -> None:
     if not (target / CARD).exists():
         os.replace(beside, target)
         return
-    if (target / REMEMBERED).exists():  # by content, so that they hold for the new collection, too
-        shutil.copyfile(target / REMEMBERED, beside / REMEMBERED)
     aside = target.with_name(f".{target.name}.{os.getpid()}.old")
     with locked(str(target)):
+        if (target / REMEMBERED).exists():  # by content, so that they hold for the new collection, too
+            shutil.copyfile(target / REMEMBERED, beside / REMEMBERED)
         os.replace(target, aside)
         try:
             os.replace(beside, target)

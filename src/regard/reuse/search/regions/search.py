@@ -71,7 +71,7 @@ class RegionSearch:
             InputError: another representation than the regions', and as `search`.
         """
         asked = open_images(images)
-        rep = self.index.representation(representation or self.card["loaded_from"] or None)
+        rep = self.index.representation(representation, self.card)
         regions = regions_of(rep, self.card["levels"])
         check_same(self.card, rep, regions)
         made = embed(asked, regions.query, **embed_settings)

@@ -76,7 +76,7 @@ def in_step(
             images can be read.
     """
     store, card, step = opened(index.folder) if has_regions(index.folder) else (None, {}, None)
-    rep = index.representation(representation or card.get("loaded_from") or None)
+    rep = index.representation(representation, card or None)
     regions = regions_of(rep, levels or card.get("levels") or LEVELS)
     if card:
         check_same(card, rep, regions)

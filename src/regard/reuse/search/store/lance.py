@@ -17,7 +17,7 @@ import pyarrow as pa
 from ....core.checks import bad
 from ....core.runtime import numpy_rng
 from ..plan import SKETCH
-from . import intact, versions
+from . import intact, manifest, versions
 from .commits import repeated, size_of
 from .lock import locked, readable
 from .memory import unreadable
@@ -56,7 +56,9 @@ class LanceStore:
         import lancedb
 
         with readable(str(place)):
+            manifest.check_own(str(place), TABLE)
             table = lancedb.connect(str(place)).open_table(TABLE)
+            manifest.check_schema(str(place), table.schema)
             missing = set(OWN) - set(table.schema.names)
             with locked(str(place), shared=True):  # no writer is between the table and its list
                 table.checkout_latest()
