@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.checks import RunError, bad
 from ..core.runtime import numpy_rng, threads
-from ..core.storage import hash_json, read_json
+from ..core.storage import cache_folder, hash_json, read_json
 from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from .agreement import Agreement, agreement
@@ -49,7 +49,7 @@ class Work:
             place(self.key, card["calibration"])
             times = card["milliseconds"]
             whole = all(isinstance(times[side], float) and times[side] > 0 for side in ("int8", "other"))
-            return dict(card) if whole and card["other"] in ("bf16", "fp32") else None
+            return dict(card) if whole and card["fp32_share"] in SHARES and card["other"] in ("bf16", "fp32") else None
         except (OSError, LookupError, TypeError, ValueError):
             return None
 
@@ -94,6 +94,8 @@ class Work:
             "milliseconds": {"int8": spent[0], "other": spent[1]},
             "other": other,
         }
+        if kept(place(self.key, str(card["calibration"]))) is None:
+            raise RunError(f"int8 needs a cache folder that can be written to: {cache_folder()}")
         remember(self._record(name), card)
         return str(card["calibration"]), card
 
@@ -136,7 +138,8 @@ class Work:
         return Pixels(self.rep.encoder, self.layer, self.rep.pooled).eval()
 
     def _record(self, name: str) -> Path:
-        return place(self.key, f"{name}-{self.batch}-{machine()}").with_suffix(".json")
+        graph = place(self.key, name)
+        return graph.with_name(f"{graph.stem}-{self.batch}-{machine()}.json")
 
 
 def _name(pictures: str, share: float) -> str:
