@@ -84,5 +84,5 @@ def _vote(near: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
     """The commonest class among each row's neighbours; of equally common ones that of the nearest."""
     votes = np.zeros((len(near), classes))
     for place in range(near.shape[1]):
-        votes[np.arange(len(near)), codes[near[:, place]]] += 1 - place * 1e-3
+        votes[np.arange(len(near)), codes[near[:, place]]] += 1 + 1e-3 * 0.5**place
     return votes.argmax(1)

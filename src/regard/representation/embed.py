@@ -70,6 +70,7 @@ def embed(
         batch=batch,
         cache=cache,
         shard=shard,
+        watch=watch,
     )
     with measured() as cost:
         pieces = list(_watched(pipeline, watch))
@@ -100,7 +101,7 @@ def embed_to_file(
         made.save(target)
         seconds = float(made.card["cost"]["seconds"])
         return dict(made.card) | {"seconds": seconds, "images_per_second": len(made) / max(seconds, 1e-9)}
-    pipeline = open_pipeline(images, representation, **more)
+    pipeline = open_pipeline(images, representation, watch=watch, **more)
     with measured() as cost, replacing(target) as beside:
         card = _write_parquet(pipeline, _watched(pipeline, watch), beside)
     rate = card["images"] / max(cost.seconds, 1e-9)

@@ -5,10 +5,13 @@ fingerprint, so that vectors of other calibrations, or of fp32, are never taken 
 once (`settle`), and what it was settled as goes on to all that must be embedded alike.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..core.checks import InputError, RunError, bad, check_choice
+from ..core.events import Event
 from ..core.runtime import pick_device
 from ..core.storage import hash_json
 from ..data.imageset import ImageSet
@@ -20,6 +23,7 @@ from .processor import int8_is_the_way
 from .representation import Representation
 from .runner import PRECISIONS
 
+Watch = Callable[[Iterable[Event]], Iterable[Event]]
 # images from which `auto` thinks of it: calibrating takes as long as embedding some thousands
 WORTHWHILE = 5000
 GAIN = 0.9  # of the time that it would take otherwise, at most
@@ -82,6 +86,7 @@ def settle(
     batch: int = 8,
     device: str = "auto",
     seed: int = 0,
+    watch: Watch | None = None,
 ) -> Chosen:
     """Decide on int8 for a set of images; what was found is remembered for the same network and images.
 
@@ -100,6 +105,7 @@ def settle(
         batch: as in `embed`.
         device: as in `embed`.
         seed: of the draw.
+        watch: takes a note where the network is to be calibrated, which takes a while.
 
     Raises:
         InputError: int8 without nncf, on another device than a CPU, or with fewer than 8 images.
@@ -117,7 +123,7 @@ def settle(
         return Chosen(precision)
     elif pick_device(device) != "cpu":
         raise bad("--precision", f"int8 on {pick_device(device)}", "int8 on a CPU", "Use auto, or --device cpu.")
-    work = Work(rep, layer, batch)
+    work = Work(rep, layer, batch, partial(_told, watch))
     if name:
         return Chosen(precision, card=work.remembered(name.partition("-")[0]))
     if not auto:
@@ -129,6 +135,11 @@ def settle(
             raise
         return Chosen(card={"taken": False, "why": str(error)})
     return _decided(name, card, auto)
+
+
+def _told(watch: Watch | None, text: str) -> None:
+    for _ in watch([Event("note", text=text)]) if watch else ():
+        pass
 
 
 def _decided(name: str, card: dict[str, Any], auto: bool) -> Chosen:

@@ -1,6 +1,7 @@
 """A network quantised on a user's images: made, measured against fp32 and timed, or remembered."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class Work:
     rep: Representation
     layer: int | None
     batch: int
+    tell: Callable[[str], object] = lambda text: None
 
     def __post_init__(self) -> None:
         self.key = hash_json([self.rep.network_fingerprint, self.layer])
@@ -76,6 +78,8 @@ class Work:
             there = kept(path)
             if there is None:
                 need_nncf()
+                exactly = f" with the first {share:.0%} in fp32" if share else ""
+                self.tell(f"calibrating the network{exactly} on {len(pixels)} images, once")
                 there = quantise(*graph, pixels, path, share)
             low = compile_graph(*there, 1.0, self.size, self.batch)
             found = agreement(wanted, outputs(low, others, self.batch), labels, held is not None)

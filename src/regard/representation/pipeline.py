@@ -19,7 +19,7 @@ from ..data.decode import CLEAR, NOTES, DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
 from .embeddings import check_columns
-from .int8 import Chosen, settle
+from .int8 import Chosen, Watch, settle
 from .representation import Representation
 from .runner import Runner, make_runner
 from .vector_cache import VectorCache
@@ -209,8 +209,12 @@ def open_pipeline(
     batch: int = 8,
     cache: bool = True,
     shard: tuple[int, int] = (0, 1),
+    watch: Watch | None = None,
 ) -> Pipeline:
-    """Open images and a representation for one pass; the arguments, and what they raise, are those of `embed`."""
+    """Open images and a representation for one pass; the arguments, and what they raise, are those of `embed`.
+
+    `watch` takes notes from before the pass; the pass itself gives pieces, of which the caller makes events.
+    """
     check_number("batch", batch, 1, 4096, whole=True)
     check_number("--shard", shard[1], 1, whole=True)
     check_number("--shard", shard[0], 0, shard[1] - 1, whole=True)
@@ -222,7 +226,7 @@ def open_pipeline(
     if layer is not None and (rep.pooled or rep.transform):
         raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")
     # of all images, so that shards are calibrated alike
-    chosen = settle(precision, found, rep, layer=layer, batch=batch, device=device)
+    chosen = settle(precision, found, rep, layer=layer, batch=batch, device=device, watch=watch)
     if shard[1] > 1:
         found = found.subset(slice(shard[0], None, shard[1]))
     runner = make_runner(

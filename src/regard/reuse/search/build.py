@@ -55,7 +55,7 @@ def build(
         with _alone(partial):
             # once for all images: each piece would be calibrated on its own
             given = {name: embed_settings[name] for name in ("batch", "device") if name in embed_settings}
-            chosen = settle(embed_settings.get("precision", "auto"), images, rep, **given)
+            chosen = settle(embed_settings.get("precision", "auto"), images, rep, watch=watch, **given)
             embed_settings["precision"] = chosen
             made = chosen.fingerprint(rep.fingerprint)
             index = _begun(partial, made, metric, store) or _begin(

@@ -113,7 +113,9 @@ def whiten(
     embed_settings["watch"] = watch
     # settled once, on these images: what is asked later must be embedded alike
     wanted = embed_settings.pop("precision", "auto")
-    how = {name: embed_settings[name] for name in ("batch", "device") if name in embed_settings}
+    how: dict[str, Any] = {"watch": watch} | {
+        name: embed_settings[name] for name in ("batch", "device") if name in embed_settings
+    }
     own = settle(wanted, opened, made, **how)
     theirs = own if pooling is None else settle(wanted, opened, given, **how)
     raw = embed(opened, made, precision=own, **embed_settings)
