@@ -135,6 +135,10 @@ def test_an_index_in_int8_is_asked_and_brought_up_to_date_in_its_own_calibration
     shutil.copy(picture, class_folder / "new.png")
     (class_folder / "new.png").write_bytes(picture.read_bytes() + b" ")
     assert update(index, open_images(class_folder), SMALL).new == 1
+    exact, _ = build(tmp_path / "exact", open_images(class_folder), SMALL)
+    for precision in ("int8", index.card["precision"]):
+        with pytest.raises(InputError, match="which are not int8"):
+            exact.search_images([picture], precision=precision)
     reopened = SearchIndex.open(tmp_path / "index")
     assert reopened.search_ids(["new.png"], top=1)[0][0].score == pytest.approx(1, abs=1e-5)
 

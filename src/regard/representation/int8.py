@@ -59,8 +59,13 @@ def alike(card: Any, precision: "str | Chosen" = "auto") -> "str | Chosen":
 
     Vectors in int8 are only compared with such of the same calibration: `auto` and `int8` become it. Beside other
     vectors `auto` is not int8.
+
+    Raises:
+        InputError: int8 beside vectors that are not.
     """
     theirs = str(card.get("precision") or "")
+    if card.get("fingerprint") and not theirs.startswith("int8:") and str(precision).partition(":")[0] == "int8":
+        raise bad("--precision", repr(precision), "that of the vectors that are there, which are not int8", "Use auto.")
     if precision in ("auto", "int8") and theirs.startswith("int8:"):
         return Chosen(theirs)
     return Chosen("auto") if precision == "auto" else precision

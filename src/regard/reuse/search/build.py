@@ -7,6 +7,7 @@ it is whole.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def build(
             index = _begun(partial, made, metric, store) or _begin(
                 partial, images, rep, metric, store, watch, embed_settings
             )
+            embed_settings["precision"] = replace(chosen, note="")  # told with the first images
             done = update(index, images, rep, watch=watch, **embed_settings)
             index.maintain()
             take_place(partial, target)
