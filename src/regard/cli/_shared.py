@@ -12,7 +12,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn follows from it.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
-Precision = Annotated[str, typer.Option("--precision", help="auto, fp32 (exact) or bf16 (where it is faster).")]
+Precision = Annotated[str, typer.Option("--precision", help="auto, fp32 (exact), bf16, or int8 (embedding only).")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the result is written.", show_default=False)]
 With = Annotated[
     str,

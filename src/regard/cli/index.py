@@ -187,6 +187,7 @@ def _added(
     allow_host: list[str] | None,
 ) -> tuple[Any, Any, Any, Any]:
     from ..data.sources import open_images
+    from ..representation.int8 import alike
     from ..representation.sources import is_vectors, load_vectors
     from ..reuse.search.build import build
     from ..reuse.search.index import SearchIndex
@@ -203,6 +204,8 @@ def _added(
     known = SearchIndex.open(out, allow_host=allow_host) if add else None
     if known is not None and with_ is None and known.card.get("loaded_from") and not is_vectors(images):
         chosen = known.representation()
+    if known is not None:
+        options = options | {"precision": alike(known.card, options["precision"])}
     loaded = load_vectors(images, chosen, argument="IMAGES", watch=watch, **options)
     notes = list(note_not_kept(loaded.columns))
     vectors = with_contents(loaded)

@@ -39,7 +39,7 @@ def probe(
     from ..data.sources import open_images
     from ..representation.embeddings import Embeddings
     from ..representation.representation import Representation
-    from ..representation.sources import is_vectors, load_vectors
+    from ..representation.sources import is_vectors, load_vectors, settle_sides
     from ..reuse.probe import probe as run
     from ..reuse.probe import probe_layers
 
@@ -61,7 +61,8 @@ def probe(
 
     def vectors(side: str, **more: Any) -> Any:
         watch = watcher(side.lower(), quiet=quiet)
-        return load_vectors(sides[side], rep, argument=side, watch=watch, precision=precision, device=device, **more)
+        one = settle_sides(precision, list(sides.values()), rep, device=device, **more)
+        return load_vectors(sides[side], rep, argument=side, watch=watch, precision=one, device=device, **more)
 
     result: dict[str, Any] = {"train": train, "test": test, "with": with_}
     if layers:

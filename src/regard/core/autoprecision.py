@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from .checks import check_choice
-from .runtime import pick_precision, torch_rng
+from .runtime import check_training_precision, pick_precision, torch_rng
 from .storage import cache_folder, hash_json, read_json, write_json
 
 
@@ -20,7 +19,7 @@ def settle_precision(precision: str, device: str, game: Any, make_batch: Callabl
     could give other numbers the next day, when the machine is busier. Several processes on CPUs use fp32, as they
     would disturb each other's timing and must all agree.
     """
-    check_choice("--precision", precision, ["auto", "fp32", "bf16"])
+    check_training_precision(precision)
     if precision != "auto" or device != "cpu":
         return pick_precision(precision, device)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:

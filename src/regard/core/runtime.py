@@ -147,6 +147,13 @@ def pick_device(name: str = "auto") -> str:
     return name
 
 
+def check_training_precision(name: str) -> None:
+    """Refuse what a network does not learn in: another word than auto, fp32, bf16."""
+    if name.partition(":")[0] == "int8":
+        raise bad("--precision", repr(name), "auto, fp32 or bf16", "In int8 a network embeds, but does not learn.")
+    check_choice("--precision", name, ["auto", "fp32", "bf16"])
+
+
 def pick_precision(name: str, device: str, step: Callable[[], object] | None = None) -> str:
     """Resolve auto | fp32 | bf16: on CUDA bf16 where the card has it; on a CPU bf16 only where it measured faster.
 
@@ -156,7 +163,7 @@ def pick_precision(name: str, device: str, step: Callable[[], object] | None = N
     """
     import torch
 
-    check_choice("--precision", name, ["auto", "fp32", "bf16"])
+    check_training_precision(name)
     if name != "auto":
         return name
     if device.startswith("cuda"):

@@ -16,6 +16,7 @@ from ..core.events import Event
 from ..core.runtime import measured
 from ..core.storage import plain, replacing
 from .embeddings import Embeddings
+from .int8 import Chosen
 from .pipeline import Piece, Pipeline, open_pipeline
 from .representation import Representation
 
@@ -28,7 +29,7 @@ def embed(
     representation: Representation | str | Path = "imagenet",
     *,
     layer: int | None = None,
-    precision: str = "auto",
+    precision: str | Chosen = "auto",
     device: str = "auto",
     batch: int = 8,
     cache: bool = True,
@@ -46,7 +47,8 @@ def embed(
         images: an `ImageSet`, a folder, a table, `builtin:NAME`, or a list of paths and arrays.
         representation: a `Representation`, or its name or folder.
         layer: average this map instead of taking the pooled vector.
-        precision: auto | bf16 | fp32 (exact); auto is bf16 on a CPU or card that has it.
+        precision: auto | bf16 | fp32 (exact) | int8 (calibrated on these images) | int8:NAME (as it was for others);
+            auto is bf16 on a CPU or card that has it. Or what `int8.settle` gave.
         device: auto | cpu | cuda | mps.
         batch: images a call of the network.
         cache: look vectors up in, and add them to, the cache folder.
@@ -68,6 +70,7 @@ def embed(
         batch=batch,
         cache=cache,
         shard=shard,
+        watch=watch,
     )
     with measured() as cost:
         pieces = list(_watched(pipeline, watch))
@@ -98,7 +101,7 @@ def embed_to_file(
         made.save(target)
         seconds = float(made.card["cost"]["seconds"])
         return dict(made.card) | {"seconds": seconds, "images_per_second": len(made) / max(seconds, 1e-9)}
-    pipeline = open_pipeline(images, representation, **more)
+    pipeline = open_pipeline(images, representation, watch=watch, **more)
     with measured() as cost, replacing(target) as beside:
         card = _write_parquet(pipeline, _watched(pipeline, watch), beside)
     rate = card["images"] / max(cost.seconds, 1e-9)

@@ -22,12 +22,13 @@ from torch import nn
 from ..core.checks import RunError
 from ..core.storage import cache_folder, hash_bytes, read_json, write_json
 from .preprocess import Size, sides
+from .processor import allowed, features
 
 # smallest cosine to torch in fp32, over the check pictures, of a graph that is used
 FLOOR = {"bf16": 0.997, "fp32": 0.9999}
 # shares of the network's products that stay in fp32 when bf16 is asked for, tried in turn
 STARTS = (0.0, 0.1, 0.2, 0.3, 0.5)
-_PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
+PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
 
 
 @lru_cache(maxsize=1)
@@ -48,8 +49,14 @@ def core() -> Any:
 
 @lru_cache(maxsize=1)
 def has_bf16() -> bool:
-    """Whether this processor computes in bf16 (AVX-512 BF16 or AMX)."""
-    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    """Whether this processor computes in bf16 (AVX-512 BF16 or AMX), and oneDNN is not kept from it."""
+    return allowed("bf16") and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def machine() -> str:
+    """A short name for the processor and what oneDNN may use of it: what was measured on it holds for it alone."""
+    name = core().get_property("CPU", "FULL_DEVICE_NAME")
+    return hash_bytes(f"{name}{'' if allowed('AMX') else features()}".encode())[:8]
 
 
 def compiled(network: nn.Module, size: Size, batch: int, precision: str, key: str) -> tuple[Any, float]:
@@ -60,31 +67,27 @@ def compiled(network: nn.Module, size: Size, batch: int, precision: str, key: st
     Raises:
         RunError: OpenVINO cannot convert the network, or it departs from torch.
     """
-    stored = _folder() / f"{key}.xml"
+    stored = folder() / f"{key}.xml"
     pictures = check_pictures(size)
-    try:
-        graph, weights = _kept(stored) or _trace(network, size, stored)
-    except Exception as error:  # torch.jit and OpenVINO raise errors of many types
-        raise RunError(f"OpenVINO cannot convert {network.encoder.name}: {error}") from error
+    graph, weights = traced(network, size, stored)
     with torch.inference_mode():
         exact = network(torch.from_numpy(pictures)).numpy()
     # which start agrees depends on the processor, too
-    machine = hash_bytes(str(core().get_property("CPU", "FULL_DEVICE_NAME")).encode())[:8]
-    remembered = stored.with_name(f"{key}-{batch}-{machine}.json")
+    remembered = stored.with_name(f"{key}-{batch}-{machine()}.json")
     starts: tuple[float, ...] = STARTS if precision == "bf16" else (1.0,)
     agreement = 0.0
     if precision == "bf16" and (known := _remembered(remembered)):
         first, agreement = known
         starts = tuple(start for start in STARTS if start >= first)
     for start in starts:
-        made = _compile(graph, weights, start, size, batch)
-        agreement = float(cosines(_outputs(made, pictures, batch), exact).min())
+        made = compile_graph(graph, weights, start, size, batch)
+        agreement = float(cosines(outputs(made, pictures, batch), exact).min())
         if agreement >= FLOOR[precision]:
             if precision == "bf16":
-                _remember(remembered, start, agreement)
+                remember(remembered, {"fp32_share": start, "cosine": agreement})
             return made, start
     if precision == "bf16":
-        _remember(remembered, 1.0, agreement)  # not to be tried again
+        remember(remembered, {"fp32_share": 1.0, "cosine": agreement})  # not to be tried again
     raise RunError(f"OpenVINO in {precision} departs from torch (cosine {agreement:.5f} on the check pictures)")
 
 
@@ -128,12 +131,14 @@ def filled(pixels: np.ndarray, batch: int) -> np.ndarray:
     return whole
 
 
-def _outputs(made: Any, pictures: np.ndarray, batch: int) -> np.ndarray:
+def outputs(made: Any, pictures: np.ndarray, batch: int) -> np.ndarray:
+    """Vectors (n, D) of pictures (n, 3, H, W) uint8 through a compiled graph."""
     parts = [pictures[at : at + batch] for at in range(0, len(pictures), batch)]
     return np.concatenate([made([filled(part, batch)])[0][: len(part)].copy() for part in parts])
 
 
-def _compile(graph: ET.Element, weights: bytes, start: float, size: Size, batch: int) -> Any:
+def compile_graph(graph: ET.Element, weights: bytes, start: float, size: Size, batch: int) -> Any:
+    """Compile for batches of one size, with the first share `start` of the products in fp32 and the rest in bf16."""
     marked = _with_exact_start(graph, start) if 0 < start < 1 else graph
     try:
         model = core().read_model(ET.tostring(marked, encoding="unicode").encode(), weights)
@@ -148,7 +153,7 @@ def _with_exact_start(graph: ET.Element, share: float) -> ET.Element:
     """Mark the layers before the product at `share` of all products as `precise`, which the CPU plugin obeys."""
     root = ET.fromstring(ET.tostring(graph))  # a copy
     layers = list(root.iterfind("layers/layer"))
-    products = [at for at, layer in enumerate(layers) if layer.get("type") in _PRODUCTS]
+    products = [at for at, layer in enumerate(layers) if layer.get("type") in PRODUCTS]
     end = products[round(share * len(products))] if products else len(layers)
     for layer in layers[:end]:
         if layer.get("type") in ("Const", "Parameter", "Result"):
@@ -161,13 +166,15 @@ def _with_exact_start(graph: ET.Element, share: float) -> ET.Element:
     return root
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where graphs are kept: one folder a version of OpenVINO."""
     return cache_folder() / "openvino" / library().__version__.split("-")[0]
 
 
-def _remember(path: Path, share: float, cosine: float) -> None:
-    with suppress(OSError):  # a cache that cannot be written to is no reason to fail: it is found out again
-        write_json(path, {"fp32_share": share, "cosine": cosine})
+def remember(path: Path, what: dict[str, Any]) -> None:
+    """Write what was measured, for the next time, where that can be written."""
+    with suppress(OSError):
+        write_json(path, what)
 
 
 def _remembered(path: Path) -> tuple[float, float] | None:
@@ -181,7 +188,19 @@ def _remembered(path: Path) -> tuple[float, float] | None:
     return (share, cosine) if fits else None
 
 
-def _kept(path: Path) -> tuple[ET.Element, bytes] | None:
+def traced(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, bytes]:
+    """The graph of a network in fp32 and its weights, as they were kept at `path`, or traced and kept there.
+
+    Raises:
+        RunError: OpenVINO cannot convert the network.
+    """
+    try:
+        return kept(path) or _trace(network, size, path)
+    except Exception as error:  # torch.jit and OpenVINO raise errors of many types
+        raise RunError(f"OpenVINO cannot convert {network.encoder.name}: {error}") from error
+
+
+def kept(path: Path) -> tuple[ET.Element, bytes] | None:
     """A graph and its weights as they were written, of this network; None where they are not there, or damaged."""
     try:
         words, weights = path.read_bytes(), path.with_suffix(".bin").read_bytes()
@@ -190,6 +209,19 @@ def _kept(path: Path) -> tuple[ET.Element, bytes] | None:
     except (OSError, ET.ParseError):
         return None
     return (graph, weights) if graph is not None and graph.get("name") == path.stem else None
+
+
+def keep(model: Any, path: Path) -> tuple[ET.Element, bytes]:
+    """Write a model to `path`, for the next time, and give its graph and weights.
+
+    A cache is never a reason to fail: where nothing can be written there, nothing is kept.
+
+    Raises:
+        OSError: there is no folder at all that can be written to.
+    """
+    model.set_friendly_name(path.stem)  # so that the files of another network are told under its name
+    words, weights = _written(model, path)
+    return ET.fromstring(words), weights
 
 
 def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, bytes]:
@@ -205,10 +237,7 @@ def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, byte
         traced = torch.jit.trace(network, example, check_trace=False)
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # must outlive the conversion
-        model = frontend.convert(frontend.load(decoder))
-    model.set_friendly_name(path.stem)  # so that the files of another network are told under its name
-    words, weights = _written(model, path)
-    return ET.fromstring(words), weights
+        return keep(frontend.convert(frontend.load(decoder)), path)
 
 
 def _written(model: Any, path: Path) -> tuple[bytes, bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from .int8_graph import compiled_int8
 from .openvino_graph import compiled, filled, library
 from .preprocess import Size
 
@@ -17,8 +18,15 @@ class OpenVINORunner:
     """Runs batches of uint8 pixels in the background; results come back in order."""
 
     def __init__(self, network: nn.Module, size: Size, batch: int, precision: str, key: str, note: str = "") -> None:
-        """Compile the network; raise RunError where OpenVINO cannot, or departs from torch."""
-        self._compiled, exact = compiled(network, size, batch, precision, key)
+        """Compile the network; raise RunError where OpenVINO cannot, or departs from torch.
+
+        `int8:NAME` takes the quantised graph of that name, as it was kept (`int8.settle`).
+        """
+        base, _, name = precision.partition(":")
+        if base == "int8":
+            self._compiled, exact = compiled_int8(size, batch, key, name), 0.0
+        else:
+            self._compiled, exact = compiled(network, size, batch, precision, key)
         self.batch, self.note = batch, note
         partly = f", first {exact:.0%} in fp32" if 0 < exact < 1 else ""
         self.name = f"openvino {precision}{partly}"

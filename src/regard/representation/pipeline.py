@@ -19,6 +19,7 @@ from ..data.decode import CLEAR, NOTES, DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
 from .embeddings import check_columns
+from .int8 import Chosen, Watch, settle
 from .representation import Representation
 from .runner import Runner, make_runner
 from .vector_cache import VectorCache
@@ -51,6 +52,7 @@ class Pipeline:
     batch: int
     layer: int | None = None
     cache: bool = True
+    chosen: Chosen = field(default_factory=Chosen)
     set_aside: list[dict[str, str]] = field(default_factory=list)
     noted: dict[str, list[str]] = field(default_factory=dict)
     from_cache: int = 0
@@ -103,9 +105,11 @@ class Pipeline:
         return {
             "representation": self.representation.name,
             "loaded_from": self.representation.loaded_from,
-            "fingerprint": self.representation.fingerprint,
+            "fingerprint": self.chosen.fingerprint(self.representation.fingerprint),
             "runner": self.runner.name,
             "runner_note": self.runner.note,
+            "precision": self.chosen.precision,
+            "int8": self.chosen.card,
             "decoder": DECODER,
             "layer": self.layer,
             "images": embedded,
@@ -116,8 +120,9 @@ class Pipeline:
         }
 
     def sentences(self) -> list[str]:
-        """What was noted of pictures that were read, a line a kind: known when the pass has ended."""
-        return [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
+        """What to tell of int8, and what was noted of pictures, a line a kind: known when the pass has ended."""
+        own = [self.chosen.note] if self.chosen.note else []
+        return own + [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors as the representation gives them; the cache keeps them as the network does."""
@@ -199,13 +204,17 @@ def open_pipeline(
     representation: Representation | str | Path,
     *,
     layer: int | None = None,
-    precision: str = "auto",
+    precision: str | Chosen = "auto",
     device: str = "auto",
     batch: int = 8,
     cache: bool = True,
     shard: tuple[int, int] = (0, 1),
+    watch: Watch | None = None,
 ) -> Pipeline:
-    """Open images and a representation for one pass; the arguments, and what they raise, are those of `embed`."""
+    """Open images and a representation for one pass; the arguments, and what they raise, are those of `embed`.
+
+    `watch` takes notes from before the pass; the pass itself gives pieces, of which the caller makes events.
+    """
     check_number("batch", batch, 1, 4096, whole=True)
     check_number("--shard", shard[1], 1, whole=True)
     check_number("--shard", shard[0], 0, shard[1] - 1, whole=True)
@@ -213,19 +222,21 @@ def open_pipeline(
     check_columns(found.columns)
     if len(found) <= shard[0]:
         raise InputError(f"--shard {shard[0]}/{shard[1]}: empty, as there are only {len(found)} images.")
-    if shard[1] > 1:
-        found = found.subset(slice(shard[0], None, shard[1]))
     rep = representation if isinstance(representation, Representation) else Representation.load(representation)
     if layer is not None and (rep.pooled or rep.transform):
         raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")
+    # of all images, so that shards are calibrated alike
+    chosen = settle(precision, found, rep, layer=layer, batch=batch, device=device, watch=watch)
+    if shard[1] > 1:
+        found = found.subset(slice(shard[0], None, shard[1]))
     runner = make_runner(
         rep.encoder,
         layer=layer,
         size=rep.preprocess.size,
         batch=batch,
-        precision=precision,
+        precision=chosen.precision,
         device=device,
         key=hash_json([rep.network_fingerprint, layer]),
         pooled=rep.pooled,
     )
-    return Pipeline(found, rep, runner, batch, layer, cache, list(found.set_aside))
+    return Pipeline(found, rep, runner, batch, layer, cache, chosen, list(found.set_aside))

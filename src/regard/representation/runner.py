@@ -13,6 +13,8 @@ from ..core.runtime import pick_device, pick_precision
 from .pooled import Pooled
 from .preprocess import Size
 
+PRECISIONS = ("auto", "bf16", "fp32", "int8")
+
 
 class Runner(Protocol):
     """Turns batches of pixels into vectors; `name` says how, and is a part of the cache's key.
@@ -82,7 +84,7 @@ def make_runner(
         layer: which map to average, or None for the pooled vector.
         size: side of the input in pixels, or height and width.
         batch: pictures a call.
-        precision: auto | bf16 | fp32 (exact).
+        precision: auto | bf16 | fp32 (exact) | int8:NAME, a quantised graph that was kept (`int8.settle`).
         device: auto | cpu | cuda | mps.
         key: names the network, its weights, layer and pooling in the cache of traced networks.
         pooled: how the last map becomes a vector, where not by the network's own way.
@@ -90,13 +92,16 @@ def make_runner(
     Raises:
         InputError: a layer that is not there; bf16 asked of a network that loses too much in it.
     """
-    check_choice("--precision", precision, ["auto", "bf16", "fp32"])
+    low = precision.startswith("int8:")
+    check_choice("--precision", "int8" if low else precision, PRECISIONS)
     layers = len(encoder.feature_info)
     if layer is not None and encoder.no_maps:
         raise InputError(encoder.no_maps)
     if layer is not None and not -layers <= layer < layers:
         raise bad("--layer", layer, f"a whole number from 0 to {layers - 1} (or from the end, -{layers} to -1)")
     place, network = pick_device(device), Pixels(encoder, layer, pooled).eval()
+    if precision.startswith("int8") and (place != "cpu" or not low):
+        raise bad("--precision", f"{precision} on {place}", "int8:NAME on a CPU", "Use auto, or --device cpu.")
     if place != "cpu":
         return TorchRunner(network, place, pick_precision(precision, place))
     from .openvino_graph import has_bf16
@@ -113,5 +118,7 @@ def make_runner(
         except RunError as error:
             if precision == "bf16":
                 raise bad("--precision", "bf16", "a precision that this network bears", f"{error}.") from error
+            if low:
+                raise
             notes.append(str(error))
     return TorchRunner(network, place, "fp32", "; ".join(dict.fromkeys(notes)))

@@ -1,12 +1,14 @@
 """SOURCE, TARGET, TRAIN and TEST: an embeddings file as it is, or images embedded on the way."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..core.checks import bad, check_path
 from ..data.imageset import ImageSet
 from .embed import Watch, embed
 from .embeddings import SUFFIXES, Embeddings
+from .int8 import Chosen, alike, settle
 from .representation import Representation
 
 
@@ -19,8 +21,35 @@ def check_same_representation(argument: str, vectors: Embeddings, others: Embedd
     made, theirs = ((one.card.get("fingerprint"), one.card.get("layer")) for one in (vectors, others))
     known = made[0] is not None and theirs[0] is not None
     if (known and made != theirs) or vectors.dim != others.dim:
-        names = [f"{one.card.get('representation', '?')} ({one.dim} dimensions)" for one in (vectors, others)]
+        names = [f"{_named(one.card)} ({one.dim} dimensions)" for one in (vectors, others)]
         raise bad(argument, f"vectors of {names[0]}", f"{names[1]}, as the other side", "Embed both alike.")
+
+
+def _named(card: Mapping[str, Any]) -> str:
+    """The representation, and the calibration of vectors in int8."""
+    precision = str(card.get("precision") or "")
+    return f"{card.get('representation', '?')}{' in ' + precision if precision.startswith('int8:') else ''}"
+
+
+def settle_sides(
+    precision: str | Chosen,
+    sides: Sequence[Embeddings | ImageSet],
+    representation: Representation | str | Path,
+    **settings: Any,
+) -> str | Chosen:
+    """The precision in which all sides are embedded: that of the embeddings among them, else settled on the first.
+
+    Args:
+        precision: as in `embed`.
+        sides: such as TRAIN and TEST.
+        representation: what embeds those that are images.
+        settings: layer, batch, device of `embed`.
+    """
+    made = [side for side in sides if isinstance(side, Embeddings)]
+    if made or not sides:
+        return alike(made[0].card if made else {}, precision)
+    rep = representation if isinstance(representation, Representation) else Representation.load(representation)
+    return settle(precision, cast(ImageSet, sides[0]), rep, **settings)
 
 
 def is_vectors(source: Any) -> bool:
@@ -63,4 +92,6 @@ def load_vectors(
     from ..data.sources import open_images
 
     images = source if isinstance(source, ImageSet) else open_images(source, argument=argument)
+    # there is another side, which must be embedded alike: `auto` is not int8 unless both were settled so
+    settings["precision"] = alike({}, settings.get("precision", "auto"))
     return embed(images, representation, watch=watch, **settings)

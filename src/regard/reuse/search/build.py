@@ -7,12 +7,14 @@ it is whole.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...core.checks import InputError, RunError
 from ...data.imageset import ImageSet
 from ...representation.embed import Watch, embed
+from ...representation.int8 import settle
 from ...representation.pipeline import NothingRead
 from ...representation.representation import Representation
 from .index import SearchIndex, check_target
@@ -52,9 +54,15 @@ def build(
     partial = target.with_name(f".{target.name}.partial")
     try:
         with _alone(partial):
-            index = _begun(partial, rep, metric, store) or _begin(
+            # once for all images: each piece would be calibrated on its own
+            given = {name: embed_settings[name] for name in ("batch", "device") if name in embed_settings}
+            chosen = settle(embed_settings.get("precision", "auto"), images, rep, watch=watch, **given)
+            embed_settings["precision"] = chosen
+            made = chosen.fingerprint(rep.fingerprint)
+            index = _begun(partial, made, metric, store) or _begin(
                 partial, images, rep, metric, store, watch, embed_settings
             )
+            embed_settings["precision"] = replace(chosen, note="")  # told with the first images
             done = update(index, images, rep, watch=watch, **embed_settings)
             index.maintain()
             take_place(partial, target)
@@ -65,14 +73,14 @@ def build(
     return SearchIndex.open(target, allow_host=store or None), done
 
 
-def _begun(partial: Path, rep: Representation, metric: str, store: str) -> SearchIndex | None:
+def _begun(partial: Path, made: str, metric: str, store: str) -> SearchIndex | None:
     """What an interrupted run left, where it is of the same kind; anything else is cleared away."""
     try:
         index = SearchIndex.open(partial, allow_host=store or None)
     except InputError:
         pass
     else:
-        if [index.card.get(key) for key in ("fingerprint", "metric", "store")] == [rep.fingerprint, metric, store]:
+        if [index.card.get(key) for key in ("fingerprint", "metric", "store")] == [made, metric, store]:
             return index
     shutil.rmtree(partial, ignore_errors=True)
     return None

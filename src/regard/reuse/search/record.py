@@ -107,8 +107,14 @@ class Updated:
 
 
 def origin(embeddings: Embeddings) -> dict[str, Any]:
-    """What made the vectors, as far as is known: representation, where it was loaded from, its fingerprint, layer."""
-    return {key: embeddings.card.get(key) for key in ("representation", "loaded_from", "fingerprint", "layer")}
+    """What made the vectors, as far as is known: representation, where it was loaded from, its fingerprint, layer.
+
+    And for vectors in int8 the `precision`, which names the calibration.
+    """
+    made = {key: embeddings.card.get(key) for key in ("representation", "loaded_from", "fingerprint", "layer")}
+    precision = str(embeddings.card.get("precision") or "")
+    # queries and further images must be embedded with the same calibration
+    return made | ({"precision": precision} if precision.startswith("int8:") else {})
 
 
 def meaning(card: Mapping[str, Any]) -> str:
@@ -158,5 +164,6 @@ def columns(embeddings: Embeddings, paths: Sequence[str | Path] | None) -> dict[
 def _named(made: Mapping[str, Any]) -> str:
     layer = "" if made.get("layer") is None else f" at layer {made['layer']}"
     name = made.get("representation") or "a representation from elsewhere"
+    low = f" in {made['precision']}" if made.get("precision") else ""
     # the same name with other weights is told apart by its fingerprint
-    return f"{name}{layer}" + (f" ({str(made['fingerprint'])[:8]})" if made.get("fingerprint") else "")
+    return f"{name}{layer}{low}" + (f" ({str(made['fingerprint'])[:8]})" if made.get("fingerprint") else "")

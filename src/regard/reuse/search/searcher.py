@@ -170,8 +170,10 @@ class Searcher:
     def embedded(self, images: Any, representation: Any = None, **embed_settings: Any) -> Embeddings:
         """Images as vectors of the collection's kind; see `search_images`."""
         from ...representation.embed import embed
+        from ...representation.int8 import alike
 
         chosen = self.representation(representation)
+        embed_settings["precision"] = alike(self.card, embed_settings.get("precision", "auto"))
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 
     def representation(self, given: Any = None, card: Mapping[str, Any] | None = None) -> Any:

@@ -17,6 +17,7 @@ from ...core.runtime import threads
 from ...data.decode import DecodeError, content_hash, read
 from ...data.imageset import ImageSet
 from ...representation.embeddings import Embeddings
+from ...representation.int8 import alike
 from ...representation.pipeline import NothingRead, Piece, open_pipeline
 from .index import SearchIndex, put
 from .metadata import differing, notes_on, widen
@@ -212,6 +213,7 @@ def _embed(
         return
     yield Event("index", 0, len(places), text=f"{len(places)} of {len(images)} images are to be embedded")
     part = replace(images.subset(places), set_aside=())  # what the folder set aside is told already
+    settings = settings | {"precision": alike(index.card, settings.get("precision", "auto"))}
     pipeline = open_pipeline(part, representation, layer=index.card.get("layer"), **settings)
     waiting: list[Piece] = []
 

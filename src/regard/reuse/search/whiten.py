@@ -24,6 +24,7 @@ from ...metrics.intervals import Interval, accuracy_interval
 from ...metrics.knn import unit
 from ...representation.embed import Watch, embed
 from ...representation.embeddings import Embeddings
+from ...representation.int8 import Chosen, settle
 from ...representation.pooled import LEARNED, Pooled
 from ...representation.representation import Representation
 from ...representation.transform.whitening import fit_whitening
@@ -110,7 +111,14 @@ def whiten(
     elif settings or tuple(scales) != (1.0,):
         raise bad("--pooling", "none, with settings or scales of one", "the pooling that they are of", "Try gem.")
     embed_settings["watch"] = watch
-    raw = embed(opened, made, **embed_settings)
+    # settled once, on these images: what is asked later must be embedded alike
+    wanted = embed_settings.pop("precision", "auto")
+    how: dict[str, Any] = {"watch": watch} | {
+        name: embed_settings[name] for name in ("batch", "device") if name in embed_settings
+    }
+    own = settle(wanted, opened, made, **how)
+    theirs = own if pooling is None else settle(wanted, opened, given, **how)
+    raw = embed(opened, made, precision=own, **embed_settings)
     codes = None if things is None else _column(raw, things)
     groups = None if codes is None else blanks_alone(codes)
     made.transform = fit_whitening(raw.vectors, groups, dim, seed)
@@ -125,12 +133,15 @@ def whiten(
         },
     }
     aside = tuple(raw.card.get("set_aside", ()))
-    before = raw if given.fingerprint == raw.card["fingerprint"] else embed(opened, given, **embed_settings)
+    if theirs.fingerprint(given.fingerprint) == raw.card["fingerprint"]:
+        before = raw
+    else:
+        before = embed(opened, given, precision=theirs, **embed_settings)
     rng = numpy_rng(seed, "queries")  # of their own, so that runs with other poolings ask the same
     if check == 0:
         right: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     elif groups is None:
-        right = _by_crops(opened, before, raw, given, made, check, rng, embed_settings)
+        right = _by_crops(opened, before, raw, (given, theirs), (made, own), check, rng, embed_settings)
     else:
         right = _by_things(before.vectors, raw.vectors, groups, dim, seed, check, rng)
     kept = made.transform.apply(raw.vectors[:1]).shape[1]
@@ -190,8 +201,8 @@ def _by_crops(
     images: ImageSet,
     before: Embeddings,
     after: Embeddings,
-    given: Representation,
-    made: Representation,
+    old: tuple[Representation, Chosen],
+    new: tuple[Representation, Chosen],
     check: int,
     rng: np.random.Generator,
     embed_settings: Mapping[str, Any],
@@ -201,12 +212,12 @@ def _by_crops(
     rows = np.sort(rng.choice(len(after), min(check, len(after)), replace=False))
     if len(rows) < FEWEST:
         return None
-    cuts = [_part(images.items[place[str(after.ids[row])]], made.preprocess.decode_side, rng) for row in rows]
+    cuts = [_part(images.items[place[str(after.ids[row])]], new[0].preprocess.decode_side, rng) for row in rows]
     queries = ImageSet(cuts, after.ids[rows])
     right = []
-    assert made.transform is not None
-    for rep, vectors in ((given, before.vectors), (made, made.transform.apply(after.vectors))):
-        asked = embed(queries, rep, **embed_settings).vectors
+    assert new[0].transform is not None
+    for (rep, chosen), vectors in ((old, before.vectors), (new, new[0].transform.apply(after.vectors))):
+        asked = embed(queries, rep, precision=chosen, **embed_settings).vectors
         right.append(top_by_product(unit(vectors), unit(asked), 1)[0][:, 0] == rows)
     return right[0], right[1], rows
 

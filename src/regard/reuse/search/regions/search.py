@@ -15,6 +15,7 @@ from ....core.checks import bad, check_choice, check_matrix, check_number
 from ....data.decode import DecodeError, upright_size
 from ....data.sources import open_images
 from ....representation.embed import embed
+from ....representation.int8 import not_int8
 from ....representation.representation import Representation
 from .. import kept, plan, reranking
 from ..collection import Collection
@@ -74,6 +75,7 @@ class RegionSearch:
         rep = self.index.representation(representation, self.card)
         regions = regions_of(rep, self.card["levels"])
         check_same(self.card, rep, regions)
+        embed_settings["precision"] = not_int8(embed_settings.get("precision", "auto"))
         made = embed(asked, regions.query, **embed_settings)
         apart = regions.apart(made.vectors)
         flat = self._step.apply(apart.reshape(-1, regions.channels).astype(np.float64)).astype(np.float32)

@@ -18,6 +18,7 @@ from ....core.events import Event
 from ....core.runtime import numpy_rng, threads
 from ....data.imageset import ImageSet
 from ....representation.embed import Watch, embed
+from ....representation.int8 import made_as, not_int8
 from ....representation.pipeline import NothingRead
 from ....representation.representation import Representation
 from ....representation.transform.steps import L2, Chain, Step
@@ -80,9 +81,11 @@ def in_step(
     regions = regions_of(rep, levels or card.get("levels") or LEVELS)
     if card:
         check_same(card, rep, regions)
-    elif index.card.get("fingerprint") not in (None, rep.fingerprint):
+    elif index.card.get("fingerprint") not in (None, made_as(index.card, rep.fingerprint)):
         raise bad("--with", rep.name, f"the representation of the index ({index.card.get('representation')})")
     work = _Work(index, rep, regions, levels or LEVELS, store, step)
+    # regions are not quantised: they are of other sizes, of which nothing was measured
+    embed_settings["precision"] = not_int8(embed_settings.get("precision", "auto"))
     events = work.run(embed_settings)
     for _ in watch(events) if watch else events:
         pass
