@@ -117,7 +117,11 @@ def mapped(of: Check) -> Check:
 
 def record(**keys: Check) -> Check:
     """A mapping inside another, with these keys."""
-    return lambda where, value: check_record(where, value, keys) and None
+
+    def check(where: str, value: Any) -> None:
+        check_record(where, value, keys)
+
+    return check
 
 
 def either(*ways: Check) -> Check:

@@ -5,12 +5,12 @@ cosine 0.98 with all in bf16, 0.998 with the first fifth of its layers in fp32, 
 bf16 starts where a graph agrees with torch on a set of check pictures, hard ones among them.
 """
 
+import shutil
 import sys
 import warnings
 import xml.etree.ElementTree as ET
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ..core.checks import RunError
+from ..core.leftovers import clear, name_beside
 from ..core.storage import cache_folder, hash_bytes, read_json, write_json
 from .preprocess import Size, sides
 
@@ -198,11 +199,16 @@ def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, byte
         decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # must outlive the conversion
         model = frontend.convert(frontend.load(decoder))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent) as folder:
-        graph = Path(folder) / "graph.xml"
+    clear(path.parent)
+    beside = name_beside(path)
+    beside.mkdir()
+    try:
+        graph = beside / "graph.xml"
         library().save_model(model, graph, compress_to_fp16=False)
         words, weights = graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
         graph.with_suffix(".hash").write_text(hash_bytes(words, weights))
         for ending in (".bin", ".xml", ".hash"):  # what is half replaced does not fit its hash
             graph.with_suffix(ending).replace(path.with_suffix(ending))
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
     return ET.fromstring(words), weights

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.checks import bad, check_choice, check_path
+from ...core.leftovers import clear
 from ...core.storage import new_folder, read_json, write_json
 from ...representation.embeddings import Embeddings
 from . import metric as metrics
@@ -169,6 +170,7 @@ def _write(index: SearchIndex, embeddings: Embeddings, given: dict[str, Any]) ->
 def check_target(folder: str | Path, overwrite: bool, store: str) -> Path:
     """The folder of a new collection, made; refuses one that holds something, but an index with `overwrite`."""
     settle(Path(folder).resolve())
+    clear(Path(folder).resolve().parent)
     target = new_folder("--out", folder).resolve()
     if (target / CARD).exists() and not (overwrite and "regard_index" in read_json(target / CARD)):
         raise bad(
