@@ -46,7 +46,7 @@ def read_table(argument: str, path: Path, columns: Sequence[str] | None = None) 
     except InputError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
-        raise bad(argument, repr(str(path)), "a Parquet file", f"It cannot be read: {str(error)[:200]}") from None
+        raise bad(argument, repr(str(path)), "a Parquet table", f"It cannot be read: {str(error)[:200]}") from None
     check_unfolded(argument, size, sum(_unfolded(column) for column in table.columns))
     return table
 
