@@ -69,7 +69,8 @@ def damage(kept: Path, seed: int, flips: int = 3) -> Iterator[Damage]:
         yield Damage(f"{name} a folder", on(lambda path: (path.unlink(), path.mkdir())))
         yield Damage(f"{name} a pipe", on(lambda path: (path.unlink(), os.mkfifo(path))))
         yield Damage(f"{name} zeros", on(lambda path, size=size: path.write_bytes(bytes(size))))
-        yield Damage(f"{name} noise", on(lambda path, noise=rng.bytes(min(size, 2**16)): path.write_bytes(noise)))
+        noise = rng.bytes(min(size, 2**16))
+        yield Damage(f"{name} noise", on(lambda path, noise=noise: path.write_bytes(noise)))
         yield Damage(f"{name} 2 GB of nothing", on(lambda path: os.truncate(path, 2**31)))
         for share in rng.random(flips):
             at = int(share * size)
@@ -111,9 +112,13 @@ def _bombs(folder: Path) -> Iterator[tuple[str, Path]]:
     yield zipped("a shape of truths", vectors=[npy("(True, True)", data=bytes(4))], ids=ids)
     yield zipped("objects", vectors=[npy("(2, 3)", "|O", bytes(48))], ids=ids)
     yield zipped("records", vectors=[npy("(2,)", "|V8", bytes(16))], ids=ids)
-    yield zipped("letters of no alphabet", vectors=[npy("(1, 2)", data=bytes(8))], ids=[npy("(1,)", "<U1", b"\xff" * 4)])
+    yield zipped(
+        "letters of no alphabet", vectors=[npy("(1, 2)", data=bytes(8))], ids=[npy("(1,)", "<U1", b"\xff" * 4)]
+    )
     yield zipped("one number", vectors=[npy("()", data=bytes(4))], ids=ids)
-    yield zipped("a card of numbers", vectors=[npy("(2, 1)", data=bytes(8))], ids=ids, card=[npy("(1,)", data=bytes(4))])
+    yield zipped(
+        "a card of numbers", vectors=[npy("(2, 1)", data=bytes(8))], ids=ids, card=[npy("(1,)", data=bytes(4))]
+    )
     for name, columns in {
         "a run of one value": {"vectors": pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2**29, np.float32)), 64)},
         "one long name in each row": {"vectors": [[1.0]] * 4000, "ids": ["x" * 10**6] * 4000},
@@ -206,7 +211,9 @@ def told(*values: Any) -> bytes:
     """A hash of arrays, text and plain values: equal only where all are."""
     digest = blake2b(digest_size=16)
     for value in values:
-        digest.update(value.tobytes() if isinstance(value, np.ndarray) and value.dtype.kind == "f" else repr(value).encode())
+        digest.update(
+            value.tobytes() if isinstance(value, np.ndarray) and value.dtype.kind == "f" else repr(value).encode()
+        )
     return digest.digest()
 
 
@@ -228,7 +235,7 @@ def _json_damage(value: Any, rng: np.random.Generator) -> Iterator[tuple[str, st
             yield f"{'/'.join(map(str, path))} {'gone' if text is None else text[:12]}", _with(value, path, text)
     first = next(iter(value), None)
     if first is not None:
-        yield "a key twice", json.dumps(value)[:-1] + f', {json.dumps(first)}: 1}}'
+        yield "a key twice", json.dumps(value)[:-1] + f", {json.dumps(first)}: 1}}"
 
 
 def _paths(value: Any, depth: int) -> Iterator[tuple[Any, ...]]:
