@@ -29,7 +29,7 @@ VERBS = ("decisions", "embed", "index", "whiten", "create", "finetune")
 
 def kills(work: Path, many: int, seed: int) -> Iterator[tuple[str, str]]:
     """A verb and what came of killing it, `many` times in turn: `equal`, or what is wrong."""
-    rng, images = np.random.default_rng(seed), pictures(work / "kill images", seed, 12)
+    rng, images = np.random.default_rng(seed), pictures(work / "kill images", seed, 24)
     clean: dict[str, tuple[bytes, float]] = {}
     for turn in range(many):
         verb = VERBS[turn % len(VERBS)]

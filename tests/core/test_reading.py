@@ -64,7 +64,11 @@ def test_what_is_no_plain_file_is_never_waited_for(tmp_path):
         (one_of("a", 1), ["a", 1], ["b", True, 1.0, None, []]),
         (listed(whole(), 1, 2), [[1], [1, 2]], [[], [1, 2, 3], ["a"], {}, "12", None, [[1]]]),
         (mapped(whole()), [{}, {"a": 1}], [[], {"a": "b"}, None, "a"]),
-        (record(a=whole(), b=maybe(records.text)), [{"a": 1}, {"a": 1, "b": None}], [{}, {"a": None}, {"a": 1, "b": 2}]),
+        (
+            record(a=whole(), b=maybe(records.text)),
+            [{"a": 1}, {"a": 1, "b": None}],
+            [{}, {"a": None}, {"a": 1, "b": 2}],
+        ),
         (either(whole(), records.text), [1, "a"], [None, 1.5, []]),
     ],
 )

@@ -35,7 +35,7 @@ def check_record(where: str, value: Any, keys: Mapping[str, Check]) -> dict[str,
     regard.core.checks.InputError: card: dim: expected a whole number of at least 1, got '8'.
     """
     if not isinstance(value, dict):
-        raise bad(where, _short(value), "a mapping of names to values")
+        raise bad(where, _short(value), "a card or the like: a mapping of names to values")
     for key, check in keys.items():
         if key not in value and not getattr(check, "may_be_missing", False):
             raise bad(f"{where}: {key}", "nothing", "a value for it", "The file is damaged, or of another kind.")

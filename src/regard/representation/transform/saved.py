@@ -54,8 +54,9 @@ def load(folder: str | Path) -> Chain:
         InputError: no such folder, damaged files, numbers that are not those the file is named by, a newer format.
     """
     path = check_path("transform", folder, folder=True)
-    check_path("transform", path / CARD)
-    card = read_record(path / CARD, {"tensors": text, "steps": maybe(listed(text, 1))})
+    card = read_record(check_path("transform", path / CARD, folder=False), {"steps": maybe(listed(text, 1))})
+    if not isinstance(card.get("tensors"), str):
+        raise bad("transform", str(path / CARD), "a file that save wrote")
     if card.get("regard_transform") != FORMAT:
         raise bad("transform", f"format {card.get('regard_transform')}", f"format {FORMAT}", "Update regard.")
     file = inside(path, card["tensors"])
