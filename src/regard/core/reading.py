@@ -29,10 +29,10 @@ def read_json(path: str | Path, *, most: int = MOST_ROWS) -> Any:
         path: the file; a folder, pipe or device in its place is refused, as reading one could wait for ever.
         most: bytes.
     """
-    return parsed(read_bytes(path, "a JSON file", most), path)
+    return parsed(read_bytes(path, "a JSON file", most), path, "a JSON file")
 
 
-def parsed(raw: bytes | str, where: object) -> Any:
+def parsed(raw: bytes | str, where: object, kind: str = "JSON") -> Any:
     """The value of JSON text.
 
     Raises:
@@ -48,7 +48,7 @@ def parsed(raw: bytes | str, where: object) -> Any:
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
 
     def refuse(got: str) -> Exception:
-        return bad(str(where), got, "JSON")
+        return bad(str(where), got, kind)
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
