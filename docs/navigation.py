@@ -9,7 +9,16 @@ from typing import Any
 from regard.cli import verbs
 
 DOCS = Path(__file__).parent
-GUIDE = ("your-own-images", "which-verb", "data", "representations", "python", "precision-and-speed", "instance-descriptors", "adding-a-method")
+GUIDE = (
+    "your-own-images",
+    "which-verb",
+    "data",
+    "representations",
+    "python",
+    "precision-and-speed",
+    "instance-descriptors",
+    "adding-a-method",
+)
 
 
 def pages(folder: str, order: tuple[str, ...] | list[str] = ()) -> list[str]:

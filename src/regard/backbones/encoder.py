@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ..core.checks import InputError, bad, check_choice, check_number
 from ..core.discover import names
+from ..core.records import read_record
 from ..core.runtime import seeded_init
-from ..core.storage import read_json
 
 
 @dataclass(frozen=True)
@@ -201,16 +201,22 @@ def read_encoder(folder: str | Path) -> Encoder:
     """
     from . import timm_networks, torchvision_networks
 
-    where, config = f"{folder}/config.json", read_json(Path(folder) / "config.json")
-    ours = config.get("regard", {})
+    where, config = f"{folder}/config.json", read_record(Path(folder) / "config.json", {})
+    ours = config.get("regard") or {}
     library, size = ours.get("library", "timm"), ours.get("input_size")
     check_choice(f"{where} library", library, ["timm", "torchvision"])
     with seeded_init(0):
         if library == "timm":
             return Encoder(*timm_networks.build_folder(Path(folder), config, size))
-        check_choice(f"{where}: architecture", config.get("architecture"), torchvision_networks.names())
+        check_choice(f"{where}: architecture", str(config.get("architecture")), torchvision_networks.names())
         arguments = config.get("model_args")
-        return Encoder(*torchvision_networks.build(config["architecture"], False, size, arguments))
+        try:
+            return Encoder(*torchvision_networks.build(config["architecture"], False, size, arguments))
+        except InputError:
+            raise
+        except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, MemoryError) as error:
+            given = f"model_args {arguments!r:.80}"
+            raise bad(f"{where}: {given}", str(error)[:200], "what the network takes") from None
 
 
 def _pooling(network: nn.Module) -> str | None:

@@ -76,6 +76,7 @@ def build_folder(folder: Path, config: Mapping[str, Any], size: int | tuple[int,
     if arguments := {key: value for key, value in arguments.items() if key != "num_classes"}:
         found["model_args"] = arguments
     _check_top(where, config, network)
+    size = size if size is None or isinstance(size, int) else (size[0], size[1])
     if size is None:
         size = (int(found["input_size"][1]), int(found["input_size"][2]))
     return f"timm:{name}", network, found, (size, size) if isinstance(size, int) else (size[0], size[1])
@@ -123,7 +124,10 @@ def _config(network: nn.Module, where: str) -> dict[str, Any]:
     from timm.data import resolve_data_config
 
     given = {key: value for key, value in dict(network.pretrained_cfg).items() if key not in _SOURCE}
-    found = given | resolve_data_config({}, pretrained_cfg=given)
+    try:
+        found = given | resolve_data_config({}, pretrained_cfg=given)
+    except (TypeError, ValueError, LookupError, AssertionError, AttributeError) as error:
+        raise bad(where, f"keys that timm cannot use ({error})", "a configuration as timm writes it") from None
     _colour(where, "input_size", found["input_size"][0], found["input_size"])
     for key in ("mean", "std"):
         if len(found[key]) not in (1, 3):

@@ -15,9 +15,12 @@ The verb raises and never prints errors: `main` turns an `InputError` (or a wron
 import ast
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,13 +72,15 @@ def summary(verb: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit status: 0 done, 1 failed, 2 misused, 130 stopped by the user."""
+    """Run one command line and return its exit status: 0 done, 1 failed, 2 misused, 128 + N stopped by signal N."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("REGARD_DEBUG", "0") not in ("", "0")
     arguments = [argument for argument in arguments if argument != "--debug"]
+    got: list[int] = []
     try:
-        status = _run(arguments)
-        sys.stdout.flush()
+        with _stopping(got):
+            status = _run(arguments)
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone (`regard methods | head -1`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
     except (KeyboardInterrupt, typer.Abort):
-        status = 130
+        status = 128 + (got[0] if got else signal.SIGINT)
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -91,9 +96,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"regard: error: {message}", file=sys.stderr)
         if "--json" in arguments:
             print(json.dumps({"error": message}, ensure_ascii=False))
-    if status == 130:
-        print("stopped; run the same command again to go on", file=sys.stderr)
+    if status > 128:
+        with suppress(OSError):  # the terminal that hung up is gone
+            print("stopped; run the same command again to go on", file=sys.stderr, flush=True)
     return status
+
+
+@contextmanager
+def _stopping(got: list[int]) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a block as Ctrl-C does, so that nothing half-written stays; `got` tells which came.
+
+    One that is ignored, as `nohup` does with SIGHUP, stays so; a second one ends the process at once.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        got.append(number)
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ours = threading.current_thread() is threading.main_thread()
+    taken = [n for n in (getattr(signal, name) for name in names) if ours and signal.getsignal(n) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _run(arguments: list[str]) -> int:

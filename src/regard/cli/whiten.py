@@ -46,6 +46,7 @@ def whiten(
     """
     from ..core.checks import bad
     from ..core.runtime import measured
+    from ..core.storage import appearing
     from ..reuse.search.whiten import whiten as run
 
     # made when there is something to put into it
@@ -75,7 +76,8 @@ def whiten(
             worth[name] = None if value is None else list(value.as_dict().values())[:3]
         rep = found.representation
         rep.card |= {"worth": worth, "cost": cost.as_dict()}
-        rep.save(out)
+        with appearing(out) as beside:  # whole or not at all, so that the same command can be run again
+            rep.save(beside)
     metrics = {
         "images": found.learned_from,
         "dim": found.dim,

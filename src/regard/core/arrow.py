@@ -1,11 +1,92 @@
 """Columns of Arrow tables as numpy arrays, nothing rounded and nothing invented on the way."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .checks import bad
+from .checks import InputError, bad
+from .reading import check_plain
 from .values import as_column
+
+ROOM, FOLD = 2**30, 20  # more than so many bytes, and so many times the file's own, is a bomb and no collection
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "FLOAT": 4, "DOUBLE": 8, "INT96": 12}
+
+
+def read_table(argument: str, path: Path, columns: Sequence[str] | None = None) -> Any:
+    """A Parquet file as an Arrow table; what it unfolds to is looked at first, as a run of one value is a few bytes.
+
+    Text comes as a dictionary, so that one long value that stands in each row is held once; checksums of pages are
+    compared where they were written.
+
+    Raises:
+        InputError: no such file, damaged, or far larger than the file itself.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check_plain(path, "a Parquet file")
+    try:
+        about = pq.read_metadata(path)
+        size = path.stat().st_size
+        check_unfolded(argument, size, _numbers_and_bytes(about, columns))
+        texts = [
+            field.name
+            for field in about.schema.to_arrow_schema()
+            if (columns is None or field.name in columns) and (_is_text(field.type))
+        ]
+        table = pq.read_table(
+            path,
+            columns=None if columns is None else list(columns),
+            read_dictionary=texts,
+            page_checksum_verification=True,
+        )
+        table.validate(full=True)
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+        raise bad(argument, repr(str(path)), "a Parquet table", f"It cannot be read: {str(error)[:200]}") from None
+    check_unfolded(argument, size, sum(_unfolded(column) for column in table.columns))
+    return table
+
+
+def check_unfolded(argument: str, size: int, unfolded: int) -> None:
+    """Refuse what says that it unfolds to far more than its own size: more than 1 GiB and 20 times as much."""
+    if unfolded > max(ROOM, FOLD * size):
+        got = f"a file of {size:,} bytes that unfolds to {unfolded:,}"
+        raise bad(argument, got, "values as they are", "If that is meant, write the file without compression.")
+
+
+def _numbers_and_bytes(about: Any, columns: Sequence[str] | None) -> int:
+    """Bytes of all numbers, and of text as it lies in the file."""
+    found = 0
+    for part in range(about.num_row_groups):
+        group = about.row_group(part)
+        for one in (group.column(place) for place in range(group.num_columns)):
+            if columns is None or one.path_in_schema.partition(".")[0] in columns:
+                width = _WIDTHS.get(one.physical_type)
+                found += one.num_values * width if width else one.total_uncompressed_size
+    return found
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _unfolded(column: Any) -> int:
+    """Bytes of a column of text once each row has its own; 0 of another."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = 0
+    for part in column.chunks if pa.types.is_dictionary(column.type) else ():
+        if _is_text(part.type.value_type):
+            lengths = pc.cast(pc.binary_length(part.dictionary), pa.int64())
+            found += pc.sum(pc.take(lengths, part.indices)).as_py() or 0
+    return found
 
 
 def column_of(argument: str, column: Any) -> np.ndarray:

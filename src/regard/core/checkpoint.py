@@ -14,10 +14,21 @@ import torch
 from torch import nn
 
 from .checks import InputError, RunError, bad
+from .reading import parsed
+from .records import anything, check_record, mapped, number, one_of, whole
 from .storage import load_tensors, plain, read_header, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
+
+# what a run's state holds, where it is in it; a checkpoint of an earlier version has no seal that speaks for it
+_STATE = {
+    "seconds": number(0),
+    "flat": whole(),
+    "precision": one_of("fp32", "bf16"),
+    "about": mapped(anything),
+    "accuracy": number(),
+}
 
 
 def save_checkpoint(
@@ -57,6 +68,14 @@ def load_checkpoint(path: Path, module: nn.Module, optimisers: Mapping[str, torc
     if held.keys() != own.keys() or any(held[name].shape != value.shape for name, value in own.items()):
         raise bad(str(path), "weights of another network", "the weights of this run", "Name another --out.")
     module.load_state_dict({name.removeprefix("module/"): value for name, value in held.items()})
+    try:
+        _restore(optimisers, tensors)
+    except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:  # no names or shapes of these
+        raise _unreadable(path, error) from None
+    return state
+
+
+def _restore(optimisers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, torch.Tensor]) -> None:
     for name, optimiser in optimisers.items():
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         restored: dict[int, dict[str, torch.Tensor]] = {}
@@ -69,14 +88,15 @@ def load_checkpoint(path: Path, module: nn.Module, optimisers: Mapping[str, torc
                     torch.empty_like(like).copy_(value) if value.shape == like.shape and value.ndim else value
                 )
         optimiser.load_state_dict(optimiser.state_dict() | {"state": restored})
-    return state
 
 
 def read_state(path: Path) -> dict[str, Any]:
     """Read only the plain mapping of a checkpoint; raises InputError where the file is broken or was changed."""
     try:
-        return dict(json.loads(read_header(path)["state"]))
-    except (InputError, KeyError, TypeError, ValueError) as error:
+        state = parsed(read_header(path)["state"], path)
+        there = {key: check for key, check in _STATE.items() if isinstance(state, dict) and key in state}
+        return check_record(str(path), state, {"step": whole()} | there)
+    except (InputError, KeyError) as error:
         raise _unreadable(path, error) from None
 
 

@@ -178,6 +178,6 @@ def check_path(argument: str, path: str | Path, *, folder: bool | None = None) -
             f"{kind} that exists",
             f"Did you mean {str(found.parent / near[0])!r}?" if near else "",
         )
-    if folder is not None and found.is_dir() != folder:
+    if folder is not None and not (found.is_dir() if folder else found.is_file()):  # a pipe could be waited for
         raise bad(argument, repr(str(path)), kind)
     return found

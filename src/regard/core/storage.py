@@ -3,33 +3,61 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import numpy as np
 
 from .checks import InputError, bad
+from .leftovers import clear, name_beside
+from .reading import check_plain
+from .reading import read_json as read_json
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a name beside `path` to write to; at the end it takes the place of `path` in one step.
 
-    If the block raises, or the process is killed, what stood at `path` stands there still.
+    If the block raises, or the process is killed, what stood at `path` stands there still; what a killed process left
+    beside it is cleared by the next one that writes there. The file gets the mode of any new file (the umask),
+    whatever the library that writes it does.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(3)}.tmp")
+    clear(path.parent)
+    beside = name_beside(path)
     try:
+        with open(beside, "xb") as empty:
+            mode = os.fstat(empty.fileno()).st_mode
         yield beside
         with open(beside, "rb") as written:
+            if os.fstat(written.fileno()).st_mode != mode:
+                os.chmod(beside, mode & 0o7777)
             os.fsync(written.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def appearing(folder: str | Path) -> Iterator[Path]:
+    """Give a new folder beside `folder` to write into; at the end it stands there whole, or else nothing does.
+
+    `folder` may be there if it is empty.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    clear(folder.parent)
+    beside = name_beside(folder)
+    try:
+        beside.mkdir()
+        yield beside
+        os.replace(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -37,14 +65,6 @@ def write_json(path: str | Path, value: object) -> None:
     text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as beside:
         beside.write_text(text + "\n", encoding="utf-8")
-
-
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file; say which file is broken if it is."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise bad("file", str(path), "a JSON file", f"It cannot be read: {error}") from None
 
 
 def plain(value: Any) -> Any:
@@ -96,14 +116,13 @@ def read_header(path: str | Path) -> dict[str, str]:
     Raises:
         InputError: no such file, damaged, or changed since it was sealed.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    if not Path(path).is_file():
-        raise bad("file", f"{str(path)!r}, which does not exist", "a safetensors file")
+    check_plain(path, "a safetensors file")
     try:
         with safe_open(path, "pt") as file:
             header = dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # the binding has errors of many types
         raise bad("file", str(path), "a safetensors file", f"It cannot be read: {error}") from None
     if ("seal" in header or "tensors" in header) and header.get("seal") != hash_json(
         {key: value for key, value in header.items() if key != "seal"}
@@ -114,13 +133,12 @@ def read_header(path: str | Path) -> dict[str, str]:
 
 def load_tensors(path: str | Path) -> dict[str, Any]:
     """Read a safetensors file as torch tensors on the CPU; say which file is broken, or changed since it was sealed."""
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     header = read_header(path)
     try:
         tensors = load_file(path)
-    except SafetensorError as error:
+    except Exception as error:  # a type that torch does not have, a shape that it cannot hold ...
         raise bad("file", str(path), "a safetensors file", f"It cannot be read: {error}") from None
     if "tensors" in header and header["tensors"] != hash_tensors(tensors):
         raise _changed(path)
@@ -178,7 +196,10 @@ def inside(root: str | Path, name: str | Path) -> Path:
     regard.core.checks.InputError: path: expected a name inside /data, got '../secret'.
     """
     base = Path(root).resolve()
-    path = (base / name).resolve()
+    try:
+        path = (base / name).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # NUL, too long, a loop of links
+        raise bad("path", repr(str(name))[:200], f"a name inside {base}", f"{error}.") from None
     if path != base and base not in path.parents:
         raise bad("path", repr(str(name)), f"a name inside {base}")
     return path

@@ -91,7 +91,7 @@ def training(
     saved = folder / CHECKPOINT if folder else None
     at = Progress(about=about)
     if saved and saved.exists():
-        at = Progress(**read_state(saved))
+        at = Progress(**{key: value for key, value in read_state(saved).items() if key in Progress.__annotations__})
         refuse_other("--out", saved.parent, at.about, about)
     else:
         at.precision = settle_precision(

@@ -21,6 +21,7 @@ import numpy as np
 
 from .checks import bad, check_labels
 
+LONG, ROOM = 4096, 2**31  # characters that each text may have, and bytes that all may take where one has more
 EXACT = 2**53  # from here on floats skip whole numbers
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
 # how programs write a large number whose last digits are gone; 3e86 is a code
@@ -117,12 +118,21 @@ def as_text(argument: str, values: Any, *, tidied: bool = True) -> np.ndarray:
     if array.dtype.kind in "cV":
         raise bad(argument, f"values of type {array.dtype}", "text, numbers or dates")
     if array.dtype.kind == "O":
-        return np.array([text_of(argument, value, tidied=tidied) for value in array.tolist()], dtype=np.str_)
+        return _array_of(argument, [text_of(argument, value, tidied=tidied) for value in array.tolist()])
     if array.dtype.kind in "U" and not tidied:
         return array
     different, places = np.unique(array, return_inverse=True)
     texts = [text_of(argument, value, tidied=tidied) for value in different]
     return np.array(texts, dtype=np.str_)[places] if texts else np.zeros(0, dtype=np.str_)
+
+
+def _array_of(argument: str, texts: list[str]) -> np.ndarray:
+    """An array (n,) of texts, in which each takes as much room as the longest."""
+    longest = max(map(len, texts), default=0)
+    if longest > LONG and 4 * longest * len(texts) > ROOM:
+        row = next(row for row, text in enumerate(texts) if len(text) == longest)
+        raise bad(argument, f"text of {longest:,} characters (row {row})", f"at most {LONG:,}", "Shorten it.")
+    return np.array(texts, dtype=np.str_)
 
 
 def label_texts(argument: str, labels: Any, n: int) -> np.ndarray | None:

@@ -22,10 +22,14 @@ from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
 from ..core.events import Event, logged
 from ..core.game import completed
+from ..core.leftovers import clear
+from ..core.records import check_record, maybe, number, read_record, whole
 from ..core.runtime import derive_seed, measured, seeded_init
-from ..core.storage import hash_json, load_tensors, new_folder, read_json, write_json
+from ..core.storage import hash_json, load_tensors, new_folder, write_json
 from ..core.training import TrainSettings, training
 from ..data.sources import open_images
+from ..representation.checksums import RESULTS, check_results, of_files
+from ..representation.folder_records import read_card
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
 from .feed import Feed, Look, look, pick_size, split_by_hash
@@ -117,7 +121,9 @@ def train_events(
         arguments["labels"] = hash_json(sorted(zip(found.hashes.tolist(), found.images.need_labels("IMAGES").tolist())))
     folder = _open_folder(Path(out), arguments, resume)
     if (folder / "card.json").exists():
-        metrics = read_json(folder / "metrics.json")
+        check_results(folder, read_card(folder), ("metrics.json",))
+        metrics = read_record(folder / "metrics.json", {"steps": whole()})
+        check_record(str(folder / "metrics.json"), metrics, dict.fromkeys(metrics, maybe(number())))
         yield Event("done", int(metrics["steps"]), int(metrics["steps"]), metrics, f"already done: {folder}")
         return
     events = _run(_plan(found, objective, backbone, asked, size, holdout), folder, arguments, keep)
@@ -132,12 +138,10 @@ def first_process() -> bool:
 def _open_folder(folder: Path, arguments: Mapping[str, Any], resume: bool) -> Path:
     if not first_process():
         return folder
-    if folder.is_dir():
-        for left_over in folder.glob(".*.tmp"):
-            left_over.unlink(missing_ok=True)
+    clear(folder)
     new_folder("--out", folder, marker="run.json")
     if (folder / "run.json").exists() and resume:
-        refuse_other("--out", folder, read_json(folder / "run.json"), arguments)
+        refuse_other("--out", folder, read_record(folder / "run.json", {}), arguments)
     elif (folder / "run.json").exists():
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise bad("--no-resume", "several processes", "one process", "Delete the folder, or name another --out.")
@@ -247,6 +251,7 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
         "made_with": {"regard": __version__, "torch": str(torch.__version__)},
     }
     write_json(folder / "metrics.json", metrics)
+    card[RESULTS] = of_files(folder, ["metrics.json"])
     encoder.cpu().eval().to(memory_format=torch.contiguous_format)
     Representation(encoder, preprocess, card).save(folder)
     for name in (CHECKPOINT, BEST):

@@ -2,16 +2,18 @@
 
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
-from ..core.arrow import column_of
-from ..core.checks import bad
+from ..core.arrow import column_of, read_table
+from ..core.checks import InputError, bad
 from ..core.values import EXACT, as_column, is_gap, tidy
 from .encoded import Encoded, class_names, picture_column
 
+LONGEST = 2**24  # characters of a line
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")  # not 007, which is a name
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|-?inf|nan|NaN")
 _TRUTH = {"true": True, "false": False}
@@ -29,11 +31,11 @@ def read_text(file: Path, argument: str) -> tuple[dict[str, Any], None]:
     """
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
-            header = lines.readline()
+            header = lines.readline(LONGEST)
             lines.seek(0)
             delimiter = "\t" if file.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
             spaced = f"{delimiter} " in header
-            rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced, strict=True)
+            rows = csv.reader(_lines(lines), delimiter=delimiter, skipinitialspace=spaced, strict=True)
             names = next(rows, [])
             if not names:
                 raise csv.Error("it is empty")
@@ -45,10 +47,18 @@ def read_text(file: Path, argument: str) -> tuple[dict[str, Any], None]:
                     raise csv.Error(f"{len(row)} fields in line {rows.line_num}, {len(names)} in the header")
                 for column, value in zip(columns, row):
                     column.append(value)
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, UnicodeDecodeError, OSError, MemoryError) as error:
         raise bad(argument, repr(str(file)), "a CSV or TSV table in UTF-8", f"It cannot be read: {error}") from None
     _once(names, file, argument)
     return dict(zip(names, columns)), None
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Lines one by one, none so long that it is no line of a table; what holds NUL is no text."""
+    while line := file.readline(LONGEST):
+        if "\0" in line or (len(line) == LONGEST and not line.endswith("\n")):
+            raise csv.Error("it holds NUL" if "\0" in line else f"a line of more than {LONGEST:,} characters")
+        yield line
 
 
 def read_parquet(file: Path, argument: str) -> tuple[dict[str, Any], Pictures | None]:
@@ -76,9 +86,11 @@ def read_parquet(file: Path, argument: str) -> tuple[dict[str, Any], Pictures | 
         wanted = [name for name in schema.names if name not in ("vectors", column)]
         if pictured:
             wanted = [name for name in wanted if not pa.types.is_nested(schema.field(name).type)]
-        table = parquet.read_table(file, columns=wanted)
+        table = read_table(argument, file, wanted)
         pictures = _pictures(file, schema, str(column)) if pictured else None
-    except (pa.ArrowException, OSError) as error:
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         raise bad(argument, repr(str(file)), "a Parquet table", f"It cannot be read: {error}") from None
     classes = class_names(schema)
     raw = {}

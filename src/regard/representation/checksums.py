@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..core.checks import InputError, bad
+from ..core.records import mapped, text
 from ..core.storage import hash_file, hash_json, inside, read_json
 
 KEY = "checksums"  # in the card
+RESULTS = "results"  # in a run's card: of files that say what came out, and that no network needs
 AGAIN = "Copy the folder again, or make it again."
 
 
@@ -46,6 +48,19 @@ def check_file(folder: Path, name: str, wanted: str, about: Any = None) -> None:
             f"{path}: is not the file that card.json beside it was written with: it was damaged, edited, or is of "
             f"another network or folder. {AGAIN} If you changed it on purpose, take its checksum out of card.json."
         )
+
+
+def check_results(folder: Path, card: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Compare the files that say what came of a run with the checksums in its card, where it has them.
+
+    Raises:
+        InputError: a file is gone, or is not as it was written.
+    """
+    wanted = card.get(RESULTS) or {}
+    mapped(text)(f"{folder / 'card.json'}: {RESULTS}", wanted)
+    for name in names:
+        if name in wanted:
+            check_file(folder, name, wanted[name])
 
 
 def check_folder(folder: Path, card: Mapping[str, Any], used: Iterable[str]) -> None:

@@ -19,6 +19,7 @@ from .embeddings import Embeddings
 from .int8 import Chosen
 from .pipeline import Piece, Pipeline, open_pipeline
 from .representation import Representation
+from .vector_files import COLUMNS
 
 ROW_GROUP = 1024  # vectors held before they go to the Parquet file
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
@@ -144,11 +145,13 @@ def _write_parquet(pipeline: Pipeline, pieces: Iterator[Piece], path: Path) -> d
         for rows, vectors in _grouped(pieces):
             part = pipeline.images.subset(rows)
             table = Embeddings(vectors, part.ids, part.labels, {}, _columns(part)).as_table()
-            writer = writer or pq.ParquetWriter(path, table.schema.remove_metadata(), compression="none")
+            writer = writer or pq.ParquetWriter(
+                path, table.schema.remove_metadata(), compression="none", write_page_checksum=True
+            )
             writer.write_table(table.replace_schema_metadata(None))
             written += len(rows)
         card = pipeline.card(written)
-        writer.add_key_value_metadata({"regard": json.dumps(plain(card))})
+        writer.add_key_value_metadata({"regard": json.dumps(plain(card)), COLUMNS: json.dumps(table.column_names)})
     finally:
         if writer is not None:
             writer.close()

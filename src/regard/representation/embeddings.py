@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrow import column_of, is_list, matrix_of, plain_column
 from ..core.checks import bad, check_labels, check_matrix, check_path
 from ..core.storage import plain, replacing
 from ..core.values import as_column, as_text, label_texts
+from .vector_files import COLUMNS, load_npz, load_parquet
 
 SUFFIXES = (".npz", ".parquet")
 _NAMED = ("vectors", "ids", "labels")
@@ -90,7 +90,7 @@ class Embeddings:
             if path.suffix == ".parquet":
                 import pyarrow.parquet as pq
 
-                pq.write_table(self.as_table(), beside)
+                pq.write_table(self.as_table(), beside, write_page_checksum=True)
             else:
                 arrays = {"vectors": self.vectors, "ids": self.ids, **self.columns}
                 if self.labels is not None:
@@ -110,7 +110,9 @@ class Embeddings:
         if self.labels is not None:
             columns["labels"] = pa.array(self.labels.tolist(), pa.string())
         columns |= {key: pa.array(np.asarray(column).tolist()) for key, column in self.columns.items()}
-        return pa.table(columns).replace_schema_metadata({"regard": json.dumps(plain(self.card))})
+        return pa.table(columns).replace_schema_metadata(
+            {"regard": json.dumps(plain(self.card)), COLUMNS: json.dumps(list(columns))}
+        )
 
     @staticmethod
     def load(path: str | Path) -> "Embeddings":
@@ -123,7 +125,7 @@ class Embeddings:
         """
         path = check_path("embeddings", path, folder=False)
         _check_suffix("embeddings", path)
-        arrays, card = _load_parquet(path) if path.suffix == ".parquet" else _load_npz(path)
+        arrays, card = load_parquet(path) if path.suffix == ".parquet" else load_npz(path)
         missing = [name for name in ("vectors", "ids") if name not in arrays]
         if missing:
             raise bad(
@@ -198,36 +200,3 @@ def _lost(vectors: np.ndarray, small: np.ndarray) -> str:
 def _check_suffix(argument: str, path: Path) -> None:
     if path.suffix not in SUFFIXES:
         raise bad(argument, repr(path.name), "a file that ends in .npz or .parquet")
-
-
-def _load_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except Exception as error:  # zip, header and pickle errors alike
-        raise bad(str(path), f"a file that cannot be read ({error})", "an .npz archive of plain arrays") from error
-    card = arrays.pop("card", None)
-    return arrays, json.loads(str(card)) if card is not None else {}
-
-
-def _load_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise bad(str(path), f"a file that cannot be read ({error})", "a Parquet file") from error
-    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-    if twice:
-        raise bad(str(path), f"the column {twice[0]!r} twice", "a different name for each column")
-    arrays: dict[str, np.ndarray] = {}
-    for name in table.column_names:
-        read = column_of if name in ("ids", "labels") else matrix_of if name == "vectors" else plain_column
-        if name == "vectors" and not is_list(table.column(name).type):
-            raise bad(
-                f"{path}: vectors", f"values of type {table.column(name).type}", "lists of numbers, of one length"
-            )
-        arrays[name] = read(f"{path}: {name}", table.column(name))
-    metadata = (pq.read_metadata(path).metadata or {}).get(b"regard")
-    return arrays, json.loads(metadata) if metadata else {}

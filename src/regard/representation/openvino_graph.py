@@ -6,6 +6,7 @@ bf16 starts where a graph agrees with torch on a set of check pictures, hard one
 """
 
 import re
+import shutil
 import sys
 import warnings
 import xml.etree.ElementTree as ET
@@ -20,6 +21,7 @@ import torch
 from torch import nn
 
 from ..core.checks import RunError
+from ..core.leftovers import clear, name_beside
 from ..core.storage import cache_folder, hash_bytes, read_json, write_json
 from .preprocess import Size, sides
 from .processor import allowed, features
@@ -248,18 +250,23 @@ def _written(model: Any, path: Path) -> tuple[bytes, bytes]:
     """
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=path.parent) as folder:
-            graph, words, weights = _saved(model, folder)
+        clear(path.parent)  # what killed processes left
+        beside = name_beside(path)
+        beside.mkdir()
+        try:
+            graph, words, weights = _saved(model, beside)
             graph.with_suffix(".hash").write_text(hash_bytes(words, weights))
             for ending in (".bin", ".xml", ".hash"):  # what is half replaced does not fit its hash
                 graph.with_suffix(ending).replace(path.with_suffix(ending))
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
         return words, weights
     with TemporaryDirectory() as folder:
-        return _saved(model, folder)[1:]
+        return _saved(model, Path(folder))[1:]
 
 
-def _saved(model: Any, folder: str) -> tuple[Path, bytes, bytes]:
-    graph = Path(folder) / "graph.xml"
+def _saved(model: Any, folder: Path) -> tuple[Path, bytes, bytes]:
+    graph = folder / "graph.xml"
     try:
         library().save_model(model, graph, compress_to_fp16=False)
     except RuntimeError as error:

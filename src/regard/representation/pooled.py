@@ -81,5 +81,5 @@ class Pooled:
         try:
             kind = load("pooling", str(card["name"]))
             return Pooled(card["name"], kind(**card["settings"], **tensors), tuple(map(float, card["scales"])))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise bad("pooling", f"{card!r:.80} ({error})", "name, settings and scales as they were saved") from error

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from ..backbones.encoder import Encoder, make_encoder, read_encoder
 from ..core.checks import InputError, bad
-from ..core.storage import hash_json, hash_tensors, load_tensors, read_json, save_tensors, write_json
+from ..core.reading import check_plain
+from ..core.storage import hash_json, hash_tensors, load_tensors, save_tensors, write_json
 from . import checksums
+from .folder_records import read_card, read_config, steps_of
 from .pooled import Pooled
 from .preprocess import Preprocess
 from .transform import saved
@@ -207,12 +209,13 @@ def _bundled() -> Representation:
 
 
 def _from_folder(folder: Path) -> Representation:
-    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
-    if missing:
-        raise bad("representation", f"the folder {str(folder)!r} without {missing[0]}", "a folder made by `create`")
-    config = read_json(folder / "config.json")
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).exists():
+            raise bad("representation", f"the folder {str(folder)!r} without {name}", "a folder made by `create`")
+        check_plain(folder / name, "a file that `create` made")
+    config = read_config(folder)
     card = _card(folder, config)
-    ours, cfg = config.get("regard", {}), config.get("pretrained_cfg", {})
+    ours, cfg = config.get("regard") or {}, config.get("pretrained_cfg") or {}
     encoder = read_encoder(folder)
     tensors = load_tensors(folder / "model.safetensors")
     own = encoder.network.state_dict()
@@ -228,18 +231,16 @@ def _from_folder(folder: Path) -> Representation:
                 buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
                 encoder.config[key] = tuple(cfg[key])
     steps = ours.get("preprocess")
-    preprocess = Preprocess(**steps) if steps else _steps(encoder)
-    transform = saved.load(folder) if (folder / saved.CARD).is_file() else None
-    return Representation(encoder, preprocess, card, "", _pooled(folder, ours), transform)
+    preprocess = steps_of(folder, steps) if steps else _steps(encoder)
+    transform = saved.load(folder) if (folder / saved.CARD).exists() else None
+    pooled = _pooled(folder, ours, encoder)
+    return Representation(encoder, preprocess, card, "", pooled, transform)
 
 
 def _card(folder: Path, config: Any) -> dict[str, Any]:
     """The card of a folder whose files are as it says; of one that timm wrote, which has none, its name."""
-    path = folder / "card.json"
-    if path.is_file():
-        card = read_json(path)
-        if not isinstance(card, dict):
-            raise bad("representation", str(path), "a card: names and values", checksums.AGAIN)
+    if (folder / "card.json").exists():
+        card = read_card(folder)
         checksums.check_folder(folder, card, ("config.json", "model.safetensors", VOCABULARY, saved.CARD))
         return card
     if isinstance(config, dict) and "regard" in config:  # the card is written last
@@ -248,8 +249,13 @@ def _card(folder: Path, config: Any) -> dict[str, Any]:
     return {"name": folder.name}
 
 
-def _pooled(folder: Path, ours: dict[str, Any]) -> Pooled | None:
-    if "pooling" not in ours:
+def _pooled(folder: Path, ours: dict[str, Any], encoder: Encoder) -> Pooled | None:
+    if ours.get("pooling") is None:
         return None
     path = folder / VOCABULARY
-    return Pooled.from_state(ours["pooling"], load_tensors(path) if path.exists() else {})
+    made = Pooled.from_state(ours["pooling"], load_tensors(path) if path.exists() else {})
+    try:  # settings and a vocabulary are looked at where they are used
+        made.method(torch.ones(1, encoder.feature_info[-1].channels if encoder.feature_info else 1, 2, 2))
+    except Exception as error:
+        raise bad(f"{folder}: pooling", f"{made.name} that fails ({error})", "a pooling as it was saved") from None
+    return made

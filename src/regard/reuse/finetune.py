@@ -23,20 +23,33 @@ from ..core.checkpoint import BEST, CHECKPOINT, refuse_other
 from ..core.checks import bad, check_number
 from ..core.discover import load
 from ..core.events import Event, logged
+from ..core.reading import MOST_ROWS
+from ..core.records import check_record, listed, maybe, number, read_record, record, text, whole
 from ..core.runtime import derive_seed, measured, seeded_init
-from ..core.storage import load_tensors, new_folder, read_json, save_tensors, write_json
+from ..core.storage import load_tensors, new_folder, save_tensors, write_json
 from ..core.training import TrainSettings, training
 from ..core.values import group_codes
 from ..create.feed import Feed
 from ..create.objective import Known, method_settings
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, unknown
-from ..representation.checksums import check_file, checksum
+from ..representation import checksums
+from ..representation.checksums import AGAIN, check_file, check_results, checksum
+from ..representation.folder_records import read_card
 from ..representation.representation import Representation
 from .labelled import open_pair
 from .thaw import Tuned
 
 CLASSIFIER = "classifier.safetensors"
+RESULTS = ("metrics.json", "predictions.json")
+METRICS = {"steps": whole(), "accuracy": number(0, 1)}
+PREDICTIONS = {
+    "ids": listed(text),
+    "labels": listed(text),
+    "predictions": listed(text),
+    "interval": record(mean=number(0, 1), low=maybe(number(0, 1)), high=maybe(number(0, 1)), n=whole()),
+    "notes": listed(text),
+}
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 
 
@@ -65,10 +78,15 @@ class FinetuneResult:
     def load(folder: str | Path) -> "FinetuneResult":
         """Read the result of a finished run."""
         folder = Path(folder)
-        metrics, found = read_json(folder / "metrics.json"), read_json(folder / "predictions.json")
+        if (folder / "card.json").exists():
+            check_results(folder, read_card(folder), RESULTS)
+        metrics = _metrics(folder)
+        found = read_record(folder / "predictions.json", PREDICTIONS, most=MOST_ROWS)
+        if len({len(found[key]) for key in ("ids", "labels", "predictions")}) > 1:
+            raise bad(str(folder / "predictions.json"), "lists of other lengths", "an id, label and answer for each")
         ids, labels, predictions = (np.array(found[key], np.str_) for key in ("ids", "labels", "predictions"))
         mean, low, high, n = (found["interval"][key] for key in ("mean", "low", "high", "n"))
-        interval = unknown(mean, n) if low is None else Interval(mean, low, high, n)
+        interval = unknown(mean, n) if low is None or high is None else Interval(mean, low, high, n)
         return FinetuneResult(folder, metrics, interval, ids, labels, predictions, tuple(found["notes"]))
 
     def as_dict(self) -> dict[str, Any]:
@@ -143,9 +161,10 @@ def finetune_events(
         pupil = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
     folder = new_folder("--out", out, marker="run.json")
     if (folder / "run.json").exists():
-        refuse_other("--out", folder, read_json(folder / "run.json"), arguments)
+        refuse_other("--out", folder, read_record(folder / "run.json", {}), arguments)
     if (folder / "card.json").exists():
-        metrics = read_json(folder / "metrics.json")
+        check_results(folder, read_card(folder), RESULTS)
+        metrics = _metrics(folder)
         yield Event("done", int(metrics["steps"]), int(metrics["steps"]), metrics, f"already done: {folder}")
         return
     write_json(folder / "run.json", arguments)
@@ -157,6 +176,11 @@ def finetune_events(
     yield from logged(events, folder / "events.jsonl")
 
 
+def _metrics(folder: Path) -> dict[str, Any]:
+    found = read_record(folder / "metrics.json", METRICS)
+    return check_record(str(folder / "metrics.json"), found, dict.fromkeys(found, maybe(number())))
+
+
 def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Name the class of images with a fine-tuned folder.
 
@@ -165,13 +189,18 @@ def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np
     """
     from ..representation.embed import embed
 
-    card = read_json(Path(folder) / "card.json")
-    if "classifier" not in card:
+    card = read_card(Path(folder))
+    if not card.get("classifier"):
         raise bad("folder", repr(str(folder)), "a folder made by regard finetune")
-    if "checksum" in card["classifier"]:
+    if card["classifier"].get("checksum") is not None:
         check_file(Path(folder), CLASSIFIER, card["classifier"]["checksum"], card["classifier"]["classes"])
-    head = load_tensors(Path(folder) / CLASSIFIER)
+    head, many = load_tensors(Path(folder) / CLASSIFIER), len(card["classifier"]["classes"])
+    shapes = {name: tuple(value.shape) for name, value in head.items()}
+    if sorted(shapes) != ["bias", "weight"] or shapes["bias"] != (many,) or shapes["weight"][:1] != (many,):
+        raise bad(f"{folder}/{CLASSIFIER}", f"{shapes}", f"weight and bias of {many} classes", AGAIN)
     found = embed(images, str(folder), **embed_settings)
+    if shapes["weight"] != (many, found.dim):
+        raise bad(f"{folder}/{CLASSIFIER}", f"weights {shapes['weight']}", f"weights {(many, found.dim)}", AGAIN)
     logits = torch.from_numpy(found.vectors) @ head["weight"].T + head["bias"]
     return found.ids, logits.softmax(1).numpy(), list(card["classifier"]["classes"])
 
@@ -233,6 +262,7 @@ def _run(
         "name": f"finetuned-{start.name}",
         "made_by": f"cross-entropy on the labels of {len(known.train)} images, from {start.name}",
         "parent": {"name": start.name, "fingerprint": start.fingerprint},
+        checksums.RESULTS: checksums.of_files(folder, RESULTS),
         "classifier": {"file": CLASSIFIER, "classes": list(objective.classes), "checksum": told},
         "training": {**asdict(settings), **{key: arguments[key] for key in ("layers", "backbone_lr_factor")}},
         "task": {"name": "labels", **asdict(objective)},

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import bad, check_choice, check_path
+from ...core.records import listed, maybe, read_record, text
 from ...core.storage import hash_tensors, inside, load_tensors, read_json, save_tensors, write_json
 from .learned import LearnedWhiten
 from .pca import PCAWhiten
@@ -53,8 +54,8 @@ def load(folder: str | Path) -> Chain:
         InputError: no such folder, damaged files, numbers that are not those the file is named by, a newer format.
     """
     path = check_path("transform", folder, folder=True)
-    card = read_json(check_path("transform", path / CARD, folder=False))
-    if not isinstance(card, dict) or not isinstance(card.get("tensors"), str):
+    card = read_record(check_path("transform", path / CARD, folder=False), {"steps": maybe(listed(text, 1))})
+    if not isinstance(card.get("tensors"), str):
         raise bad("transform", str(path / CARD), "a file that save wrote")
     if card.get("regard_transform") != FORMAT:
         raise bad("transform", f"format {card.get('regard_transform')}", f"format {FORMAT}", "Update regard.")
@@ -62,8 +63,11 @@ def load(folder: str | Path) -> Chain:
     tensors = load_tensors(file)
     if file.name != _name(tensors):
         raise bad("transform", f"{file}, whose numbers were changed since", "what save wrote", "Learn it again.")
-    found = chain_of({name: value.numpy() for name, value in tensors.items()})
-    if "steps" in card and card["steps"] != [step.kind for step in found.steps]:
+    try:
+        found = chain_of({name: value.numpy() for name, value in tensors.items()})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise bad("transform", f"{file} ({error})", "what save wrote", "Learn it again.") from None
+    if card.get("steps") is not None and card["steps"] != [step.kind for step in found.steps]:
         raise bad("transform", f"{path / CARD}, which names other steps", "what save wrote", "Learn it again.")
     return found
 
@@ -74,7 +78,7 @@ def chain_of(state: Mapping[str, np.ndarray]) -> Chain:
     for key, value in state.items():
         place, _, rest = key.partition(".")
         kind, _, name = rest.partition(".")
-        if not place.isdigit():
+        if not (place.isascii() and place.isdigit() and len(place) < 9):
             raise bad("state", repr(key), "names as PLACE.KIND.FIELD")
         parts.setdefault((int(place), check_choice("kind", kind, _KINDS)), {}).update({name: value} if name else {})
     return Chain(tuple(_KINDS[kind].from_state(parts[place, kind]) for place, kind in sorted(parts)))

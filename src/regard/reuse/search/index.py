@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.checks import bad, check_choice, check_path
+from ...core.leftovers import clear
+from ...core.records import check_record, maybe, one_of, text, whole
 from ...core.storage import new_folder, read_json, write_json
 from ...representation.embeddings import Embeddings
 from . import metric as metrics
@@ -24,6 +26,12 @@ from .store.protocol import as_rows, dim_of, schema_of
 from .swap import CARD, settle, take_place
 
 FORMAT = 2
+KEYS = {
+    "regard_index": whole(),
+    "dim": maybe(whole(1)),
+    "metric": maybe(one_of(*metrics.METRICS)),
+    "layer": maybe(whole(-(2**20), 2**20)),
+} | dict.fromkeys(("store", "representation", "loaded_from", "fingerprint", "checksum"), maybe(text))
 
 
 class SearchIndex(Searcher):
@@ -91,6 +99,7 @@ class SearchIndex(Searcher):
         card = read_json(path / CARD) if (path / CARD).exists() else None
         if not isinstance(card, dict) or "regard_index" not in card:
             raise bad("index", repr(str(folder)), "a folder made by regard index")
+        check_record(str(path / CARD), card, KEYS)
         if card["regard_index"] > FORMAT:
             raise bad("index", f"format {card['regard_index']}", f"format {FORMAT} or older", "Update regard.")
         if card["regard_index"] < FORMAT:
@@ -174,6 +183,7 @@ def _write(index: SearchIndex, embeddings: Embeddings, given: dict[str, Any]) ->
 def check_target(folder: str | Path, overwrite: bool, store: str) -> Path:
     """The folder of a new collection, made; refuses one that holds something, but an index with `overwrite`."""
     settle(Path(folder).resolve())
+    clear(Path(folder).resolve().parent)
     target = new_folder("--out", folder).resolve()
     if (target / CARD).exists() and not (overwrite and "regard_index" in read_json(target / CARD)):
         raise bad(

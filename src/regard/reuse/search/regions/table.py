@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ....core.checks import RunError, bad
-from ....core.storage import hash_tensors, read_json, write_json
+from ....core.records import listed, maybe, number, read_record, text, whole
+from ....core.storage import hash_tensors, plain, write_json
 from ....representation.representation import Representation
 from ....representation.transform import saved
 from ....representation.transform.steps import Step
@@ -21,6 +22,8 @@ from ..store.protocol import as_rows, schema_of
 from .grid import Regions
 
 FOLDER, CARD, FORMAT = "regions", "regions.json", 1
+KEYS = {"regard_regions": whole(), "levels": whole(1, 64), "dim": whole(1), "fingerprint": text, "representation": text}
+KEYS |= {"parts": listed(listed(number(), 4, 4), 1), "loaded_from": maybe(text), "whitening": maybe(text)}
 APART = "\t"  # between an image's id and the number of its region
 AGAIN = "Take them away with --no-regions, then make them with --regions."
 
@@ -39,7 +42,7 @@ def opened(folder: Path) -> tuple[LanceStore, dict[str, Any], Step]:
             "an index with regions",
             "Make them with regard index IMAGES --update --regions.",
         )
-    card = read_json(folder / FOLDER / CARD)
+    card = read_record(folder / FOLDER / CARD, KEYS)
     if card["regard_regions"] > FORMAT:
         raise bad("regions", f"format {card['regard_regions']}", f"format {FORMAT} or older", "Update regard.")
     step = saved.load(folder / FOLDER)
@@ -93,6 +96,8 @@ def check_same(card: dict[str, Any], rep: Representation, regions: Regions) -> N
     if regions.collection.fingerprint != card["fingerprint"]:
         made = f"{card['representation']} at {card['levels']} levels ({card['fingerprint'][:8]})"
         raise bad("--with", f"{rep.name}, which makes other regions", f"what made those of the index: {made}", AGAIN)
+    if not np.array_equal(np.array(card["parts"]), np.array(plain(regions.parts_R4))):
+        raise bad("regions", "a card with other places of them", "the card that they were made with", AGAIN)
 
 
 def write(store: LanceStore, contents: dict[str, str], vectors_NRD: np.ndarray) -> None:
