@@ -15,6 +15,7 @@ import numpy as np
 from ..core.checks import InputError, bad, check_number
 from ..core.runtime import threads
 from ..core.storage import cache_folder, hash_json
+from ..data._room import room_for
 from ..data.decode import CLEAR, NOTES, DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
@@ -151,10 +152,20 @@ class Pipeline:
             try:
                 for _ in range(len(self.images)):
                     while len(ahead) < 2 * workers + self.batch and (item := next(items, None)) is not None:
-                        ahead.append(pool.submit(self._prepare, *item, store, notes))
+                        ahead.append(pool.submit(self._safely, *item, store, notes))
                     yield ahead.pop(0).result()
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    def _safely(
+        self, place: int, item: Path | np.ndarray, store: VectorCache | None, notes: VectorCache | None
+    ) -> tuple[str, Any]:
+        """As `_prepare`, with no more than the memory there is: one picture that is too much does not end the run."""
+        try:
+            with room_for(item):
+                return self._prepare(place, item, store, notes)
+        except (MemoryError, RecursionError):
+            return "fault", "too little memory to read it"
 
     def _prepare(
         self, place: int, item: Path | np.ndarray, store: VectorCache | None, notes: VectorCache | None
