@@ -18,6 +18,7 @@ LARGE_FILE = 64 * 2**20
 _SCANS = 100  # a progressive JPEG has about ten; each goes through the whole picture
 _SCANNED = 10**9  # pixels that many scans may go through, all together
 _STRIPS = (256, 257, 258, 259, 277, 278, 322, 323)  # a TIFF's tags: size, bits, compression, samples, rows, tiles
+_ORIENTATION = 274
 _COD, _SIZ = b"\xff\x52", b"\xff\x4f\xff\x51"  # JPEG 2000's markers
 
 
@@ -25,14 +26,15 @@ class Refused(ValueError):
     """A picture that would take more memory or time than any should; the text says why."""
 
 
-def need(image: Any, content: bytes, *, fast: bool = False, shrink: int = 1) -> int:
-    """Bytes that decoding will take at most, beside the file itself: decoder, Pillow's pixels and the result.
+def need(image: Any, content: bytes, *, fast: bool = False, shrink: int = 1, by: int = 1) -> int:
+    """Bytes that decoding will take at most, the file included: decoder, Pillow's pixels and the result.
 
     Args:
         image: as Pillow opened it, not loaded.
         content: the file.
         fast: whether torchcodec decodes it, straight to three bytes a pixel.
         shrink: of a JPEG, by how much the decoder itself reduces both sides.
+        by: by how much both sides are reduced as the pixels are taken from Pillow.
 
     Raises:
         Refused: a header that promises what no picture has.
@@ -40,27 +42,24 @@ def need(image: Any, content: bytes, *, fast: bool = False, shrink: int = 1) -> 
     width, height = image.size
     pixels, mode, kind = width * height, image.mode, image.format
     given = pixels // shrink**2  # that come out of the decoder
-    resident = 2 * len(content)
     within = _progressive(image, content, pixels) if kind in ("JPEG", "MPO") else 0
     if fast:
-        return resident + within + (7 if kind == "WEBP" else 3) * pixels
-    stored = given * _stored(mode)
-    if kind == "WEBP":
-        resident += 12 * pixels  # the canvases of an animation, which a still picture passes through as well
-    elif kind in ("AVIF", "HEIF"):
-        within += (14 if kind == "HEIF" or _high_depth(content) else 8) * pixels
+        return 2 * len(content) + within + (7 if kind == "WEBP" else 3) * pixels
+    stored = 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4
+    kept = 12 * pixels if kind == "WEBP" else 0  # the canvases of an animation, which a still picture has as well
+    if kind in ("AVIF", "HEIF"):
+        within = (14 if kind == "HEIF" or _high_depth(content) else 8) * pixels
     elif kind == "JPEG2000":
-        within += _tiles_of_jpeg2000(content)
+        within = _tiles_of_jpeg2000(content)
     elif kind == "TIFF":
-        within += _strip_of_tiff(image)
-    elif kind == "GIF":
-        within += 4 * pixels
-    if mode in ("I", "F") or mode.startswith("I;16"):
-        after = 22 * given
-    else:
-        converted = mode not in ("L", "RGB") or "transparency" in image.info
-        after = (4 * (2 if converted else "icc_profile" in image.info) + 7 * converted + 3) * given
-    return int(resident + stored + max(within, after))
+        within = _strip_of_tiff(image)
+    clear = mode in ("P", "PA", "LA", "La", "RGBA", "RGBa") or "transparency" in image.info
+    grey = mode in ("1", "L", "I", "F") or mode.startswith("I;16")
+    bands = 4 if clear else 1 if grey else 3
+    converted = 0 if mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info else bands
+    made = converted + 8 * ("icc_profile" in image.info) + 4 * _may_turn(image)
+    after = made * given + (bands + 3 * (bands != 3)) * given // by**2
+    return 2 * len(content) + stored * given + kept + max(within, after)
 
 
 def size_of_jpeg2000(content: bytes) -> tuple[int, int]:
@@ -69,9 +68,11 @@ def size_of_jpeg2000(content: bytes) -> tuple[int, int]:
     return max((w for w, _ in found), default=0), max((h for _, h in found), default=0)
 
 
-def _stored(mode: str) -> int:
-    """Bytes a pixel in Pillow's memory."""
-    return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4
+def _may_turn(image: Any) -> bool:
+    """Whether something is said of how a picture is turned, for which it is copied."""
+    if image.format == "TIFF":
+        return bool(image.tag_v2.get(_ORIENTATION, 1) != 1)
+    return any(name in image.info for name in ("exif", "xmp", "XML:com.adobe.xmp"))
 
 
 def _progressive(image: Any, content: bytes, pixels: int) -> int:
@@ -83,7 +84,7 @@ def _progressive(image: Any, content: bytes, pixels: int) -> int:
         raise Refused(f"{scans} scans of {pixels // 10**6} megapixels, more than a picture has")
     parts = [(down, across) for _, down, across, _ in image.layer]
     most = max((down * across for down, across in parts), default=1)
-    return int(2 * pixels * sum(down * across for down, across in parts) / max(most, 1)) + pixels
+    return int(2 * pixels * sum(down * across for down, across in parts) / max(most, 1))
 
 
 def _high_depth(content: bytes) -> bool:
@@ -99,7 +100,7 @@ def _strip_of_tiff(image: Any) -> int:
         return 0
     depth = max(bits) if isinstance(bits, tuple) else int(bits or 1)
     area = int(across) * int(down) if across and down else int(width) * min(int(rows or height), int(height))
-    return 2 * area * int(samples or 1) * max(depth, 8) // 8
+    return area * int(samples or 1) * max(depth, 8) // 8
 
 
 def _code_streams(content: bytes) -> Iterator[tuple[int, int, int, int, int, int, int]]:

@@ -16,13 +16,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from ..core.images import MAX_PIXELS, as_rgb, ground_of, laid_on
 from ..core.storage import hash_bytes
@@ -44,7 +44,7 @@ NOTES = (ON_BLACK, CLEAR, ONE_COLOUR, _profile.PROFILE, ON_GREY)  # kept by thei
 _EVEN = 2  # levels that a picture of one colour may vary by, from compression
 _WIDTH, _LENGTH = 256, 257  # a TIFF's tags
 _LARGE = 2**25  # pixels: a picture of more is brought down before it is handed on
-_STRIP = 2**22  # pixels that leave Pillow's memory at once
+_STRIP = 2**20  # pixels that leave Pillow's memory at once
 
 
 class DecodeError(ValueError):
@@ -157,7 +157,7 @@ def _plainly() -> Iterator[None]:
 
 
 @contextmanager
-def _checked(header: Any, content: bytes, *, fast: bool = False, shrink: int = 1) -> Iterator[None]:
+def _checked(header: Any, content: bytes, *, fast: bool = False, shrink: int = 1, by: int = 1) -> Iterator[None]:
     """Refuse a picture that promises too much, and have the room that the others need while it is decoded."""
     width, height = header.size
     limit = MAX_PIXELS if header.mode in ("RGB", "L", "1") else MAX_PIXELS // 4
@@ -166,11 +166,11 @@ def _checked(header: Any, content: bytes, *, fast: bool = False, shrink: int = 1
         width, height = max(width, within[0]), max(height, within[1])
     if width * height > limit:
         raise DecodeError(f"{width}x{height} pixels ({header.mode}), more than {limit // 10**6} megapixels")
-    amount = need(header, content, fast=fast, shrink=shrink)
+    amount = need(header, content, fast=fast, shrink=shrink, by=by)
     if amount > CAP:
         raise DecodeError(
-            f"{width}x{height} pixels ({header.format}, {header.mode}), for which {amount // 2**20:,} MB of memory are "
-            f"needed, more than {CAP // 2**20}"
+            f"{width}x{height} pixels ({header.format}, {header.mode}), for which {amount // 10**6:,} MB of memory are "
+            f"needed, more than {CAP // 10**6}"
         )
     with room(amount):
         yield
@@ -180,6 +180,7 @@ def _decode(content: bytes, short_side: int | None, told: list[str]) -> Tensor:
     header = _open(content)
     width, height = header.size
     target = HEADROOM * (short_side or 0)
+    by = max(1, min(width, height) // target) if target and width * height > _LARGE else 1
     plain = header.mode == "RGB" and header.format in ("JPEG", "PNG", "WEBP") and not getattr(header, "n_frames", 1) > 1
     if plain and "transparency" not in header.info:
         if header.format == "JPEG" and short_side and min(width, height) >= 2 * target:
@@ -196,20 +197,19 @@ def _decode(content: bytes, short_side: int | None, told: list[str]) -> Tensor:
                     pass  # Pillow below says in plain words what is wrong, or reads it after all
                 else:
                     told += [_profile.PROFILE] if _profile.is_broken(header) else []
-                    return _brought_down(decoded, target)
-    with _checked(header, content):
-        return _brought_down(_pillow(header, told), target)
+                    return decoded if by == 1 else _brought_down(decoded, by)
+    with _checked(header, content, by=by):
+        return _pillow(header, told, by)
 
 
-def _brought_down(decoded: Tensor, target: int) -> Tensor:
-    """A picture of over 33 megapixels averaged over squares, so that its short side stays `target` or more."""
-    height, width = decoded.shape[1:]
-    by = min(height, width) // target if target else 0
-    if height * width <= _LARGE or by < 2:
-        return decoded
-    rows = max(1, _STRIP // (by * width)) * by
-    strips = (decoded[:, start : start + rows].float() for start in range(0, height, rows))
-    return torch.cat([avg_pool2d(strip, by, ceil_mode=True).round().to(torch.uint8) for strip in strips], 1)
+def _brought_down(decoded: Tensor, by: int) -> Tensor:
+    """A picture (3, H, W) averaged over squares of a side."""
+    from PIL import Image
+
+    rows = max(1, _STRIP // (by * decoded.shape[2])) * by
+    strips = (decoded[:, start : start + rows].permute(1, 2, 0) for start in range(0, decoded.shape[1], rows))
+    made = [np.asarray(Image.fromarray(np.ascontiguousarray(strip)).reduce(by)) for strip in strips]
+    return torch.from_numpy(np.concatenate(made)).permute(2, 0, 1)
 
 
 def _even(decoded: Tensor) -> bool:
@@ -244,25 +244,37 @@ def _open(content: bytes) -> Any:
         raise DecodeError(f"{kind}, which is not read" if kind else "not an image that can be read") from error
 
 
-def _pillow(image: Any, told: list[str]) -> Tensor:
+def _pillow(image: Any, told: list[str], by: int = 1) -> Tensor:
     image.load()
     told += [_profile.PROFILE] if _profile.is_broken(image) else []
     said = _turn.orientation(image)
-    pixels = as_rgb(_grounded(_array(_turn.upright(_profile.to_srgb(_simple(image)), said)), told))
+    array = _array(_turn.upright(_profile.to_srgb(_simple(image)), said), by)
+    pixels = as_rgb(_grounded(array, told))
     return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).permute(2, 0, 1)
 
 
-def _array(image: Any) -> np.ndarray:
-    """Pillow's pixels; those of a large picture strip by strip, as Pillow makes two copies on the way."""
-    width, height = image.size
-    if width * height <= _STRIP:
-        return np.asarray(image)
-    bands = len(image.getbands())
-    pixels = np.empty((height, width, bands) if bands > 1 else (height, width), np.uint8)
-    rows = max(1, _STRIP // width)
-    for start in range(0, height, rows):
-        pixels[start : start + rows] = np.asarray(image.crop((0, start, width, min(start + rows, height))))
+def _array(image: Any, by: int = 1) -> np.ndarray:
+    """Pillow's pixels, averaged over squares of a side; strip by strip, as Pillow makes two copies on the way."""
+    strips = _strips(image, by)
+    pixels, place = next(strips), 0
+    if len(pixels) == -(-image.size[1] // by):
+        return pixels
+    first, pixels = pixels, np.empty((-(-image.size[1] // by), *pixels.shape[1:]), pixels.dtype)
+    for strip in chain([first], strips):
+        pixels[place : place + len(strip)] = strip
+        place += len(strip)
     return pixels
+
+
+def _strips(image: Any, by: int = 1) -> Iterator[np.ndarray]:
+    width, height = image.size
+    if width * height <= 4 * _STRIP and by == 1:
+        yield np.asarray(image)
+        return
+    rows = max(1, _STRIP // (by * width)) * by
+    for start in range(0, height, rows):
+        strip = image.crop((0, start, width, min(start + rows, height)))
+        yield np.asarray(strip if by == 1 else strip.reduce(by))
 
 
 def _grounded(pixels: np.ndarray, told: list[str]) -> np.ndarray:
@@ -281,11 +293,7 @@ def _simple(image: Any) -> Any:
 
     info, mode, clear = image.info, image.mode, image.info.get("transparency")
     if mode in ("I", "F") or mode.startswith("I;16"):
-        values = np.asarray(image)
-        simple = Image.fromarray(np.ascontiguousarray(as_rgb(_wide(values))[..., 0]))
-        if isinstance(clear, int):
-            # PNG's one grey level, of 16 bits, that stands for nothing
-            simple.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        simple = Image.fromarray(np.concatenate([_levels(values, clear) for values in _strips(image)]))
     elif mode in ("P", "PA") or clear is not None:
         simple = image.convert("RGBA")
     elif mode in ("RGB", "RGBA", "L", "LA") or (mode == "CMYK" and _profile.is_foreign(image)):
@@ -295,6 +303,12 @@ def _simple(image: Any) -> Any:
     # a profile of ink or grey does not fit what was made of them
     simple.info = {} if mode == "CMYK" else {key: info[key] for key in ("icc_profile",) if key in info}
     return simple
+
+
+def _levels(values: np.ndarray, clear: Any) -> np.ndarray:
+    """Grey of over 8 bits as 8 bits, (H, W); with alpha, (H, W, 2), where PNG names a level that stands for nothing."""
+    grey = as_rgb(_wide(values))[..., 0]
+    return np.stack([grey, np.where(values == clear, 0, 255)], -1).astype(np.uint8) if isinstance(clear, int) else grey
 
 
 def _wide(values: np.ndarray) -> np.ndarray:
