@@ -27,6 +27,7 @@ from torch import Tensor
 from ..core.images import MAX_PIXELS, as_rgb, ground_of, laid_on
 from ..core.storage import hash_bytes
 from . import _profile, _turn
+from ._files import name_problem
 from ._heif import heif_problem
 from ._kinds import kind_of
 from ._opened import accepted, open_pillow
@@ -67,10 +68,15 @@ def read(item: Path | bytes | np.ndarray) -> bytes | np.ndarray:
             if there.st_size > MAX_BYTES:
                 raise DecodeError(f"{there.st_size // 10**6:,} MB, more than {MAX_BYTES // 10**6} MB")
             # should it have become a pipe in between, opening it does not wait
-            with open(os.open(item, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as f:
+            with open(
+                os.open(item, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+            ) as f:
                 content = f.read(there.st_size + 1)
-        except OSError as error:
-            raise DecodeError(error.strerror or str(error)) from error
+        except (OSError, ValueError) as error:
+            if isinstance(error, DecodeError):
+                raise
+            cause = name_problem(str(item)) or getattr(error, "strerror", None) or str(error)
+            raise DecodeError(cause) from error
         if not content:
             raise DecodeError("empty file")
         return content
@@ -231,6 +237,8 @@ def _torchcodec(content: bytes) -> Tensor:
 def _open(content: bytes) -> Any:
     from PIL import Image
 
+    if not content:
+        raise DecodeError("no bytes, and no path that can be read")
     if cause := heif_problem(content):
         raise DecodeError(cause)
     try:

@@ -70,12 +70,12 @@ class Pipeline:
                 new, rows, vectors = iter(made), [], []
                 for place, kind, value in group:
                     if kind == "fault":
-                        self.set_aside.append({"path": self._where(place), "cause": value})
+                        self.set_aside.append({"path": self.images.called(place), "cause": value})
                         continue
                     vector = value if kind == "vector" else next(new)
                     told = self._told.pop(place, [])
                     for note in told:
-                        self.noted.setdefault(note, []).append(self._where(place))
+                        self.noted.setdefault(note, []).append(self.images.called(place))
                     if kind == "pixels":
                         fresh[value] = vector
                         fresh_notes |= {value: np.array([NOTES.index(note) for note in told])} if told else {}
@@ -113,12 +113,16 @@ class Pipeline:
             "images_given": len(self.images),
             "from_cache": self.from_cache,
             "set_aside": self.set_aside,
-            "notes": [{"note": note, "images": len(names), "first": names[0]} for note, names in self.noted.items()],
+            "notes": [
+                *self.images.notes,
+                *({"note": note, "images": len(names), "first": names[0]} for note, names in self.noted.items()),
+            ],
         }
 
     def sentences(self) -> list[str]:
-        """What was noted of pictures that were read, a line a kind: known when the pass has ended."""
-        return [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
+        """What was passed over, and noted of pictures that were read, a line a kind: known when the pass has ended."""
+        said = [f"{note['note']}, such as {note['first']}" for note in self.images.notes]
+        return said + [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors as the representation gives them; the cache keeps them as the network does."""
@@ -190,10 +194,6 @@ class Pipeline:
             return "pixels", (key, steps.apply(decoded).numpy())
         except DecodeError as error:
             return "fault", str(error)
-
-    def _where(self, place: int) -> str:
-        item = self.images.items[place]
-        return str(item) if isinstance(item, Path) else str(self.images.ids[place])
 
     def _nothing_read(self) -> None:
         if not self.set_aside:
