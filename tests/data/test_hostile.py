@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageFile
 from pyarrow import parquet
 
+from regard.core.checks import InputError
 from regard.core.images import FORMATS, IMAGE_SUFFIXES
 from regard.data._kinds import kind_of, passed_over
 from regard.data._opened import accepted
@@ -76,7 +77,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg"])
 def test_other_formats_start_nothing_and_cost_nothing_else(kind, suffix, tmp_path, monkeypatch):
     folder, called = photographs(tmp_path / "in"), tmp_path / "called"
     for name in ("gs", "gswin64c", "convert", "inkscape", "ffmpeg"):
@@ -380,6 +381,12 @@ def test_one_bad_name_costs_its_own_row_alone(tmp_path, reader, name):
     json.dumps(fault, ensure_ascii=False).encode()  # it can be written
     if reader in ("csv", "parquet", "json") and len(NAMES[name]) < 100 and NAMES[name].isprintable():
         assert fault["path"] == NAMES[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_no_file_has_is_told_in_a_sentence(name):
+    with pytest.raises(InputError, match="does not exist"):
+        open_images(NAMES[name])
 
 
 @pytest.mark.parametrize("column", ["label", "id", "notes"])
