@@ -163,7 +163,8 @@ def _special(folder: Path, bad: Path) -> None:
 
 def _names(bad: Path, content: bytes) -> None:
     for name in (
-        "\x1b]0;title\x07.jpg", "line\nbreak.jpg", "tab\t.jpg", "\u202egpj.exe.jpg", "x" * 251 + ".jpg", "é" * 125 + ".jpg",
+        "\x1b]0;title\x07.jpg", "line\nbreak.jpg", "tab\t.jpg", "\u202egpj.exe.jpg", "x" * 251 + ".jpg",
+        "é" * 125 + ".jpg",
         "<img src=x onerror=alert(1)>.jpg", "$x_{$.jpg", "%s%n.jpg", "-rf.jpg", " .jpg", "'\";--.jpg", "\ufeff.jpg",
     ):  # fmt: skip
         (bad / name).write_bytes(content)
@@ -214,6 +215,8 @@ def run(folder: Path) -> dict[str, int]:
         finally:
             for link in links:
                 link.unlink(missing_ok=True)
+        foreign = _foreign(errors)
+        print(*foreign[:20], sep="\n", end="\n" * bool(foreign), file=sys.stderr)
         counts = {
             "files": sum(1 for _ in os.scandir(folder / "bad")),
             "read": 0,
@@ -221,7 +224,7 @@ def run(folder: Path) -> dict[str, int]:
             "failed": int(bool(state["code"] or clean["code"])),
             "hangs": 0,
             "tracebacks": errors.count("Traceback"),
-            "words_on_stderr": len(_foreign(errors)),
+            "words_on_stderr": len(foreign),
             "too_much_memory": int(state["mb"] > MEMORY_MB),
         }
         if counts["failed"]:
