@@ -6,6 +6,7 @@ and progress bars go) leads nowhere. Many threads may decode at once: the first 
 """
 
 import ctypes
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 _lock = Lock()
 _inside = 0
 _kept: dict[str, Any] = {}
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what is logged and nobody listens to
 
 
 @contextmanager

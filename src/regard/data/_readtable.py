@@ -92,7 +92,7 @@ def read_parquet(file: Path, argument: str, aside: list[dict[str, str]]) -> tupl
     except (pa.ArrowException, OSError) as error:
         raise bad(argument, repr(str(file)), "a Parquet table", f"It cannot be read: {error}") from None
     classes = class_names(schema)
-    raw = {}
+    raw: dict[str, Any] = {}
     for name in wanted:
         called = f"{argument}: the column {name!r} of {file.name!r}"
         try:

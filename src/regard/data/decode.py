@@ -5,7 +5,7 @@ profile that is another one is applied); alpha laid on white, or on black or gre
 (`core.images.ground_of`); CMYK, palettes, grey and 16 bits as 8-bit RGB; of an animation the first frame.
 
 Of a JPEG much larger than what is asked for, only every second, fourth or eighth frequency is decoded: a 12-megapixel
-photograph costs a fifth. Other pictures of over 33 megapixels are decoded whole and averaged over squares right away.
+photograph costs a fifth. Other pictures of over 16 megapixels are decoded whole and averaged over squares right away.
 Either stays at least three times as large as asked, so that a careful resize follows.
 
 Nothing of a file is believed: only the accepted formats are tried, what a header promises is counted before anything is
@@ -44,7 +44,7 @@ ONE_COLOUR = "of one colour"
 NOTES = (ON_BLACK, CLEAR, ONE_COLOUR, _profile.PROFILE, ON_GREY)  # kept by their places: new ones go last
 _EVEN = 2  # levels that a picture of one colour may vary by, from compression
 _WIDTH, _LENGTH = 256, 257  # a TIFF's tags
-_LARGE = 2**25  # pixels: a picture of more is brought down before it is handed on
+_LARGE = 2**24  # pixels: a picture of more is brought down before it is handed on
 _STRIP = 2**20  # pixels that leave Pillow's memory at once
 
 
@@ -56,7 +56,7 @@ def read(item: Path | bytes | np.ndarray) -> bytes | np.ndarray:
     """The bytes of a file, or the array as it is.
 
     Raises:
-        DecodeError: out of reach, empty, over 419 MB, or no file but a pipe or device, which is not opened.
+        DecodeError: out of reach, empty, over 400 MiB, or no file but a pipe or device, which is not opened.
     """
     if not isinstance(item, Path):
         return item

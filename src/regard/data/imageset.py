@@ -91,8 +91,7 @@ class ImageSet:
 
     def called(self, row: int) -> str:
         """What to call an image in a message: its path as the folder or table has it, else its id."""
-        item = self.items[row] if self.root is not None else None
-        if isinstance(item, Path):
+        if self.root is not None and isinstance(item := self.items[row], Path):
             return shown(item.relative_to(self.root).as_posix() if item.is_relative_to(self.root) else str(item))
         return shown(str(self.ids[row]))
 

@@ -25,7 +25,7 @@ from .runner import Runner, make_runner
 from .vector_cache import VectorCache
 
 COMMIT = 256  # vectors to a commit of the cache: what a kill can lose
-DECODER = "torchcodec+pillow 2"  # a part of the cache's key: another decoder gives slightly other vectors
+DECODER = "torchcodec+pillow 3"  # a part of the cache's key: another decoder gives slightly other vectors
 NOTED = "told-1"  # the cache of what was told of pictures, by content: one that is not decoded again is told of, too
 
 
