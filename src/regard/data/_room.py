@@ -1,7 +1,7 @@
 """How much memory a picture takes on its way to pixels, from its header alone, and a gate that adds these up.
 
 A header may promise anything. What a decoder will need is counted before it starts: a picture that needs more than
-671 MB is refused, and of pictures that are decoded at the same time those wait that would bring the sum above it.
+537 MB is refused, and of pictures that are decoded at the same time those wait that would bring the sum above it.
 The figures are bytes a pixel, measured as the peak of a process that decodes 25 megapixels.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Condition, local
 from typing import Any
 
-CAP = 640 * 2**20
+CAP = 512 * 2**20
 MAX_BYTES = 400 * 2**20  # of a file: an uncompressed photograph of 130 megapixels
 LARGE_FILE = 64 * 2**20
 _SCANS = 100  # a progressive JPEG has about ten; each goes through the whole picture

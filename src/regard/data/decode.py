@@ -99,8 +99,8 @@ def decode(item: Path | bytes | np.ndarray, short_side: int | None = None, notes
 
     Raises:
         DecodeError: not an image of an accepted format, cut short, or a decompression bomb: more than 178 megapixels,
-            a quarter of that where it is not plain 8-bit grey or RGB, or more than 671 MB that its format takes on the
-            way (JPEG 2000 in one piece: 32 megapixels).
+            a quarter of that where it is not plain 8-bit grey or RGB, or more than 537 MB that its format takes on the
+            way (JPEG 2000 in one piece: 25 megapixels).
     """
     told: list[str] = []
     content = read(item)
