@@ -4,6 +4,7 @@ Checks stand at the public edge only; inside, code trusts its callers.
 """
 
 import difflib
+import os
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
@@ -169,12 +170,12 @@ def check_path(argument: str, path: str | Path, *, folder: bool | None = None) -
     """Return the path if it exists (and is a folder, or a file, where asked), else raise."""
     found = Path(path).expanduser()
     kind = {True: "a folder", False: "a file", None: "a file or folder"}[folder]
-    if not found.exists():
-        beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
-        near = difflib.get_close_matches(found.name, beside, 1)
+    if not os.path.exists(found):  # which is so of names that no file can have, too
+        beside = [p.name for p in found.parent.iterdir()] if os.path.isdir(found.parent) else []
+        near = difflib.get_close_matches(found.name[:300], beside, 1)
         raise bad(
             argument,
-            f"{str(path)!r}, which does not exist",
+            f"{str(path)[:4096]!r}, which does not exist",
             f"{kind} that exists",
             f"Did you mean {str(found.parent / near[0])!r}?" if near else "",
         )

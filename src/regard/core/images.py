@@ -6,10 +6,22 @@ import numpy as np
 
 from .checks import bad
 
-IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .jif .jfi .pjpeg .pjp .png .apng .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm "
-    ".avif .heic .heif .hif .jp2 .j2k .jpx .jpf".split()
-)
+# the formats that are read, by Pillow's names, with their suffixes: nothing else is handed to a decoder, as some of
+# Pillow's others start a program of the machine (EPS: Ghostscript)
+FORMATS = {
+    "JPEG": ".jpg .jpeg .jpe .jfif .jif .jfi .pjpeg .pjp",
+    "PNG": ".png .apng",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "DIB": ".dib",
+    "TIFF": ".tif .tiff",
+    "PPM": ".ppm .pgm .pbm .pnm",
+    "AVIF": ".avif",
+    "HEIF": ".heic .heif .hif",
+    "JPEG2000": ".jp2 .j2k .jpx .jpf",
+}
+IMAGE_SUFFIXES = frozenset(" ".join(FORMATS.values()).split())
 MAX_PIXELS = 178_000_000  # such a picture takes 534 MB as RGB: above that it is a bomb or a map
 _FAINT = 16  # levels from the ground that are not seen
 _STRAY = 200  # one seen pixel in so many does not make a picture

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -82,7 +81,7 @@ def look(images: ImageSet, sample: int = 512) -> Look:
 
     with ThreadPoolExecutor(threads()) as pool:
         found = list(pool.map(one, range(len(images))))
-    aside = [{"path": _where(images, row), "cause": why} for row, (_, why, _) in enumerate(found) if why]
+    aside = [{"path": images.called(row), "cause": why} for row, (_, why, _) in enumerate(found) if why]
     good = np.array([row for row, (_, why, _) in enumerate(found) if not why], int)
     hashes = np.array([found[row][0] for row in good], dtype="<U32")
     seen = [facts for _, _, facts in found if facts]
@@ -97,14 +96,9 @@ def look(images: ImageSet, sample: int = 512) -> Look:
     if all(flat for _, _, flat in seen):
         raise InputError(f"images: each picture of {images.name} is of one colour; there is nothing to learn from")
     kept = images.subset(good)
-    kept = ImageSet(kept.items, kept.ids, kept.labels, kept.columns, kept.name, (*images.set_aside, *aside))
+    kept = replace(kept, set_aside=(*images.set_aside, *aside))
     side = int(np.median([side for side, _, _ in seen]))
     return Look(kept, hashes, side, all(grey for _, grey, _ in seen))
-
-
-def _where(images: ImageSet, row: int) -> str:
-    item = images.items[row]
-    return str(item if isinstance(item, Path) else images.ids[row])
 
 
 def pick_size(side: int) -> int:
@@ -134,7 +128,7 @@ class Feed:
     """Makes the batch of some rows of an image set: `feed(rows) -> Batch` with uint8 images (N, 3, size, size).
 
     `classes` are all labels in order, shared by the training and the held-out feed; without them there are no targets.
-    `failed` names the pictures that could not be decoded, by path, with the cause.
+    `failed` names the pictures that could not be decoded, by name, with the cause.
     """
 
     def __init__(
@@ -179,5 +173,5 @@ class Feed:
             try:
                 return self.preprocess.apply(decode(item, self.preprocess.decode_side)), row
             except DecodeError as error:
-                self.failed[str(item if isinstance(item, Path) else self.images.ids[row])] = str(error)
+                self.failed[self.images.called(row)] = str(error)
         raise InputError(f"images: none of {self.images.name} can be read")

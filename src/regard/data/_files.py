@@ -7,8 +7,41 @@ import unicodedata
 from pathlib import Path
 
 MISSING = "no such file"
+NOT_TEXT = "a name that is not UTF-8 text"
+NUL = "a name with a NUL character, which no file has"
+LONGEST = 4096  # characters: no system has longer paths
+_SHOWN = 1000  # of a name, in messages; of a longer one the beginning
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_text(name: str) -> bool:
+    r"""Whether a name can be written as UTF-8: no halves of characters, as Python shows bytes that are no text.
+
+    >>> is_text("caf\u00e9"), is_text("caf\udce9"), is_text("\ud800")
+    (True, False, False)
+    """
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def name_problem(name: str) -> str:
+    """Why no file can be called so, in plain words; empty text where one can."""
+    if "\0" in name:
+        return NUL
+    if not is_text(name):
+        return NOT_TEXT
+    return f"a name of {len(name):,} characters" if len(name) > LONGEST else ""
+
+
+def shown(name: str) -> str:
+    r"""A name as it may stand in a message or a card: always text, without NUL, and cut where it is endless.
+
+    >>> shown("a\0b\ud800.jpg"), len(shown("x" * 10**6)) < 400
+    ('a\\x00b\\ud800.jpg', True)
+    """
+    begun = name if len(name) <= _SHOWN else name[: _SHOWN // 5]
+    text = begun.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return text if begun is name else f"{text}... ({len(name):,} characters)"
 
 
 def problem(path: Path) -> str:
@@ -21,7 +54,7 @@ def problem(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return MISSING
     except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return name_problem(str(path)) or getattr(error, "strerror", None) or str(error)
     if not stat.S_ISREG(found.st_mode):
         return "not a file"
     return "" if found.st_size else "empty file"
@@ -49,7 +82,7 @@ def located(base: Path, name: str, listings: dict[Path, dict[str, list[str]]]) -
         listings: what folders hold, kept between calls.
     """
     path = base / name
-    cause = problem(path)
+    cause = name_problem(name) or problem(path)
     if cause != MISSING:
         return path, name, cause
     if _ADDRESS.match(name):

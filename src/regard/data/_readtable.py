@@ -11,9 +11,10 @@ import numpy as np
 from ..core.arrow import column_of, read_table
 from ..core.checks import InputError, bad
 from ..core.values import EXACT, as_column, is_gap, tidy
+from ._files import shown
 from .encoded import Encoded, class_names, picture_column
 
-LONGEST = 2**24  # characters of a line
+LONGEST, PIECES = 2**20, 32  # characters of a line that are held, and of so many pieces a line is one at most
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")  # not 007, which is a name
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|-?inf|nan|NaN")
 _TRUTH = {"true": True, "false": False}
@@ -21,10 +22,11 @@ _TRUTH = {"true": True, "false": False}
 Pictures = tuple[Encoded, np.ndarray]  # what lies in the table itself, and the names that it gives
 
 
-def read_text(file: Path, argument: str) -> tuple[dict[str, Any], None]:
+def read_text(file: Path, argument: str, aside: list[dict[str, str]]) -> tuple[dict[str, Any], None]:
     """The columns of a CSV or TSV file in UTF-8; comma, semicolon or tab, whichever the header has most of.
 
-    Only an empty field is a missing one: a class may be named NA or null.
+    Only an empty field is a missing one: a class may be named NA or null. A line with a field of over 131,072
+    characters is set aside.
 
     Raises:
         InputError: another encoding, no header, or a row of another length than the header.
@@ -40,7 +42,16 @@ def read_text(file: Path, argument: str) -> tuple[dict[str, Any], None]:
             if not names:
                 raise csv.Error("it is empty")
             columns: list[list[str]] = [[] for _ in names]
-            for row in rows:
+            while True:
+                try:
+                    if (row := next(rows, None)) is None:
+                        break
+                except csv.Error as error:
+                    if "field limit" not in str(error):
+                        raise
+                    # what is left of the line is passed over with it
+                    aside.append({"path": f"{file.name}, line {rows.line_num}", "cause": "an endless value"})
+                    continue
                 if not row:
                     continue
                 if len(row) != len(names):
@@ -54,14 +65,19 @@ def read_text(file: Path, argument: str) -> tuple[dict[str, Any], None]:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Lines one by one, none so long that it is no line of a table; what holds NUL is no text."""
+    """Lines one by one; of a very long one the begin, which is refused as a value, and the rest passed over."""
     while line := file.readline(LONGEST):
-        if "\0" in line or (len(line) == LONGEST and not line.endswith("\n")):
-            raise csv.Error("it holds NUL" if "\0" in line else f"a line of more than {LONGEST:,} characters")
+        if len(line) == LONGEST and not line.endswith("\n"):
+            for _ in range(PIECES):
+                if not (rest := file.readline(LONGEST)) or rest.endswith("\n"):
+                    break
+            else:
+                raise csv.Error(f"a line of more than {PIECES * LONGEST:,} characters")
+            line += "\n"
         yield line
 
 
-def read_parquet(file: Path, argument: str) -> tuple[dict[str, Any], Pictures | None]:
+def read_parquet(file: Path, argument: str, aside: list[dict[str, str]]) -> tuple[dict[str, Any], Pictures | None]:
     """The columns of a Parquet file, and the pictures in it where it has some and no column `path`.
 
     Whole numbers become names where Hugging Face's metadata say which; -1 is a gap there. Beside pictures, columns of
@@ -93,9 +109,17 @@ def read_parquet(file: Path, argument: str) -> tuple[dict[str, Any], Pictures | 
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         raise bad(argument, repr(str(file)), "a Parquet table", f"It cannot be read: {error}") from None
     classes = class_names(schema)
-    raw = {}
+    raw: dict[str, Any] = {}
     for name in wanted:
-        raw[name] = column_of(f"{argument}: the column {name!r} of {file.name!r}", table.column(name))
+        called = f"{argument}: the column {name!r} of {file.name!r}"
+        try:
+            raw[name] = column_of(called, table.column(name))
+        except UnicodeDecodeError:
+            # bytes that are no text stand for themselves, as in names of files, so that they cost their rows alone
+            texts = table.column(name).combine_chunks()
+            texts = texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts
+            some = texts.cast(pa.large_binary()).to_pylist()
+            raw[name] = [one if one is None else one.decode("utf-8", "surrogateescape") for one in some]
         if name in classes:
             raw[name] = _names_of(raw[name], classes[name], f"{argument}: {name}")
     return raw, pictures
@@ -138,8 +162,18 @@ def _pictures(file: Path, schema: Any, column: str) -> Pictures:
     items = Encoded.open(file, column)
     if not pa.types.is_struct(schema.field(column).type):
         return items, np.full(len(items), "")
-    rows = parquet.ParquetFile(file).read(columns=[f"{column}.path"]).column(0).to_pylist()
-    return items, np.array([(row or {}).get("path") or "" for row in rows], dtype=np.str_)
+    rows = parquet.ParquetFile(file).read(columns=[f"{column}.path"]).column(0)
+    names = (name.decode("utf-8", "surrogateescape") for name in _bytes_of(rows))
+    return items, np.array([shown(name) for name in names], dtype=np.str_)
+
+
+def _bytes_of(rows: Any) -> list[bytes]:
+    """The names in a column of structs `path`, (n,), as bytes: they may be no text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = pc.struct_field(rows, "path")
+    return [name or b"" for name in names.cast(pa.large_binary()).to_pylist()]
 
 
 def _names_of(codes: np.ndarray, names: list[str], argument: str) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.checks import check_choice, check_number
 from ..core.runtime import numpy_rng
+from ._opened import open_pillow
 from .imageset import ImageSet
 from .rendered import rendered_digits
 
@@ -106,8 +107,7 @@ def photo_crops(n: int = 400, size: int = 64, seed: int = 0) -> ImageSet:
     files = photos().items
     items, ids, labels = [], [], []
     for place, path in enumerate(files):
-        with Image.open(str(path)) as opened:
-            photo = opened.convert("RGB")
+        photo = open_pillow(Path(str(path))).convert("RGB")
         name, short = Path(str(path)).stem, min(photo.size)
         low = min(max(size, short / 4), short)
         high = min(max(low, 0.6 * short), short)

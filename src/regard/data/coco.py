@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core.checks import bad
 from ..core.storage import read_json
-from ._files import MISSING, causes, in_other_form, problem
+from ._files import MISSING, causes, in_other_form, name_problem, problem, shown
 from .imageset import ImageSet
 
 _ELSEWHERE = re.compile(r"[A-Za-z]:/|/|[A-Za-z][A-Za-z0-9+.-]+://")  # a path or address of the machine it comes from
@@ -46,7 +46,8 @@ def open_coco(file: Path, argument: str) -> ImageSet:
     names = [_name(row) for row in rows]
     if not all(names):
         raise bad(argument, f"images without `file_name` in {str(file)!r}", "a file name for each image")
-    _once(file, names, [posixpath.normpath(_relative(name)) for name in names], argument)
+    known = [name for name in names if not name_problem(name)]
+    _once(file, known, [posixpath.normpath(_relative(name)) for name in known], argument)
     return _found(file, names, argument)
 
 
@@ -83,7 +84,8 @@ def _name(row: Any) -> str:
 
 
 def _found(file: Path, names: Sequence[str], argument: str) -> ImageSet:
-    plain = [_relative(name) for name in names]
+    unfit = [name_problem(name) for name in names]
+    plain = ["" if cause else _relative(name) for name, cause in zip(names, unfit)]
     outside = [_leaves(given, name) for given, name in zip(names, plain)]
     wanted = _wanted(plain, outside)
     shelf, places = _Shelf(), _chosen(file, wanted, outside)
@@ -92,12 +94,14 @@ def _found(file: Path, names: Sequence[str], argument: str) -> ImageSet:
         there = [(place, *hit) for place in places if (hit := shelf.find(place, options))]
         if outside[row]:
             there = [found for found in there if found[0] != file.parent.parent]
-        if len(there) != 1:
+        if unfit[row]:
+            cause = unfit[row]
+        elif len(there) != 1:
             cause = "the same name in several folders" if there else _OUTSIDE if outside[row] else MISSING
         elif not (cause := problem(there[0][1])) and not shelf.inside(*there[0][:2]):
             cause = _OUTSIDE
         if cause:
-            aside.append({"path": names[row], "cause": cause})
+            aside.append({"path": shown(names[row]), "cause": cause})
         else:
             items.append(there[0][1])
             ids.append(there[0][2])
@@ -108,7 +112,7 @@ def _found(file: Path, names: Sequence[str], argument: str) -> ImageSet:
             argument,
             f"{file.name!r}, none of whose {len(names)} images can be used ({causes(tuple(aside))})",
             "the images beside the file, in images/, in a folder named like the part, or in images/PART",
-            f"The first, {names[0]!r}, was looked for in {looked}.",
+            f"The first, {shown(names[0])!r}, was looked for in {looked}.",
         )
     _once(file, [names[row] for row in kept], items, argument)
     return ImageSet(items, np.array(ids), name=file.stem, set_aside=tuple(aside))

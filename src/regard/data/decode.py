@@ -5,11 +5,18 @@ profile that is another one is applied); alpha laid on white, or on black or gre
 (`core.images.ground_of`); CMYK, palettes, grey and 16 bits as 8-bit RGB; of an animation the first frame.
 
 Of a JPEG much larger than what is asked for, only every second, fourth or eighth frequency is decoded: a 12-megapixel
-photograph costs a fifth. The picture stays at least three times as large as asked, so that a careful resize follows.
+photograph costs a fifth. Other pictures of over 16 megapixels are decoded whole and averaged over squares right away.
+Either stays at least three times as large as asked, so that a careful resize follows.
+
+Nothing of a file is believed: only the accepted formats are tried, what a header promises is counted before anything is
+decoded (`_room.py`), and whatever goes wrong is a DecodeError.
 """
 
-import warnings
-from io import BytesIO
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +27,12 @@ from torch import Tensor
 from ..core.images import MAX_PIXELS, as_rgb, ground_of, laid_on
 from ..core.storage import hash_bytes
 from . import _profile, _turn
+from ._files import name_problem
 from ._heif import heif_problem
+from ._kinds import kind_of
+from ._opened import accepted, open_pillow
+from ._quiet import quiet
+from ._room import CAP, MAX_BYTES, Refused, need, room, size_of_jpeg2000
 
 # a reduced decode keeps the short side at least this many times as long as the one asked for
 HEADROOM = 3
@@ -32,6 +44,8 @@ ONE_COLOUR = "of one colour"
 NOTES = (ON_BLACK, CLEAR, ONE_COLOUR, _profile.PROFILE, ON_GREY)  # kept by their places: new ones go last
 _EVEN = 2  # levels that a picture of one colour may vary by, from compression
 _WIDTH, _LENGTH = 256, 257  # a TIFF's tags
+_LARGE = 2**24  # pixels: a picture of more is brought down before it is handed on
+_STRIP = 2**20  # pixels that leave Pillow's memory at once
 
 
 class DecodeError(ValueError):
@@ -39,16 +53,33 @@ class DecodeError(ValueError):
 
 
 def read(item: Path | bytes | np.ndarray) -> bytes | np.ndarray:
-    """The bytes of a file, or the array as it is; raises DecodeError where the file is empty or out of reach."""
+    """The bytes of a file, or the array as it is.
+
+    Raises:
+        DecodeError: out of reach, empty, over 400 MiB, or no file but a pipe or device, which is not opened.
+    """
     if not isinstance(item, Path):
         return item
-    try:
-        content = item.read_bytes()
-    except OSError as error:
-        raise DecodeError(error.strerror or str(error)) from error
-    if not content:
-        raise DecodeError("empty file")
-    return content
+    with _plainly():
+        try:
+            there = item.stat()
+            if not stat.S_ISREG(there.st_mode):
+                raise DecodeError("a folder" if stat.S_ISDIR(there.st_mode) else "not a file")
+            if there.st_size > MAX_BYTES:
+                raise DecodeError(f"{there.st_size // 10**6:,} MB, more than {MAX_BYTES // 10**6} MB")
+            # should it have become a pipe in between, opening it does not wait
+            with open(
+                os.open(item, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+            ) as f:
+                content = f.read(there.st_size + 1)
+        except (OSError, ValueError) as error:
+            if isinstance(error, DecodeError):
+                raise
+            cause = name_problem(str(item)) or getattr(error, "strerror", None) or str(error)
+            raise DecodeError(cause) from error
+        if not content:
+            raise DecodeError("empty file")
+        return content
 
 
 def content_hash(content: bytes | np.ndarray) -> str:
@@ -67,18 +98,20 @@ def decode(item: Path | bytes | np.ndarray, short_side: int | None = None, notes
         notes: takes what should be told of the picture, from `NOTES`: that it is blank, for example.
 
     Raises:
-        DecodeError: not an image, cut short, or a decompression bomb: more than 178 megapixels, a quarter of that
-            where it is not plain 8-bit grey or RGB and takes more memory on the way.
+        DecodeError: not an image of an accepted format, cut short, or a decompression bomb: more than 178 megapixels,
+            a quarter of that where it is not plain 8-bit grey or RGB, or more than 537 MB that its format takes on the
+            way (JPEG 2000 in one piece: 25 megapixels).
     """
     told: list[str] = []
     content = read(item)
-    if isinstance(content, np.ndarray):
-        try:
-            decoded = torch.from_numpy(as_rgb(_grounded(content, told)).copy()).permute(2, 0, 1)
-        except ValueError as error:
-            raise DecodeError(str(error)) from error
-    else:
-        decoded = _decode(content, short_side, told)
+    with _plainly():
+        if isinstance(content, np.ndarray):
+            try:
+                decoded = torch.from_numpy(as_rgb(_grounded(content, told)).copy()).permute(2, 0, 1)
+            except ValueError as error:
+                raise DecodeError(str(error)) from error
+        else:
+            decoded = _decode(content, short_side, told)
     if notes is not None:
         if CLEAR not in told and _even(decoded):
             told.append(ONE_COLOUR)
@@ -88,7 +121,10 @@ def decode(item: Path | bytes | np.ndarray, short_side: int | None = None, notes
 
 def decode_pillow(image: Any) -> np.ndarray:
     """A Pillow image as (H, W, 3) uint8, by the rules of `decode`; raises DecodeError where it cannot be loaded."""
-    return np.asarray(_pillow(image, []).permute(1, 2, 0)).copy()
+    if not accepted(image):
+        raise DecodeError(f"{image.format}, which is not loaded here as it may start another program: load it first")
+    with _plainly():
+        return np.asarray(_pillow(image, []).permute(1, 2, 0)).copy()
 
 
 def upright_size(item: Path | bytes | np.ndarray) -> tuple[int, int]:
@@ -96,39 +132,90 @@ def upright_size(item: Path | bytes | np.ndarray) -> tuple[int, int]:
     content = read(item)
     if isinstance(content, np.ndarray):
         return content.shape[1], content.shape[0]
-    header = _open(content)
+    with _plainly():
+        header = _open(content)
+        width, height = header.size
+        if header.format == "TIFF":
+            # Pillow gives the size of a TIFF as it will be when it is upright; its tags say how it is stored
+            width, height = header.tag_v2.get(_WIDTH, width), header.tag_v2.get(_LENGTH, height)
+        if header.format == "PNG" and _turn.told_late(content):
+            with _checked(header, content):
+                header.load()
+        return (height, width) if _turn.orientation(header) >= 5 else (width, height)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Whatever goes wrong inside is told as a DecodeError, and decoders are quiet."""
+    try:
+        with quiet():
+            yield
+    except DecodeError:
+        raise
+    except MemoryError as error:
+        raise DecodeError("too little memory to read it") from error
+    except RecursionError as error:
+        raise DecodeError("damaged (nested too deep)") from error
+    except Refused as error:
+        raise DecodeError(str(error)) from error
+    except Exception as error:  # damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
+        raise DecodeError(f"damaged or cut short ({error})") from error
+
+
+@contextmanager
+def _checked(header: Any, content: bytes, *, fast: bool = False, shrink: int = 1, by: int = 1) -> Iterator[None]:
+    """Refuse a picture that promises too much, and have the room that the others need while it is decoded."""
     width, height = header.size
-    if header.format == "TIFF":
-        # Pillow gives the size of a TIFF as it will be when it is upright; its tags say how it is stored
-        width, height = header.tag_v2.get(_WIDTH, width), header.tag_v2.get(_LENGTH, height)
-    if header.format == "PNG" and _turn.told_late(content):
-        try:
-            header.load()
-        except Exception as error:  # as in _pillow
-            raise DecodeError(f"damaged or cut short ({error})") from error
-    return (height, width) if _turn.orientation(header) >= 5 else (width, height)
+    limit = MAX_PIXELS if header.mode in ("RGB", "L", "1") else MAX_PIXELS // 4
+    if header.format == "JPEG2000":
+        within = size_of_jpeg2000(content)
+        width, height = max(width, within[0]), max(height, within[1])
+    if width * height > limit:
+        raise DecodeError(f"{width}x{height} pixels ({header.mode}), more than {limit // 10**6} megapixels")
+    amount = need(header, content, fast=fast, shrink=shrink, by=by)
+    if amount > CAP:
+        raise DecodeError(
+            f"{width}x{height} pixels ({header.format}, {header.mode}), for which {amount // 10**6:,} MB of memory are "
+            f"needed, more than {CAP // 10**6}"
+        )
+    with room(amount):
+        yield
 
 
 def _decode(content: bytes, short_side: int | None, told: list[str]) -> Tensor:
     header = _open(content)
     width, height = header.size
-    limit = MAX_PIXELS if header.mode in ("RGB", "L", "1") else MAX_PIXELS // 4
-    if width * height > limit:
-        raise DecodeError(f"{width}x{height} pixels ({header.mode}), more than {limit // 10**6} megapixels")
+    target = HEADROOM * (short_side or 0)
+    by = max(1, min(width, height) // target) if target and width * height > _LARGE else 1
     plain = header.mode == "RGB" and header.format in ("JPEG", "PNG", "WEBP") and not getattr(header, "n_frames", 1) > 1
     if plain and "transparency" not in header.info:
-        if header.format == "JPEG" and short_side and min(width, height) >= 2 * HEADROOM * short_side:
-            return _reduced(header, short_side, told)
+        if header.format == "JPEG" and short_side and min(width, height) >= 2 * target:
+            shrink = next(one for one in (8, 4, 2) if min(width, height) >= one * target)
+            with _checked(header, content, shrink=shrink):
+                header.draft("RGB", (target, target))
+                return _pillow(header, told)
         late = header.format == "PNG" and _turn.told_late(content)
         if not late and not _profile.is_foreign(header) and _turn.in_exif(header):
-            try:
-                decoded = _torchcodec(content)
-            except RuntimeError:
-                pass  # Pillow below says in plain words what is wrong, or reads it after all
-            else:
-                told += [_profile.PROFILE] if _profile.is_broken(header) else []
-                return decoded
-    return _pillow(header, told)
+            with _checked(header, content, fast=True):
+                try:
+                    decoded = _torchcodec(content)
+                except (RuntimeError, MemoryError):
+                    pass  # Pillow below says in plain words what is wrong, or reads it after all
+                else:
+                    told += [_profile.PROFILE] if _profile.is_broken(header) else []
+                    return decoded if by == 1 else _brought_down(decoded, by)
+    with _checked(header, content, by=by):
+        return _pillow(header, told, by)
+
+
+def _brought_down(decoded: Tensor, by: int) -> Tensor:
+    """A picture (3, H, W) averaged over squares of a side."""
+    from PIL import Image
+
+    rows = max(1, _STRIP // (by * decoded.shape[2])) * by
+    strips = (decoded[:, start : start + rows].permute(1, 2, 0) for start in range(0, decoded.shape[1], rows))
+    made = [np.asarray(Image.fromarray(np.ascontiguousarray(strip)).reduce(by)) for strip in strips]
+    return torch.from_numpy(np.concatenate(made)).permute(2, 0, 1)
 
 
 def _even(decoded: Tensor) -> bool:
@@ -150,35 +237,52 @@ def _torchcodec(content: bytes) -> Tensor:
 def _open(content: bytes) -> Any:
     from PIL import Image
 
+    if not content:
+        raise DecodeError("no bytes, and no path that can be read")
     if cause := heif_problem(content):
         raise DecodeError(cause)
-    with warnings.catch_warnings():
-        # Pillow warns of bombs at half of its limit; ours is checked on the size right after this
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
-        try:
-            return Image.open(BytesIO(content))
-        except Image.DecompressionBombError as error:
-            raise DecodeError(f"decompression bomb ({error})") from error
-        except Exception as error:  # a damaged header can raise nearly anything
-            raise DecodeError("not an image that can be read") from error
-
-
-def _reduced(image: Any, short_side: int, told: list[str]) -> Tensor:
-    target = HEADROOM * short_side
-    image.draft("RGB", (target, target))
-    return _pillow(image, told)
-
-
-def _pillow(image: Any, told: list[str]) -> Tensor:
     try:
-        image.load()
-        told += [_profile.PROFILE] if _profile.is_broken(image) else []
-        pixels = np.asarray(_turn.upright(_profile.to_srgb(_simple(image)), _turn.orientation(image)))
-        pixels = as_rgb(_grounded(pixels, told))
-    except Exception as error:  # damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise DecodeError(f"damaged or cut short ({error})") from error
+        return open_pillow(content)
+    except (MemoryError, RecursionError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise DecodeError(f"decompression bomb ({error})") from error
+    except Exception as error:  # a damaged header can raise nearly anything
+        kind = kind_of(content)
+        raise DecodeError(f"{kind}, which is not read" if kind else "not an image that can be read") from error
+
+
+def _pillow(image: Any, told: list[str], by: int = 1) -> Tensor:
+    image.load()
+    told += [_profile.PROFILE] if _profile.is_broken(image) else []
+    said = _turn.orientation(image)
+    array = _array(_turn.upright(_profile.to_srgb(_simple(image)), said), by)
+    pixels = as_rgb(_grounded(array, told))
     return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).permute(2, 0, 1)
+
+
+def _array(image: Any, by: int = 1) -> np.ndarray:
+    """Pillow's pixels, averaged over squares of a side; strip by strip, as Pillow makes two copies on the way."""
+    strips = _strips(image, by)
+    pixels, place = next(strips), 0
+    if len(pixels) == -(-image.size[1] // by):
+        return pixels
+    first, pixels = pixels, np.empty((-(-image.size[1] // by), *pixels.shape[1:]), pixels.dtype)
+    for strip in chain([first], strips):
+        pixels[place : place + len(strip)] = strip
+        place += len(strip)
+    return pixels
+
+
+def _strips(image: Any, by: int = 1) -> Iterator[np.ndarray]:
+    width, height = image.size
+    if width * height <= 4 * _STRIP and by == 1:
+        yield np.asarray(image)
+        return
+    rows = max(1, _STRIP // (by * width)) * by
+    for start in range(0, height, rows):
+        strip = image.crop((0, start, width, min(start + rows, height)))
+        yield np.asarray(strip if by == 1 else strip.reduce(by))
 
 
 def _grounded(pixels: np.ndarray, told: list[str]) -> np.ndarray:
@@ -197,11 +301,7 @@ def _simple(image: Any) -> Any:
 
     info, mode, clear = image.info, image.mode, image.info.get("transparency")
     if mode in ("I", "F") or mode.startswith("I;16"):
-        values = np.asarray(image)
-        simple = Image.fromarray(np.ascontiguousarray(as_rgb(_wide(values))[..., 0]))
-        if isinstance(clear, int):
-            # PNG's one grey level, of 16 bits, that stands for nothing
-            simple.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        simple = Image.fromarray(np.concatenate([_levels(values, clear) for values in _strips(image)]))
     elif mode in ("P", "PA") or clear is not None:
         simple = image.convert("RGBA")
     elif mode in ("RGB", "RGBA", "L", "LA") or (mode == "CMYK" and _profile.is_foreign(image)):
@@ -211,6 +311,12 @@ def _simple(image: Any) -> Any:
     # a profile of ink or grey does not fit what was made of them
     simple.info = {} if mode == "CMYK" else {key: info[key] for key in ("icc_profile",) if key in info}
     return simple
+
+
+def _levels(values: np.ndarray, clear: Any) -> np.ndarray:
+    """Grey of over 8 bits as 8 bits, (H, W); with alpha, (H, W, 2), where PNG names a level that stands for nothing."""
+    grey = as_rgb(_wide(values))[..., 0]
+    return np.stack([grey, np.where(values == clear, 0, 255)], -1).astype(np.uint8) if isinstance(clear, int) else grey
 
 
 def _wide(values: np.ndarray) -> np.ndarray:

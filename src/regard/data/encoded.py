@@ -35,7 +35,7 @@ class Encoded(Sequence[Any]):
     @overload
     def __getitem__(self, place: slice) -> "Encoded": ...
     def __getitem__(self, place: int | slice) -> Any:
-        """The bytes, or a path, of one picture; empty bytes where the table holds neither."""
+        """The bytes, or a path, of one picture; empty bytes where it holds neither that can be read."""
         if isinstance(place, slice):
             return self.take(place)
         return self._groups.picture(int(self._rows[place]))
@@ -61,13 +61,18 @@ class _Groups:
 
     def picture(self, row: int) -> bytes | Path:
         """What one row holds."""
+        import pyarrow as pa
+
         group = int(np.searchsorted(self.starts, row, side="right")) - 1
-        value = self._group(group)[row - int(self.starts[group])].as_py()
-        if not isinstance(value, dict):
-            return value or b""
-        if value.get("bytes"):
-            return bytes(value["bytes"])
-        name = value.get("path")
+        try:
+            value = self._group(group)[row - int(self.starts[group])]
+            if not isinstance(value, pa.StructScalar):
+                return value.as_py() or b""
+            if value.is_valid and (content := value["bytes"].as_py()):
+                return bytes(content)
+            name = value["path"].as_py() if value.is_valid else None
+        except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError):
+            return b""  # a damaged group or path costs its own pictures alone
         return self._file.parent / name if name else b""
 
     def _group(self, place: int) -> Any:

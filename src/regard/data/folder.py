@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..core.checks import bad, check_path
 from ..core.images import IMAGE_SUFFIXES
-from ._files import causes, problem
+from ._files import NOT_TEXT, causes, is_text, problem, shown
+from ._kinds import passed_over
 from ._layout import left_by_programs, photograph_of
 from ._levels import Levels, find_levels
 from .imageset import ImageSet
@@ -29,7 +31,7 @@ def open_folder(root: str | Path, *, argument: str = "IMAGES") -> ImageSet:
     (@eaDir, __MACOSX, #recycle) are passed over; so are folders of masks beside one of photographs (`images`, `masks`).
     Empty files, links that leave the folder or lead to folders, folders that may not be read, and masks that lie beside
     their photograph (`a_mask.png`, `a.png`) are set aside with the cause. Whether a file can be decoded is found out
-    later, when it is.
+    later, when it is. RAW, video, PDF and other files that may be taken for images are counted by kind in `notes`.
 
     Raises:
         InputError: no usable image, class folders one level further down than the root suggests, or folders of which
@@ -64,7 +66,16 @@ def _set(
 ) -> ImageSet:
     folders = [its.split("/")[levels.depth : -1] for its in ids]
     labels = np.array([parts[0] for parts in folders]) if all(folders) else None
-    return ImageSet([base / its for its in ids], np.array(ids), labels, columns, name, tuple(found.aside))
+    return ImageSet(
+        [base / its for its in ids], np.array(ids), labels, columns, name, tuple(found.aside), _notes(found)
+    )
+
+
+def _notes(found: "_Listing") -> tuple[dict[str, Any], ...]:
+    """What is to be said of files passed over that a user may take for images: RAW, video, PDF ..."""
+    told, count = passed_over(found.other)
+    first = min((name for suffix, name in found.first.items() if passed_over({suffix: 1})[1]), default="")
+    return ({"note": f"{told} passed over", "images": count, "first": first},) if count else ()
 
 
 @dataclass
@@ -72,6 +83,7 @@ class _Listing:
     ids: list[str] = field(default_factory=list)
     aside: list[dict[str, str]] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)  # suffixes passed over
+    first: dict[str, str] = field(default_factory=dict)  # and the first name of each
 
 
 def _listed(base: Path, argument: str) -> _Listing:
@@ -84,7 +96,7 @@ def _listed(base: Path, argument: str) -> _Listing:
             with os.scandir(base / folder) as entries:
                 inside = [entry for entry in entries if not entry.name.startswith(".")]
         except OSError as error:
-            found.aside.append({"path": folder or ".", "cause": error.strerror or str(error)})
+            found.aside.append({"path": shown(folder or "."), "cause": error.strerror or str(error)})
             continue
         for entry in inside:
             name = f"{folder}/{entry.name}" if folder else entry.name
@@ -104,7 +116,9 @@ def _listed(base: Path, argument: str) -> _Listing:
 def _take(found: _Listing, path: Path, name: str, real: str, *, linked: bool) -> None:
     is_folder = linked and path.is_dir()
     if path.suffix.lower() not in IMAGE_SUFFIXES and not is_folder:
-        found.other[path.suffix.lower() or "suffixless"] += 1
+        suffix = path.suffix.lower() or "suffixless"
+        found.other[suffix] += 1
+        found.first[suffix] = min(shown(name), found.first.get(suffix, shown(name)))
         return
     cause = problem(path)
     if linked and not cause.startswith("no such"):
@@ -112,10 +126,10 @@ def _take(found: _Listing, path: Path, name: str, real: str, *, linked: bool) ->
             cause = "a link that leaves the folder"
         elif is_folder:
             cause = "a link to a folder"  # its images are listed where they are; following it could go in circles
-    if any("\ud800" <= letter <= "\udfff" for letter in name):  # how Python shows bytes that are no text
-        cause, name = "a name that is not UTF-8 text", name.encode("utf-8", "backslashreplace").decode()
+    if not is_text(name):
+        cause = NOT_TEXT
     if cause:
-        found.aside.append({"path": name, "cause": cause})
+        found.aside.append({"path": shown(name), "cause": cause})
     else:
         found.ids.append(name)
 

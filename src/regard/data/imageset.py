@@ -1,7 +1,7 @@
 """Images by reference, with what is known of each: the one form in which data travel through regard."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.checks import bad, check_labels
 from ..core.values import as_column, label_texts
+from ._files import shown
 
 # columns that may hold the labels under another name, told where labels are needed
 LIKELY_LABELS = frozenset("class classes category categories target targets y label_name class_name classname".split())
@@ -26,6 +27,8 @@ class ImageSet:
         columns: further columns of length n, such as `domain`, `identity`, `split`.
         name: what to call the set in a message or a report.
         set_aside: files that were left out, as {"path": ..., "cause": ...}.
+        notes: what is to be said of the set, as {"note": ..., "images": how many, "first": ...}: files passed over.
+        root: where the names of files start, for messages; None where the ids are such names.
     """
 
     items: Sequence[Path | np.ndarray]
@@ -34,6 +37,8 @@ class ImageSet:
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     name: str = "images"
     set_aside: tuple[dict[str, str], ...] = ()
+    notes: tuple[dict[str, Any], ...] = ()
+    root: Path | None = None
 
     def __post_init__(self) -> None:
         n = len(self.items)
@@ -75,15 +80,21 @@ class ImageSet:
     def subset(self, index: Any, name: str | None = None) -> "ImageSet":
         """The images at `index` (whole numbers or a mask), in that order."""
         rows = np.arange(len(self))[index]
-        return ImageSet(
-            self.items.take(rows) if hasattr(self.items, "take") else [self.items[row] for row in rows],
-            self.ids[rows],
-            None if self.labels is None else self.labels[rows],
-            {key: column[rows] for key, column in self.columns.items()},
-            name or self.name,
-            self.set_aside,
+        return replace(
+            self,
+            items=self.items.take(rows) if hasattr(self.items, "take") else [self.items[row] for row in rows],
+            ids=self.ids[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            columns={key: column[rows] for key, column in self.columns.items()},
+            name=name or self.name,
         )
+
+    def called(self, row: int) -> str:
+        """What to call an image in a message: its path as the folder or table has it, else its id."""
+        if self.root is not None and isinstance(item := self.items[row], Path):
+            return shown(item.relative_to(self.root).as_posix() if item.is_relative_to(self.root) else str(item))
+        return shown(str(self.ids[row]))
 
     def without_labels(self) -> "ImageSet":
         """The same images with labels put away, for work that must not see them."""
-        return ImageSet(self.items, self.ids, None, self.columns, self.name, self.set_aside)
+        return replace(self, labels=None)

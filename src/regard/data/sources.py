@@ -4,6 +4,7 @@ This is the public edge: what cannot be used is refused here with what came, wha
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..core.checks import InputError, bad, check_path
 from ..core.images import IMAGE_SUFFIXES, as_rgb
-from ._files import causes, problem
+from ._files import causes, problem, shown
 from .imageset import ImageSet
 
 _BUILTIN = "builtin:"
@@ -54,7 +55,7 @@ def _folder(path: Path, argument: str) -> ImageSet:
     if (path / "JPEGImages").is_dir() and any((path / name).is_dir() for name in beside):
         # VOC: beside the photographs lie masks, which are no images to learn from; one photograph has many labels
         voc = open_folder(path / "JPEGImages", argument=argument)
-        return ImageSet(voc.items, voc.ids, name=path.resolve().name, set_aside=voc.set_aside)
+        return replace(voc, labels=None, columns={}, name=path.resolve().name)
     return open_folder(path, argument=argument)
 
 
@@ -87,7 +88,7 @@ def _checked(items: Sequence[Path], ids: Sequence[str], name: str, argument: str
     for row, (item, its) in enumerate(zip(items, ids)):
         cause = problem(item)
         if cause:
-            aside.append({"path": its, "cause": cause})
+            aside.append({"path": shown(its), "cause": cause})
         else:
             kept.append(row)
     if not kept:
@@ -97,7 +98,9 @@ def _checked(items: Sequence[Path], ids: Sequence[str], name: str, argument: str
             "images",
             f"The first was looked for at {str(items[0])!r}.",
         )
-    return ImageSet([items[row] for row in kept], np.array(ids)[kept], name=name, set_aside=tuple(aside))
+    return ImageSet(
+        [items[row] for row in kept], np.array([ids[row] for row in kept]), name=name, set_aside=tuple(aside)
+    )
 
 
 def _listed(source: Sequence[Any] | np.ndarray, argument: str) -> ImageSet:

@@ -8,6 +8,7 @@ of `path`, a Parquet table may hold the pictures themselves, as data sets of Hug
 import difflib
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,21 @@ import numpy as np
 
 from ..core.checks import bad, check_path
 from ..core.values import as_column, as_text
-from ._files import causes, located
+from ._files import LONGEST, causes, is_text, located, name_problem, shown
 from ._readtable import read_parquet, read_text, typed
 from .encoded import Encoded
 from .imageset import ImageSet
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pq")
 _TEXT = ("path", "label", "id", "domain", "identity", "split")
+_LONGEST_TEXT = 100_000  # characters of a value in other columns
 _OTHER_NAMES_FOR_PATH = ("file", "filename", "file_name", "filepath", "image", "image_path", "img", "uri")
 
 
 def open_table(table: str | Path, *, argument: str = "IMAGES") -> ImageSet:
-    """Read a table of images. Rows whose file is missing or empty are set aside with the cause.
+    """Read a table of images; rows whose file is missing or empty are set aside with the cause.
+
+    So are rows with a value that is no text: with NUL characters, bytes that are not UTF-8, or without end.
 
     Ids are the column `id`, or else `path` as it is written. Columns other than path, label and id are kept under
     their names: numbers as numbers (missing ones NaN), everything else as text (missing ones empty); whole numbers
@@ -38,16 +42,50 @@ def open_table(table: str | Path, *, argument: str = "IMAGES") -> ImageSet:
             have no text of their own (lists, mappings), or none of the files there.
     """
     file = check_path(argument, table, folder=False)
-    raw, pictures = (read_parquet if _is_parquet(file) else read_text)(file, argument)
+    aside: list[dict[str, str]] = []
+    raw, pictures = (read_parquet if _is_parquet(file) else read_text)(file, argument, aside)
+    raw, pictures = _sound(raw, pictures, file, aside)
     columns = _columns(raw, file, argument, pictures is not None)
     if pictures is None:
-        return _of_files(columns, file, argument)
-    return _of_pictures(columns, pictures, file, argument)
+        return _of_files(columns, file, argument, tuple(aside))
+    found = _of_pictures(columns, pictures, file, argument)
+    return replace(found, set_aside=tuple(aside))
 
 
-def _of_files(columns: dict[str, np.ndarray], file: Path, argument: str) -> ImageSet:
+def _sound(raw: dict[str, Any], pictures: Any, file: Path, aside: list[dict[str, str]]) -> tuple[dict[str, Any], Any]:
+    """The rows without values that no array of text can hold as they are; the others are set aside, each by its path.
+
+    An array of text is as wide as its longest value, and ends a value at its last character that is not NUL.
+    """
+    unfit: dict[int, str] = {}
+    for column, values in raw.items():
+        if not isinstance(values, list) and values.dtype != object:
+            continue
+        path = column.strip().casefold() == "path"
+        limit = LONGEST if column.strip().casefold() in _TEXT else _LONGEST_TEXT
+        for row, value in enumerate(values):
+            if isinstance(value, str) and (len(value) > limit or "\0" in value or not is_text(value)):
+                cause = name_problem(value) or f"a value of {len(value):,} characters"
+                unfit.setdefault(row, cause if path else f"in the column {column!r}: {cause.replace('name', 'value')}")
+    if not unfit:
+        return raw, pictures
+    names = next((values for column, values in raw.items() if column.strip().casefold() == "path"), None)
+    for row in sorted(unfit):
+        name = names[row] if names is not None and isinstance(names[row], str) else f"{file.stem}/{row:06d}"
+        aside.append({"path": shown(name), "cause": unfit[row]})
+    kept = [row for row in range(len(next(iter(raw.values())))) if row not in unfit]
+    raw = {
+        column: [values[row] for row in kept] if isinstance(values, list) else values[kept]
+        for column, values in raw.items()
+    }
+    return raw, pictures and (pictures[0].take(kept), pictures[1][kept])
+
+
+def _of_files(columns: dict[str, np.ndarray], file: Path, argument: str, unfit: tuple[dict[str, str], ...]) -> ImageSet:
     paths = columns.pop("path")
     empty = int((paths == "").sum())
+    if unfit and not len(paths):
+        raise bad(argument, f"{file.name!r}, none of whose rows can be used ({causes(unfit)})", "paths of images")
     if empty or not len(paths):
         got = f"{empty} of {len(paths)} rows without one" if empty else "no row"
         raise bad(argument, f"{got} in {file.name!r}", "a path in each row")
@@ -57,7 +95,7 @@ def _of_files(columns: dict[str, np.ndarray], file: Path, argument: str) -> Imag
     if "id" not in columns:
         _check_once(paths, [os.path.abspath(item) for item, _, _ in found], file, argument)
     ids = _ids(columns.pop("id", None), np.array([name for _, name, _ in found]), file, argument)
-    aside = tuple({"path": str(path), "cause": cause} for path, (_, _, cause) in zip(paths, found) if cause)
+    aside = tuple({"path": shown(str(path)), "cause": cause} for path, (_, _, cause) in zip(paths, found) if cause)
     if len(aside) == len(paths):
         raise bad(
             argument,
@@ -65,7 +103,8 @@ def _of_files(columns: dict[str, np.ndarray], file: Path, argument: str) -> Imag
             "paths that exist, absolute or relative to the table's folder",
             f"The first was looked for at {str(found[0][0])!r}.",
         )
-    everything = ImageSet([item for item, _, _ in found], ids, labels, columns, file.stem, aside)
+    items = [item for item, _, _ in found]
+    everything = ImageSet(items, ids, labels, columns, file.stem, unfit + aside, root=file.parent)
     return everything.subset([row for row, one in enumerate(found) if not one[2]]) if aside else everything
 
 

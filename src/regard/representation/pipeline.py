@@ -15,6 +15,7 @@ import numpy as np
 from ..core.checks import InputError, bad, check_number
 from ..core.runtime import threads
 from ..core.storage import cache_folder, hash_json
+from ..data._room import room_for
 from ..data.decode import CLEAR, NOTES, DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
@@ -25,7 +26,7 @@ from .runner import Runner, make_runner
 from .vector_cache import VectorCache
 
 COMMIT = 256  # vectors to a commit of the cache: what a kill can lose
-DECODER = "torchcodec+pillow 2"  # a part of the cache's key: another decoder gives slightly other vectors
+DECODER = "torchcodec+pillow 3"  # a part of the cache's key: another decoder gives slightly other vectors
 NOTED = "told-1"  # the cache of what was told of pictures, by content: one that is not decoded again is told of, too
 
 
@@ -71,12 +72,12 @@ class Pipeline:
                 new, rows, vectors = iter(made), [], []
                 for place, kind, value in group:
                     if kind == "fault":
-                        self.set_aside.append({"path": self._where(place), "cause": value})
+                        self.set_aside.append({"path": self.images.called(place), "cause": value})
                         continue
                     vector = value if kind == "vector" else next(new)
                     told = self._told.pop(place, [])
                     for note in told:
-                        self.noted.setdefault(note, []).append(self._where(place))
+                        self.noted.setdefault(note, []).append(self.images.called(place))
                     if kind == "pixels":
                         fresh[value] = vector
                         fresh_notes |= {value: np.array([NOTES.index(note) for note in told])} if told else {}
@@ -116,13 +117,17 @@ class Pipeline:
             "images_given": len(self.images),
             "from_cache": self.from_cache,
             "set_aside": self.set_aside,
-            "notes": [{"note": note, "images": len(names), "first": names[0]} for note, names in self.noted.items()],
+            "notes": [
+                *self.images.notes,
+                *({"note": note, "images": len(names), "first": names[0]} for note, names in self.noted.items()),
+            ],
         }
 
     def sentences(self) -> list[str]:
-        """What to tell of int8, and what was noted of pictures, a line a kind: known when the pass has ended."""
-        own = [self.chosen.note] if self.chosen.note else []
-        return own + [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
+        """Passed over, of int8, and noted of pictures that were read, a line a kind: known when the pass has ended."""
+        said = [f"{note['note']}, such as {note['first']}" for note in self.images.notes]
+        said += [self.chosen.note] if self.chosen.note else []
+        return said + [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors as the representation gives them; the cache keeps them as the network does."""
@@ -156,10 +161,20 @@ class Pipeline:
             try:
                 for _ in range(len(self.images)):
                     while len(ahead) < 2 * workers + self.batch and (item := next(items, None)) is not None:
-                        ahead.append(pool.submit(self._prepare, *item, store, notes))
+                        ahead.append(pool.submit(self._safely, *item, store, notes))
                     yield ahead.pop(0).result()
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    def _safely(
+        self, place: int, item: Path | np.ndarray, store: VectorCache | None, notes: VectorCache | None
+    ) -> tuple[str, Any]:
+        """As `_prepare`, with no more than the memory there is: one picture that is too much does not end the run."""
+        try:
+            with room_for(item):
+                return self._prepare(place, item, store, notes)
+        except (MemoryError, RecursionError):
+            return "fault", "too little memory to read it"
 
     def _prepare(
         self, place: int, item: Path | np.ndarray, store: VectorCache | None, notes: VectorCache | None
@@ -184,10 +199,6 @@ class Pipeline:
             return "pixels", (key, steps.apply(decoded).numpy())
         except DecodeError as error:
             return "fault", str(error)
-
-    def _where(self, place: int) -> str:
-        item = self.images.items[place]
-        return str(item) if isinstance(item, Path) else str(self.images.ids[place])
 
     def _nothing_read(self) -> None:
         if not self.set_aside:

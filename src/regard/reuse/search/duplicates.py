@@ -183,7 +183,7 @@ def _work(
             [Pair(ids[i], ids[j], kind, score, about) for i, j, kind, score, about in found],
             [[ids[row] for row in group] for group in groups],
             {ids[row]: content for row, content in contents.items()},
-            opened.set_aside + tuple({"path": ids[row], "cause": one} for row, one in unread),
+            opened.set_aside + tuple({"path": opened.called(row), "cause": one} for row, one in unread),
         )
     )
     yield Event("done", len(undecided), len(undecided))

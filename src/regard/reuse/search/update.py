@@ -114,7 +114,7 @@ def _work(
     todo = {place: fact for place, fact in facts.items() if fact["content"] not in by_content}
     yield from _embed(index, images, todo, representation, settings, names, aside)
     # a file or folder that cannot be read today is not gone
-    unread = {fault["path"] for fault in aside}
+    unread = {fault["path"] for fault in aside} | set(map(str, images.ids))
     gone = [name for name, row in there.items() if name not in wanted and not _among(unread, name, row["path"] or "")]
     removed = index.remove(gone) - moved if remove and gone else 0
     changed = sum(name in there for name in names)
@@ -242,8 +242,7 @@ def _embed(
 
 
 def _fault(images: ImageSet, row: int) -> dict[str, str]:
-    item = images.items[row]
-    return {"path": str(item if isinstance(item, Path) else images.ids[row]), "cause": "cannot be read"}
+    return {"path": images.called(row), "cause": "cannot be read"}
 
 
 def _described(images: ImageSet, vectors: np.ndarray, facts: list[dict[str, Any]], card: Any) -> Embeddings:

@@ -170,7 +170,7 @@ class _Work:
         right = [name for name, content in contents.items() if content and self._content(name) in ("", content)]
         for name in paths.keys() - set(right):
             cause = "is another file now: update the index" if contents[name] else "cannot be read"
-            self.aside.append({"path": str(paths[name]), "cause": cause})
+            self.aside.append({"path": name, "cause": cause})
         if not right:
             return
         images = ImageSet([paths[name] for name in right], np.array(right))
@@ -178,7 +178,7 @@ class _Work:
         try:
             made = embed(images, self.regions.collection, **{"cache": False} | settings)
         except NothingRead:
-            self.aside += [{"path": str(path), "cause": "cannot be read"} for path in images.items]
+            self.aside += [{"path": name, "cause": "cannot be read"} for name in right]
         else:
             self.aside += made.card["set_aside"]
             apart = self.regions.apart(made.vectors)
