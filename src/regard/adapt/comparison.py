@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core.checks import check_choice
+from ..core.shown import visible
 from ..metrics.contrast import Difference
 from ..metrics.intervals import Interval
 from .select import Choice
@@ -112,7 +113,7 @@ class Comparison:
         if self.choice is not None:
             lines += [f"auto took {self.choice.name} by {self.choice.by}, without target labels:", self.choice.table()]
         lines.append(f"95 % intervals over {self.over}")
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"note: {visible(note)}" for note in self.notes)])
 
 
 def _signed(gain: Difference) -> str:

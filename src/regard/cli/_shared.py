@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..core.shown import visible
+from ._out import console, say, say_json
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn follows from it.")]
@@ -77,45 +80,45 @@ def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> No
     if not json:
         human()
         return
-    from json import dumps
-
     from ..core.storage import plain
 
-    print(dumps(plain(result), ensure_ascii=False, allow_nan=False))
+    say_json(plain(result))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table on standard output; numbers stand at the right, and a pipe gets it without frames or cuts."""
+    columns, title = [visible(name) for name in columns], visible(title)
     cells = [[_cell(value) for value in row] for row in rows]
     right = [bool(cells) and all(_is_number(row[at]) for row in cells) for at in range(len(columns))]
     if not sys.stdout.isatty():
         lines = [list(columns), *cells]
         widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
         if title:
-            print(title)
+            say(title)
         for line in lines:
             padded = [
                 text.rjust(width) if number else text.ljust(width) for text, width, number in zip(line, widths, right)
             ]
-            print("  ".join(padded).rstrip())
+            say("  ".join(padded).rstrip())
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    # as Text, in which no [word] is taken for markup
+    heading = Text(title) if title else None
+    grid = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
     for name, number in zip(columns, right):
-        grid.add_column(name, justify="right" if number else "left")
+        grid.add_column(Text(name), justify="right" if number else "left")
     for row in cells:
         grid.add_row(*map(Text, row))
-    Console().print(grid)
+    console().print(grid)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else visible(value)
 
 
 def _is_number(text: str) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._out import say, say_lines
 from ._progress import watcher
 from ._shared import Device, Json, Quiet, Seed, Set, With, emit, settings
 
@@ -78,7 +79,7 @@ def adapt(
         _write(out, b.ids, first.predictions)
     verdicts = {row.name: row.gain.verdict for row in found.rows if row.gain is not None}
     result = {"source": source, "target": target, "methods": method, "verdicts": verdicts, "notes": found.notes}
-    emit({**result, "metrics": metrics}, json, lambda: print(found.table()))
+    emit({**result, "metrics": metrics}, json, lambda: say_lines(found.table()))
 
 
 def _model(name: str, classifier: str, chosen: dict[str, Any], tune: bool, by: str, seed: int) -> Any:
@@ -110,8 +111,8 @@ def _predict_only(
 
     def human() -> None:
         if choice is not None:
-            print(f"took {choice.name} by {choice.by}, without target labels:\n{choice.table()}")
-        print(f"{len(b)} predictions to {out}")
+            say_lines(f"took {choice.name} by {choice.by}, without target labels:\n{choice.table()}")
+        say(f"{len(b)} predictions to {out}")
 
     result = {"out": out, "method": method if choice is None else choice.name}
     emit({**result, "metrics": {"source": len(a), "target": len(b)}}, json, human)

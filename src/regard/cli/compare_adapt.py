@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say, say_lines
 from ._progress import watcher
 from ._shared import Device, Json, Quiet, Seed, With, emit
 
@@ -78,8 +79,8 @@ def compare_adapt(
         result["report"] = report
 
     def human() -> None:
-        print(found.table())
+        say_lines(found.table())
         if report is not None:
-            print(f"report: {report}")
+            say(f"report: {report}")
 
     emit(result, json, human)

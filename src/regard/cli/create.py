@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, Seed, Set, emit, settings, table
 
@@ -100,9 +101,9 @@ def create(
             ]
             table(["task", *shown, "seconds"], rows, f"{first['data']['trained_on']} images, {backbone}: {out}")
         for fault in aside[:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
         if len(aside) > 20:
-            print(f"... and {len(aside) - 20} more; card.json names all")
+            say(f"... and {len(aside) - 20} more; card.json names all")
 
     result = {"card": first} if len(task) == 1 else {"cards": cards}
     emit({"out": out, **result, "set_aside": aside, "metrics": metrics}, json, human)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Json, Quiet, Seed, emit, table
 
@@ -51,7 +52,8 @@ def demo(
             for gain in gains(found)
         ]
         table(["what", "baseline", "with", "gain [95 % interval]", "verdict", "time", "memory"], rows)
-        print(f"\n{found.cost.seconds:.0f} s in all, at most {found.cost.peak_mib:.0f} MiB")
-        print(f"report: {report}")
+        say()
+        say(f"{found.cost.seconds:.0f} s in all, at most {found.cost.peak_mib:.0f} MiB")
+        say(f"report: {report}")
 
     emit({"report": report, "metrics": as_metrics(found)}, json, human)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Json, Quiet, emit, table
 
@@ -50,7 +51,7 @@ def duplicates(
             raise bad("A B", " ".join(pair or ["nothing"]), "two ids, and --decide same or --decide different")
         _decide(images, decisions, pair[0], pair[1], decide)
         told: dict[str, Any] = {"decided": decide, "pair": pair, "decisions": decisions, "metrics": {}}
-        emit(told, json, lambda: print(f"{pair[0]} and {pair[1]}: {decide}, remembered in {decisions}"))
+        emit(told, json, lambda: say(f"{pair[0]} and {pair[1]}: {decide}, remembered in {decisions}"))
         return
     if len(images) < 2:
         raise InputError(f"INDEX: {index!r} holds {len(images)} image(s); expected at least two.")
@@ -90,18 +91,16 @@ def duplicates(
             table(["kind", "score", "image", "image", "why"], rows)
         for name, pairs in shown.items():
             rest = len(pairs) - limit
-            print(
-                f"{name}: {len(pairs)} pair(s)" + (f", of which {rest} are not shown; see --limit" if rest > 0 else "")
-            )
-        print(f"{len(found.groups)} group(s) of copies")
+            say(f"{name}: {len(pairs)} pair(s)" + (f", of which {rest} are not shown; see --limit" if rest > 0 else ""))
+        say(f"{len(found.groups)} group(s) of copies")
         if parts:
-            print(f"{len(parts)} pair(s) of which one is a part of the other; these make no group")
+            say(f"{len(parts)} pair(s) of which one is a part of the other; these make no group")
         if vectors is None:
-            print("note: these are images, not an index: crops, small turns and other views were not looked for.")
+            say("note: these are images, not an index: crops, small turns and other views were not looked for.")
         for fault in found.set_aside[:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
         if out is not None:
-            print(f"pictures: {out}")
+            say(f"pictures: {out}")
 
     listed = [
         {"kind": one.kind, "score": one.score, "a": one.a, "b": one.b, "evidence": dict(one.evidence)}

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, With, emit
 
@@ -55,13 +56,13 @@ def embed(
     }
 
     def human() -> None:
-        print(f"{card['images']} images to {out} in {seconds:.1f} s ({rate:.0f} images/s, {card['runner']})")
+        say(f"{card['images']} images to {out} in {seconds:.1f} s ({rate:.0f} images/s, {card['runner']})")
         if card["from_cache"]:
-            print(f"{card['from_cache']} of them were embedded before")
+            say(f"{card['from_cache']} of them were embedded before")
         for fault in card["set_aside"][:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
         if len(card["set_aside"]) > 20:
-            print(f"... and {len(card['set_aside']) - 20} more; --json names all")
+            say(f"... and {len(card['set_aside']) - 20} more; --json names all")
 
     emit({**card, "out": out, "metrics": metrics}, json, human)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say, say_lines
 from ._progress import watcher
 from ._shared import Device, Json, Quiet, Seed, emit
 
@@ -73,8 +74,8 @@ def evaluate(
         result["out"] = write_evaluation_report(found, out, command)
 
     def human() -> None:
-        print(found.table())
+        say_lines(found.table())
         if out is not None:
-            print(f"report: {out}")
+            say(f"report: {out}")
 
     emit(result, json, human)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, emit, settings, table
 
@@ -71,6 +72,6 @@ def finetune(
     def human() -> None:
         table(["figure", "value"], list(found.metrics.items()), f"{out}: accuracy {found.interval}")
         for note in found.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
 
     emit({**found.as_dict(), "out": out}, json, human)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, emit
 
@@ -104,15 +105,16 @@ def index(
 
     def human() -> None:
         told = ", ".join(f"{done[name]} {name}" for name in names if name in done)
-        print(f"{out}: {len(there)} images ({told})")
+        say(f"{out}: {len(there)} images ({told})")
         if parts:
             told = f"{parts.embedded} new, {parts.carried} carried over, {parts.removed} removed"
-            print(f"regions of {parts.images} images ({told})")
-            print(f"note: {parts.note}" if parts.note else "", end="\n" if parts.note else "")
+            say(f"regions of {parts.images} images ({told})")
+            if parts.note:
+                say(f"note: {parts.note}")
         for note in notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
         for fault in aside[:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
 
     emit({"out": out, "set_aside": aside, "notes": notes, "metrics": metrics}, json, human)
 

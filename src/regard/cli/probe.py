@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, Seed, With, emit, table
 
@@ -85,9 +86,9 @@ def probe(
         rows = [(name, f"{value.mean:.3f}", value.told()) for name, value in one.intervals.items()]
         sizes = f"{one.metrics['train']:.0f} to learn from, {one.metrics['test']:.0f} to score on"
         table(["accuracy", "value", "95 % interval"], rows, f"{one.metrics['classes']:.0f} classes, {sizes}")
-        print(f"always the commonest class: {one.metrics['majority']:.3f}")
+        say(f"always the commonest class: {one.metrics['majority']:.3f}")
         for note in notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
 
     emit({**result, **one.as_dict(), "notes": notes}, json, human)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, emit, table
 
@@ -132,11 +133,11 @@ def search(
     def human() -> None:
         table(["query", "place", "score", "label", "image"], rows)
         for note in hits.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
         if hits.way != "exact":
-            print(f"found through the {hits.way}; measured recall@10 {hits.recall:.3f}")
+            say(f"found through the {hits.way}; measured recall@10 {hits.recall:.3f}")
         if out is not None:
-            print(f"pictures: {out}")
+            say(f"pictures: {out}")
 
     answers = [
         {"query": name, "hits": [{**hit.as_dict(), "place": place + 1} for place, hit in enumerate(found)]}

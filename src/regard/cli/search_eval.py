@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, Seed, emit, table
 
@@ -104,15 +105,15 @@ def search_eval(
 
     def human() -> None:
         skipped = f", {found.skipped} with nothing to find" if found.skipped else ""
-        print(f"{index}: {found.queries} queries by the protocol {found.protocol!r}{skipped}")
+        say(f"{index}: {found.queries} queries by the protocol {found.protocol!r}{skipped}")
         rows = [[key, str(value)] for key, value in found.figures.items()]
         for row, (key, gain) in zip(rows, found.gains.items()):
             row += [str(found.plain[key]), str(gain), gain.verdict]
         table(["figure", "value", *(["without", "difference", "verdict"] if stages else [])], rows)
         if way != "exact":
-            print(f"found through the {way}; measured recall@10 {found.recall:.3f}")
+            say(f"found through the {way}; measured recall@10 {found.recall:.3f}")
         if out is not None:
-            print(f"pictures: {out}")
+            say(f"pictures: {out}")
 
     answers = [
         {"query": name, "first": [{"id": one, "right": right} for one, right in row]}

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Quiet, Seed, With, emit, table
 
@@ -60,7 +61,7 @@ def shift(
             moved = [(name, value, found.per_class_energy[name]) for name, value in worst]
             table(["class", "MMD²", "energy"], moved, "classes that moved the most")
         for note in found.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
 
     emit({**found.as_dict(), "source": source, "target": target, "metrics": metrics}, json, human)
 

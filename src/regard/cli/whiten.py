@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, emit, settings, table
 
@@ -89,16 +90,16 @@ def whiten(
     }
 
     def human() -> None:
-        print(f"{out}: {rep.name}, {found.dim} numbers an image, learned from {found.learned_from} images")
+        say(f"{out}: {rep.name}, {found.dim} numbers an image, learned from {found.learned_from} images")
         if found.difference is None or found.before is None or found.after is None:
-            print("its worth was not measured" + (": there are too few images" if check else ""))
+            say("its worth was not measured" + (": there are too few images" if check else ""))
         else:
             what = {"crops": "a part finds its image", "things": "another image of the thing is found"}[found.asked]
             rows = [["before", str(found.before)], ["after", str(found.after)], ["difference", str(found.difference)]]
             table([f"{what} first", "share"], rows)
-            print(f"verdict: {found.difference.verdict}")
+            say(f"verdict: {found.difference.verdict}")
         for fault in found.set_aside[:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
 
     emit({"out": out, "worth": worth, "set_aside": list(found.set_aside), "metrics": metrics}, json, human)
 
