@@ -64,6 +64,18 @@ def _value(text: str) -> Any:
         return text
 
 
+def check_machine(device: str, precision: str = "auto") -> None:
+    """Refuse a device or precision that is not there, before anything is read.
+
+    Raises:
+        InputError: as `core.runtime.pick_device` and `pick_precision`.
+    """
+    from ..core.runtime import pick_device, pick_precision
+
+    pick_device(device)
+    pick_precision(precision, "cpu")
+
+
 def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> None:
     """Give the result of a verb: one JSON object on standard output with `--json`, otherwise what `human` prints.
 

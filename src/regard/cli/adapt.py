@@ -8,7 +8,7 @@ import typer
 
 from ._out import say, say_lines
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, Set, With, emit, settings
+from ._shared import Device, Json, Quiet, Seed, Set, With, check_machine, emit, settings
 
 if TYPE_CHECKING:
     from ..representation.embeddings import Embeddings
@@ -43,25 +43,42 @@ def adapt(
     predictions. --method auto chooses a method, --tune the settings, both without target labels. --set goes to every
     method that is named.
     """
-    from ..adapt.run import compare
-    from ..core.checks import bad
-    from ..representation.sources import check_same_representation, load_vectors
+    from ..adapt.classifier import CLASSIFIERS
+    from ..adapt.run import check_source, check_target, compare
+    from ..adapt.select import SCORERS
+    from ..core.checks import bad, check_choice, check_output
+    from ..core.discover import names
+    from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source
 
+    # all that can be wrong is told before anything is embedded
+    if out is not None:
+        check_output("--out", out, ".csv")
+    for name in method:
+        check_choice("--method", name, ("auto", *names("adapt")), see="regard methods adapt")
+    check_choice("--classifier", classifier, CLASSIFIERS)
+    check_choice("--by", by, list(SCORERS))
+    check_machine(device)
+    models = {name: _model(name, classifier, settings(set_), tune, by, seed) for name in method}
     given = [(source, "SOURCE"), (target, "TARGET"), *([(labelled, "--labelled")] if labelled else [])]
+    sides = [(open_source(name, argument=argument), argument) for name, argument in given]
+    check_source(sides[0][0])
+    for one, argument in sides[2:]:
+        one.need_labels(argument, 1)
+    if sides[1][0].labels is not None:
+        check_target(sides[0][0], sides[1][0])
+    elif out is None:
+        raise bad("--out", "nothing", "a .csv file for the predictions", "TARGET has no labels to score with.")
+    elif len(method) > 1:
+        raise bad("--method", ", ".join(method), "one method", "TARGET has no labels to compare several with.")
+    check_alike({side: one for one, side in sides}, with_)
     a, b, *more = (
-        load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
-        for name, argument in given
+        load_vectors(one, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
+        for one, argument in sides
     )
     for argument, vectors in (("TARGET", b), *(("--labelled", one) for one in more)):
         check_same_representation(argument, vectors, a)
-    if out is not None and out.suffix != ".csv":
-        raise bad("--out", repr(out.name), "a file that ends in .csv")
-    models = {name: _model(name, classifier, settings(set_), tune, by, seed) for name in method}
     if b.labels is None:
-        if out is None:
-            raise bad("--out", "nothing", "a .csv file for the predictions", "TARGET has no labels to score with.")
-        if len(method) > 1:
-            raise bad("--method", ", ".join(method), "one method", "TARGET has no labels to compare several with.")
+        assert out is not None  # checked above
         _predict_only(a, b, more, models[method[0]], method[0], out, json)
         return
     known = more[0] if more else None

@@ -26,11 +26,12 @@ def demo(
     """
     import shutil
 
-    from ..core.checks import InputError
+    from ..core.checks import InputError, check_output
     from ..report.gains import seconds
     from ..studies.demo import as_metrics, run_demo
     from ..studies.demo_report import gains, write_demo_report
 
+    check_output("--out", out, folder=True)
     runs = out / "runs"
     if out.is_dir() and any(out.iterdir()) and not (out / "report.html").exists() and not runs.exists():
         raise InputError(f"--out: {str(out)!r} holds other files. Name a new or empty folder.")

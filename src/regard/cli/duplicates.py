@@ -45,6 +45,8 @@ def duplicates(
     kinds = [names[check_choice("--kind", one.strip(), names)] for one in kind.split(",")]
     if out is not None:
         check_page("--out", out)
+    if decide is not None:
+        check_choice("--decide", decide, ("same", "different"))
     images, vectors, decisions = _opened(index)
     if pair or decide:
         if decide is None or pair is None or len(pair) != 2:

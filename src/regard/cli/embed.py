@@ -29,9 +29,11 @@ def embed(
     is only read again. Images that cannot be read are set aside and named. Memory does not grow with the number of
     images when the file is a .parquet.
     """
+    from ..core.checks import check_output
     from ..core.runtime import peak_mib
     from ..representation.embed import embed_to_file
 
+    check_output("--out", out, ".parquet", ".npz")
     card = embed_to_file(
         images,
         with_,

@@ -7,7 +7,7 @@ import typer
 
 from ._out import say, say_lines
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, emit
+from ._shared import Device, Json, Quiet, Seed, check_machine, emit
 
 
 def evaluate(
@@ -45,12 +45,13 @@ def evaluate(
     k-NN, few labels, retrieval) and fine-tuned with one budget for all. Every difference has an interval over test
     images and over seeds, and "no gain" is said where it includes 0. A run that learned from TEST is refused.
     """
-    from ..core.checks import bad
+    from ..core.checks import bad, check_output
     from ..studies.evaluate import evaluate as study
     from ..studies.evaluate_report import write_evaluation_report
 
-    if out is not None and out.suffix != ".html":
-        raise bad("--out", repr(out.name), "a file that ends in .html")
+    if out is not None:
+        check_output("--out", out, ".html")
+    check_machine(device)
     parts = [part.strip() for part in shots.split(",") if part.strip()]
     if not all(part.isdigit() for part in parts):
         raise bad("--shots", repr(shots), "whole numbers with commas between them", "For example: --shots 1,5,10.")

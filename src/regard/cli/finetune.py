@@ -7,7 +7,7 @@ import typer
 
 from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, emit, settings, table
+from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, check_machine, emit, settings, table
 
 
 def finetune(
@@ -42,9 +42,12 @@ def finetune(
     scored, never learnt from, and nothing is chosen by them. A run that was stopped goes on when the same command is
     given again.
     """
+    from ..core.checks import check_output
     from ..core.training import TrainSettings
     from ..reuse.finetune import finetune as run
 
+    check_output("--out", out, folder=True, marker="run.json")
+    check_machine(device, precision)
     recipe = TrainSettings(
         epochs=epochs,
         steps=steps,

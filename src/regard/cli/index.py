@@ -7,7 +7,7 @@ import typer
 
 from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, emit
+from ._shared import Device, Json, Precision, Quiet, check_machine, emit
 
 
 def index(
@@ -62,10 +62,12 @@ def index(
     are kept by content besides, so that adding to a folder and indexing it again computes the new images only.
     --update looks at all of IMAGES, embeds what is new or changed, and is gone on with where it was interrupted.
     """
-    from ..core.checks import InputError
+    from ..core.checks import InputError, check_choice, check_output
     from ..core.runtime import measured
     from ..reuse.search.index import SearchIndex
+    from ..reuse.search.metric import METRICS
     from ..reuse.search.regions.table import has_regions
+    from ..reuse.search.store.address import check_address
 
     if add + update + remove + overwrite > 1:
         raise InputError("--add, --update, --remove, --overwrite: expected one of them, got several.")
@@ -73,6 +75,12 @@ def index(
         raise InputError("--store: expected a new index; one that is there knows where its table is.")
     if replace and not add:
         raise InputError("--replace: expected --add beside it, got none. A whole index is replaced with --overwrite.")
+    if not (add or update or remove):
+        check_choice("--metric", metric, METRICS)
+        if store:
+            check_address(store)
+    check_output("--out", out, folder=True)
+    check_machine(device)
     options = {"precision": precision, "device": device}
     regions = True if regions is None and has_regions(out) else regions
     done: dict[str, int] = {}
@@ -150,14 +158,17 @@ def _updated(
 ) -> tuple[Any, Any, Any, Any]:
     from ..core.checks import bad
     from ..data.sources import open_images
+    from ..representation.representation import Representation
     from ..representation.sources import is_vectors
     from ..reuse.search.index import SearchIndex
+    from ..reuse.search.record import check_representation
     from ..reuse.search.update import update
 
     if is_vectors(images):
         raise bad("--update", images, "a folder or table of images", "Vectors are added with --add.")
     there = SearchIndex.open(out)
-    chosen = with_ or str(there.card.get("loaded_from") or "imagenet")
+    chosen = Representation.load(with_ or str(there.card.get("loaded_from") or "imagenet"))
+    check_representation("--with", there.card, chosen)
     found = update(there, open_images(images), chosen, watch=watch, **options)
     done = {k: v for k, v in found.as_dict().items() if k != "set_aside"}
     return there, done, list(found.set_aside), list(found.notes)
@@ -176,10 +187,12 @@ def _added(
     store: str,
 ) -> tuple[Any, Any, Any, Any]:
     from ..data.sources import open_images
+    from ..representation.representation import Representation
     from ..representation.sources import is_vectors, load_vectors
     from ..reuse.search.build import build
     from ..reuse.search.index import SearchIndex
     from ..reuse.search.metadata import note_not_kept
+    from ..reuse.search.record import check_representation
     from ..reuse.search.update import with_contents
 
     chosen = with_ or "imagenet"
@@ -192,6 +205,8 @@ def _added(
     known = SearchIndex.open(out) if add else None
     if known is not None and with_ is None:
         chosen = str(known.card.get("loaded_from") or "imagenet")
+    if known is not None and not is_vectors(images):
+        check_representation("--with", known.card, Representation.load(chosen))
     loaded = load_vectors(images, chosen, argument="IMAGES", watch=watch, **options)
     notes = list(note_not_kept(loaded.columns))
     vectors = with_contents(loaded)

@@ -6,7 +6,7 @@ import typer
 
 from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, With, emit, table
+from ._shared import Device, Json, Precision, Quiet, Seed, With, check_machine, emit, table
 
 
 def probe(
@@ -35,20 +35,27 @@ def probe(
     A linear classifier (its penalty chosen by cross-validation on TRAIN alone) and k nearest neighbours learn from
     the vectors of TRAIN and are scored on TEST, each with a 95 % interval. Images that are in both are refused.
     """
-    from ..core.checks import bad
+    from ..core.checks import bad, check_choice, check_number
     from ..data.sampling import hold_out, one_part, parts
     from ..data.sources import open_images
     from ..representation.embeddings import Embeddings
     from ..representation.representation import Representation
-    from ..representation.sources import is_vectors, load_vectors
+    from ..representation.sources import check_alike, is_vectors, load_vectors
+    from ..reuse.probe import check_sides, probe_layers
     from ..reuse.probe import probe as run
-    from ..reuse.probe import probe_layers
 
-    counts = _numbers(shots)
+    # all that can be wrong is told before anything is embedded
+    counts, chosen = _numbers(shots), [part.strip() for part in classifier.split(",") if part.strip()]
+    check_number("--share", share, 0, 1, open_low=True)
+    check_machine(device)
     named = {"TRAIN": train} if test is None else {"TRAIN": train, "TEST": test}
     sides: dict[str, Any] = {}
     for side, name in named.items():
         sides[side] = Embeddings.load(name) if is_vectors(name) else open_images(name, argument=side)
+    if layers and any(isinstance(one, Embeddings) for one in sides.values()):
+        raise bad("--layers", "an embeddings file", "images", "A file of vectors holds one layer.")
+    if by is not None:
+        check_choice("--by", by, sides["TRAIN"].columns)
     if test is None:
         if is_vectors(train) and not parts(sides["TRAIN"]):
             raise bad("TEST", "nothing", "a second embeddings file", "A file of vectors is not split here.")
@@ -58,6 +65,8 @@ def probe(
             one_part(one, side.lower(), side) for side, one in sides.items()
         )
         notes += more
+    check_sides(sides["TRAIN"], sides["TEST"], chosen, counts, seeds)
+    check_alike(sides, with_)
     rep = with_ if all(isinstance(one, Embeddings) for one in sides.values()) else Representation.load(with_)
 
     def vectors(side: str, **more: Any) -> Any:
@@ -66,8 +75,7 @@ def probe(
 
     result: dict[str, Any] = {"train": train, "test": test, "with": with_}
     if layers:
-        if isinstance(rep, str):
-            raise bad("--layers", "embeddings files", "images", "A file of vectors holds one layer.")
+        assert not isinstance(rep, str)  # checked above
         names = [info.module for info in rep.encoder.feature_info]
         by_layer = {
             side: {name: vectors(side, layer=place) for place, name in enumerate(names)} for side in ("TRAIN", "TEST")
@@ -79,7 +87,7 @@ def probe(
             {**result, **found.as_dict(), "notes": notes}, json, lambda: table(["layer", "linear", "knn"], rows, title)
         )
         return
-    one = run(vectors("TRAIN"), vectors("TEST"), classifier=classifier.split(","), shots=counts, seeds=seeds, seed=seed)
+    one = run(vectors("TRAIN"), vectors("TEST"), classifier=chosen, shots=counts, seeds=seeds, seed=seed)
     notes += one.notes
 
     def human() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, emit, settings, table
+from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, check_machine, emit, settings, table
 
 
 def whiten(
@@ -45,10 +45,12 @@ def whiten(
     the collection: parts of its images are asked for, or, with --things, other images of things that the whitening
     did not learn from.
     """
-    from ..core.checks import bad
+    from ..core.checks import bad, check_output
     from ..core.runtime import measured
     from ..reuse.search.whiten import whiten as run
 
+    check_output("--out", out, folder=True)
+    check_machine(device)
     # made when there is something to put into it
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise bad("--out", f"{str(out)!r}, which is there already", "a new or empty folder")
@@ -108,6 +110,9 @@ def _factors(text: str) -> tuple[float, ...]:
     from ..core.checks import bad
 
     try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise bad("--scales", repr(text), "factors parted by commas, such as 1,0.71,1.41") from error
+        factors = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        factors = ()
+    if not factors or not all(0 < one < 100 for one in factors):
+        raise bad("--scales", repr(text), "factors above 0, parted by commas, such as 1,0.71,1.41")
+    return factors

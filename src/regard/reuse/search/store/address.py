@@ -41,6 +41,16 @@ def create_store(address: str, folder: Path, schema: pa.Schema) -> Store:
         ) from error
 
 
+def check_address(address: str) -> None:
+    """Refuse an address of no known form; nothing is asked of it.
+
+    Raises:
+        InputError: as `create_store`.
+    """
+    if not address.startswith(QDRANT):
+        _check(address)
+
+
 def open_store(address: str, folder: Path, version: int | str | None = None) -> Store:
     """Open what `create_store` made, as it is now or as it was at a version or tag."""
     if not address:
