@@ -24,7 +24,9 @@ class Guarded:
         """Write a text, escaped."""
         if not isinstance(text, str):
             raise TypeError(f"expected text, got {type(text).__name__}")
-        self._stream.write(encodable(visible(text, self._keep), getattr(self._stream, "encoding", None)))
+        back = "\r" * text.startswith("\r")  # how bars of other libraries begin: to the start of their own line
+        shown = back + visible(text[len(back) :], self._keep)
+        self._stream.write(encodable(shown, getattr(self._stream, "encoding", None)))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

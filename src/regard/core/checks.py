@@ -201,9 +201,16 @@ def check_path(argument: str, path: str | Path, *, folder: bool | None = None) -
     """Return the path if it exists (and is a folder, or a file, where asked), else raise."""
     found = Path(path).expanduser()
     kind = {True: "a folder", False: "a file", None: "a file or folder"}[folder]
-    if not found.exists():
+    try:
+        there = found.exists()
+    except (OSError, ValueError) as error:  # a name that no system takes: too long, or with a NUL in it
+        cause = getattr(error, "strerror", None) or str(error)
+        raise bad(
+            argument, f"{_short(str(path))}, which is no name of a file ({cause})", f"{kind} that exists"
+        ) from None
+    if not there:
         beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
-        near = difflib.get_close_matches(found.name, beside, 1)
+        near = nearest_names(found.name, beside, 1)
         raise bad(
             argument,
             f"{str(path)!r}, which does not exist",
