@@ -84,14 +84,20 @@ class Comparison:
         check_choice("name", name, [row.name for row in self.rows])
         return next(row for row in self.rows if row.name == name)
 
-    def metrics(self) -> dict[str, float]:
-        """Flat names to numbers: NAME, NAME_gain, NAME_seconds, NAME_mmd2, NAME_a_distance, mmd2, a_distance ..."""
-        flat = {"mmd2": self.before.rbf, "a_distance": self.before.a_distance, "unreachable": self.unreachable}
+    def metrics(self) -> dict[str, float | None]:
+        """Flat names to numbers: NAME, NAME_gain (_low, _high), NAME_seconds, NAME_mmd2 ..."""
+        flat: dict[str, float | None] = {
+            "mmd2": self.before.rbf,
+            "a_distance": self.before.a_distance,
+            "unreachable": self.unreachable,
+        }
         for row in self.rows:
             flat[row.name] = row.accuracy.mean
             flat[f"{row.name}_seconds"] = row.seconds
             if row.gain is not None:
+                ends = row.gain.as_dict()
                 flat[f"{row.name}_gain"] = row.gain.mean
+                flat |= {f"{row.name}_gain_low": ends["low"], f"{row.name}_gain_high": ends["high"]}
             if row.shift is not None:
                 flat[f"{row.name}_mmd2"], flat[f"{row.name}_a_distance"] = row.shift.rbf, row.shift.a_distance
         if self.regret is not None:

@@ -6,12 +6,15 @@ that the terminal's encoding lacks is escaped where it would else end the comman
 """
 
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from ..core.shown import encodable, json_visible, visible
+
+_began = [time.monotonic()]
 
 
 class Guarded:
@@ -78,6 +81,7 @@ def console(*, error: bool = False) -> Any:
 @contextmanager
 def guarded(debug: bool = False) -> Iterator[None]:
     """Inside the block all that is printed, warned and logged is escaped; a warning is one line without its place."""
+    _began[0] = time.monotonic()
     before = sys.stdout, sys.stderr, warnings.formatwarning
     sys.stdout, sys.stderr = _guard(sys.stdout), _guard(sys.stderr)
     if not debug:
@@ -86,6 +90,11 @@ def guarded(debug: bool = False) -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr, warnings.formatwarning = before
+
+
+def elapsed() -> float:
+    """Seconds since the command began."""
+    return time.monotonic() - _began[0]
 
 
 def _guard(stream: Any) -> Any:

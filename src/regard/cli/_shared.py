@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..core.shown import visible
-from ._out import console, say, say_json
+from ._out import console, elapsed, say, say_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -79,13 +79,15 @@ def check_machine(device: str, precision: str = "auto") -> None:
 def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> None:
     """Give the result of a verb: one JSON object on standard output with `--json`, otherwise what `human` prints.
 
-    `result["metrics"]` maps flat names to numbers (None where there is none), so that every verb's figures are read
-    the same way; whatever else the result holds stands beside it.
+    The object has one shape over all verbs: `metrics` maps flat names to numbers (None where there is none), always
+    with `seconds` (of the whole verb, where it gives no others) and `set_aside` (how many); `notes` is a list of
+    sentences, `set_aside` one of {name, cause, path}, `differences` one of {name, mean, low, high, verdict ...} and
+    `verdicts` their verdicts by name. Whatever else the result holds stands beside these.
 
     Raises:
         TypeError: the metrics are not flat numbers, which is a mistake in the verb.
     """
-    metrics = result["metrics"]
+    metrics = dict(result["metrics"])
     for name, value in metrics.items():
         if value is not None and (isinstance(value, bool) or not hasattr(value, "__float__")):
             raise TypeError(f"metrics[{name!r}] must be a number or None, got {type(value).__name__}")
@@ -94,7 +96,26 @@ def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> No
         return
     from ..core.storage import plain
 
-    say_json(plain(result))
+    notes = [str(note) for note in result.get("notes", ())]
+    # `path` is what the name was called before
+    aside = [{"name": one["path"], **one} for one in result.get("set_aside", ())] or _told_aside(notes)
+    metrics.setdefault("set_aside", len(aside))
+    metrics.setdefault("seconds", round(elapsed(), 3))
+    differences = list(result.get("differences", ()))
+    verdicts = result.get("verdicts", {one["name"]: one["verdict"] for one in differences})
+    shape = {"notes": notes, "set_aside": aside, "differences": differences, "verdicts": verdicts, "metrics": metrics}
+    say_json(plain({**result, **shape}))
+
+
+def difference(name: str, found: Any) -> dict[str, Any]:
+    """A `Difference` as it stands in `differences`."""
+    return {"name": name, **found.as_dict(), "verdict": found.verdict}
+
+
+def _told_aside(notes: Sequence[str]) -> list[dict[str, str]]:
+    """What was set aside, where a verb's work tells it by its notes."""
+    told = [note.partition(" was set aside: ") for note in notes]
+    return [{"name": name, "path": name, "cause": cause} for name, said, cause in told if said]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:

@@ -8,7 +8,7 @@ import typer
 
 from ._out import say, say_lines
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, Set, With, check_machine, emit, settings
+from ._shared import Device, Json, Quiet, Seed, Set, With, check_machine, difference, emit, settings
 
 if TYPE_CHECKING:
     from ..representation.embeddings import Embeddings
@@ -94,8 +94,15 @@ def adapt(
     }
     if out is not None:
         _write(out, b.ids, first.predictions)
-    verdicts = {row.name: row.gain.verdict for row in found.rows if row.gain is not None}
-    result = {"source": source, "target": target, "methods": method, "verdicts": verdicts, "notes": found.notes}
+    result = {
+        "source": source,
+        "target": target,
+        "methods": method,
+        "differences": [difference(row.name, row.gain) for row in found.rows if row.gain is not None],
+        "notes": found.notes,
+        "set_aside": [fault for one in (a, b, *more) for fault in one.card.get("set_aside", ())],
+    }
+    metrics |= {"source": len(a), "target": len(b)}
     emit({**result, "metrics": metrics}, json, lambda: say_lines(found.table()))
 
 

@@ -7,7 +7,7 @@ import typer
 
 from ._out import say, say_lines
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, With, check_machine, emit
+from ._shared import Device, Json, Quiet, Seed, With, check_machine, difference, emit
 
 
 def compare_adapt(
@@ -75,10 +75,11 @@ def compare_adapt(
     result: dict[str, Any] = {
         "source": source,
         "target": target,
-        "verdicts": {row.name: row.gain.verdict for row in found.rows if row.gain is not None},
+        "differences": [difference(row.name, row.gain) for row in found.rows if row.gain is not None],
         "intervals": {row.name: row.accuracy.as_dict() for row in found.rows},
         "notes": found.notes,
-        "metrics": found.metrics(),
+        "set_aside": [fault for one in (a, b) for fault in one.card.get("set_aside", ())],
+        "metrics": found.metrics() | {"source": len(a), "target": len(b)},
     }
     if found.choice is not None:
         result["auto"] = found.choice.name

@@ -97,6 +97,7 @@ def create(
         if name != "cpu_seconds"
     }
     first = next(iter(cards.values()))
+    metrics["images"] = first["data"]["trained_on"]
     aside = first["data"]["set_aside"]
 
     def human() -> None:

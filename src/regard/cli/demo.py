@@ -7,7 +7,7 @@ import typer
 
 from ._out import say
 from ._progress import watcher
-from ._shared import Json, Quiet, Seed, emit, table
+from ._shared import Json, Quiet, Seed, difference, emit, table
 
 
 def demo(
@@ -57,4 +57,5 @@ def demo(
         say(f"{found.cost.seconds:.0f} s in all, at most {found.cost.peak_mib:.0f} MiB")
         say(f"report: {report}")
 
-    emit({"report": report, "metrics": as_metrics(found)}, json, human)
+    told = [difference(gain.what, gain.difference) | {"verdict": gain.verdict} for gain in gains(found)]
+    emit({"report": report, "differences": told, "metrics": as_metrics(found)}, json, human)

@@ -70,6 +70,9 @@ def evaluate(
         watch=watcher("evaluate", quiet=quiet),
     )
     result: dict[str, Any] = found.as_dict()
+    for one in result["differences"]:
+        over = "" if one["other"] == "random" else f"_over_{one['other']}"
+        one["name"] = f"{one['arm']}_{one['measure']}{over}"
     if out is not None:
         command = f"regard evaluate {' '.join(run)} --on {' '.join(on)} --seeds {seeds} --seed {seed}"
         result["out"] = write_evaluation_report(found, out, command)

@@ -83,11 +83,16 @@ def probe(
         found = probe_layers(by_layer["TRAIN"], by_layer["TEST"], seed=seed)
         rows = [(name, one.metrics["linear"], one.metrics["knn"]) for name, one in found.by_layer.items()]
         title = f"best layer by cross-validation: {found.best}; last: {found.last}"
+        result["set_aside"] = [
+            fault for layers in by_layer.values() for one in list(layers.values())[:1] for fault in _aside(one)
+        ]
         emit(
             {**result, **found.as_dict(), "notes": notes}, json, lambda: table(["layer", "linear", "knn"], rows, title)
         )
         return
-    one = run(vectors("TRAIN"), vectors("TEST"), classifier=chosen, shots=counts, seeds=seeds, seed=seed)
+    learned, asked = vectors("TRAIN"), vectors("TEST")
+    result["set_aside"] = [*_aside(learned), *_aside(asked)]
+    one = run(learned, asked, classifier=chosen, shots=counts, seeds=seeds, seed=seed)
     notes += one.notes
 
     def human() -> None:
@@ -99,6 +104,10 @@ def probe(
             say(f"note: {note}")
 
     emit({**result, **one.as_dict(), "notes": notes}, json, human)
+
+
+def _aside(embedded: Any) -> list[dict[str, str]]:
+    return list(embedded.card.get("set_aside", ()))
 
 
 def _numbers(text: str) -> list[int]:

@@ -7,7 +7,7 @@ import typer
 
 from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, emit, table
+from ._shared import Device, Json, Precision, Quiet, Seed, difference, emit, table
 
 
 def search_eval(
@@ -96,7 +96,8 @@ def search_eval(
         metrics[f"plain_{key}"] = value.mean
     for key, gain in found.gains.items():
         ends = gain.as_dict()
-        metrics |= {f"gain_{key}": gain.mean, f"gain_{key}_low": ends["low"], f"gain_{key}_high": ends["high"]}
+        for said in (f"{key}_gain", f"gain_{key}"):  # as the other verbs say it, and as this one said it first
+            metrics |= {said: gain.mean, f"{said}_low": ends["low"], f"{said}_high": ends["high"]}
     metrics |= {"recall": found.recall, "seconds": cost.seconds}
     if out is not None:
         from ._search_eval_page import write_page
@@ -119,6 +120,10 @@ def search_eval(
         {"query": name, "first": [{"id": one, "right": right} for one, right in row]}
         for name, row in zip(found.names, found.first)
     ]
-    verdicts = {key: gain.verdict for key, gain in found.gains.items()}
-    result = {"protocol": found.protocol, "verdicts": verdicts, "results": answers, "metrics": metrics}
+    result = {
+        "protocol": found.protocol,
+        "differences": [difference(key, gain) for key, gain in found.gains.items()],
+        "results": answers,
+        "metrics": metrics,
+    }
     emit(result, json, human)

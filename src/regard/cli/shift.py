@@ -66,7 +66,9 @@ def shift(
         for note in found.notes:
             say(f"note: {note}")
 
-    emit({**found.as_dict(), "source": source, "target": target, "metrics": metrics}, json, human)
+    aside = [fault for one in (a, b) for fault in one.card.get("set_aside", ())]
+    metrics |= {"source": len(a), "target": len(b)}
+    emit({**found.as_dict(), "source": source, "target": target, "set_aside": aside, "metrics": metrics}, json, human)
 
 
 _MEANS = {

@@ -7,7 +7,7 @@ import typer
 
 from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, check_machine, emit, settings, table
+from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, check_machine, difference, emit, settings, table
 
 
 def whiten(
@@ -79,6 +79,7 @@ def whiten(
         rep = found.representation
         rep.card |= {"worth": worth, "cost": cost.as_dict()}
         rep.save(out)
+    ends = None if found.difference is None else found.difference.as_dict()
     metrics = {
         "images": found.learned_from,
         "dim": found.dim,
@@ -87,6 +88,7 @@ def whiten(
         "difference": None if found.difference is None else found.difference.mean,
         "difference_low": None if found.difference is None else found.difference.as_dict()["low"],
         "difference_high": None if found.difference is None else found.difference.as_dict()["high"],
+        **{f"recall_gain{end}": None if ends is None else ends[key] for end, key in _ENDS},
         "set_aside": len(found.set_aside),
         "seconds": cost.seconds,
     }
@@ -103,7 +105,12 @@ def whiten(
         for fault in found.set_aside[:20]:
             say(f"set aside: {fault['path']}: {fault['cause']}")
 
-    emit({"out": out, "worth": worth, "set_aside": list(found.set_aside), "metrics": metrics}, json, human)
+    told = [] if found.difference is None else [difference("recall", found.difference)]
+    aside = list(found.set_aside)
+    emit({"out": out, "worth": worth, "differences": told, "set_aside": aside, "metrics": metrics}, json, human)
+
+
+_ENDS = (("", "mean"), ("_low", "low"), ("_high", "high"))
 
 
 def _factors(text: str) -> tuple[float, ...]:
