@@ -34,6 +34,7 @@ def test_the_demonstration_runs_and_its_report_holds_what_was_measured(tmp_path,
     result = json.loads(capsys.readouterr().out)
     metrics = result["metrics"]
     page = (out / "report.html").read_text()
+    assert result["verdicts"] == {one["name"]: one["verdict"] for one in result["differences"]} and result["verdicts"]
     assert "<script" not in page and not re.search(r'(?:src|href)="(?!data:|#)', page)
     for name in ("random_knn", "simclr_knn", "labels_knn", "target_source_only", "target_oracle"):
         assert 0.3 < metrics[name] <= 1, name

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core.checks import check_choice
+from ..core.shown import visible
 from ..metrics.contrast import Difference
 from ..metrics.intervals import Interval
 from .select import Choice
@@ -83,14 +84,20 @@ class Comparison:
         check_choice("name", name, [row.name for row in self.rows])
         return next(row for row in self.rows if row.name == name)
 
-    def metrics(self) -> dict[str, float]:
-        """Flat names to numbers: NAME, NAME_gain, NAME_seconds, NAME_mmd2, NAME_a_distance, mmd2, a_distance ..."""
-        flat = {"mmd2": self.before.rbf, "a_distance": self.before.a_distance, "unreachable": self.unreachable}
+    def metrics(self) -> dict[str, float | None]:
+        """Flat names to numbers: NAME, NAME_gain (_low, _high), NAME_seconds, NAME_mmd2 ..."""
+        flat: dict[str, float | None] = {
+            "mmd2": self.before.rbf,
+            "a_distance": self.before.a_distance,
+            "unreachable": self.unreachable,
+        }
         for row in self.rows:
             flat[row.name] = row.accuracy.mean
             flat[f"{row.name}_seconds"] = row.seconds
             if row.gain is not None:
+                ends = row.gain.as_dict()
                 flat[f"{row.name}_gain"] = row.gain.mean
+                flat |= {f"{row.name}_gain_low": ends["low"], f"{row.name}_gain_high": ends["high"]}
             if row.shift is not None:
                 flat[f"{row.name}_mmd2"], flat[f"{row.name}_a_distance"] = row.shift.rbf, row.shift.a_distance
         if self.regret is not None:
@@ -112,7 +119,7 @@ class Comparison:
         if self.choice is not None:
             lines += [f"auto took {self.choice.name} by {self.choice.by}, without target labels:", self.choice.table()]
         lines.append(f"95 % intervals over {self.over}")
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"note: {visible(note)}" for note in self.notes)])
 
 
 def _signed(gain: Difference) -> str:

@@ -19,6 +19,14 @@ __all__ = ["Comparison", "Row", "SourceOnly", "Vectors", "adapter", "compare"]
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 
 
+class Labelled(Protocol):
+    """What has labels: `Embeddings`, or images that are not embedded yet."""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Their labels (n,), or None where they are not known."""
+
+
 class Vectors(Protocol):
     """What is compared: `Embeddings`, or anything with these."""
 
@@ -208,16 +216,27 @@ def _checked(source: Vectors, target: Vectors) -> tuple[np.ndarray, np.ndarray, 
         raise bad(
             "target", f"vectors of another representation ({made[1]})", f"the source's ({made[0]})", "Embed again."
         )
-    if source.labels is None:
-        raise bad("source", "vectors without labels", "labels to learn from")
-    if target.labels is None:
-        raise bad(
-            "target", "vectors without labels", "labels to score with", "To predict: adapter(NAME).fit(Xs, ys, Xt)."
-        )
     Xs = check_matrix("source", source.vectors)
     Xt = check_matrix("target", target.vectors, columns=Xs.shape[1])
-    ys = check_labels("source", known_labels("source", source.labels, len(Xs)), len(Xs), min_classes=2)
-    yt = known_labels("target", target.labels, len(Xt))
+    return Xs, check_source(source, len(Xs)), Xt, check_target(source, target, len(Xt))
+
+
+def check_source(source: Labelled, n: int | None = None) -> np.ndarray:
+    """The source's labels, or raise: none, or one class. Needs no vectors, and so can be asked before embedding."""
+    if source.labels is None:
+        raise bad("source", "a source without labels", "labels to learn from")
+    n = len(source.labels) if n is None else n
+    return check_labels("source", known_labels("source", source.labels, n), n, min_classes=2)
+
+
+def check_target(source: Labelled, target: Labelled, n: int | None = None) -> np.ndarray:
+    """The target's labels to score with, or raise: none, or no class that the source has."""
+    ys = check_source(source)
+    if target.labels is None:
+        raise bad(
+            "target", "a target without labels", "labels to score with", "To predict: adapter(NAME).fit(Xs, ys, Xt)."
+        )
+    yt = known_labels("target", target.labels, len(target.labels) if n is None else n)
     if not np.isin(yt, ys).any():
         raise bad(
             "target",
@@ -225,7 +244,7 @@ def _checked(source: Vectors, target: Vectors) -> tuple[np.ndarray, np.ndarray, 
             f"some of the source's classes {_some(ys)}",
             "Name the classes of both domains alike.",
         )
-    return Xs, ys, Xt, yt
+    return yt
 
 
 def _sources(source: Vectors) -> np.ndarray | None:

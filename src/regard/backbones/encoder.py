@@ -4,6 +4,7 @@ Any timm or torchvision network, and our own, behind `Encoder`: images in [0, 1]
 standard deviation are taken off inside, channels-last networks and vision transformers give maps like the others.
 """
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ class FeatureInfo:
     channels: int
     reduction: int
     module: str
+
+
+TRIALS = 5.0  # seconds in which sizes are tried, to say which ones a network takes
+_SIDES = (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 384)
+_LISTS = {
+    "timm": "`timm.list_models()` in Python, and `regard methods backbone` for our own",
+    "torchvision": "`torchvision.models.list_models()` in Python",
+}
 
 
 class NotSquare(InputError, AttributeError):
@@ -180,14 +189,39 @@ def make_encoder(name: str, *, pretrained: bool = False, seed: int = 0, size: in
         check_choice("backbone", library, ["timm", "torchvision"])
     if size is not None:
         check_number("size", size, 8, 4096, whole=True)
+    if library != "torchvision" and (network in names("backbone") or _timm_has(network)):
+        build: Any = timm_networks.build
+    elif network in torchvision_networks.names() and library != "timm":
+        build = torchvision_networks.build
+    else:
+        check_choice("backbone", network, _known(library), see=_LISTS[library or "timm"])
+        raise InputError(f"backbone: {name!r} cannot be built")
     with seeded_init(seed):
-        if library != "torchvision" and (network in names("backbone") or _timm_has(network)):
-            return Encoder(*timm_networks.build(network, pretrained, size))
+        try:
+            return Encoder(*build(network, pretrained, size))
+        except InputError as error:
+            if size is None or pretrained:
+                raise
+            raise _wrong_size(network, size, build, error) from error
 
-        if network in torchvision_networks.names() and library != "timm":
-            return Encoder(*torchvision_networks.build(network, pretrained, size))
-    check_choice("backbone", network, _known(library))
-    raise InputError(f"backbone: {name!r} cannot be built")
+
+def _wrong_size(name: str, size: int, build: Any, error: InputError) -> InputError:
+    """The error for a size that a network does not take: which ones it takes, as far as a few trials tell."""
+    own = Encoder(*build(name, False, None)).input_shape  # where this fails, the size was not the reason
+    taken, until = {max(own)}, time.monotonic() + TRIALS
+    for side in (side for side in _SIDES if side > size and side not in own):
+        if len(taken) == 3 or time.monotonic() > until:
+            break
+        try:
+            Encoder(*build(name, False, side))
+        except InputError:
+            continue
+        taken.add(side)
+    sides = ", ".join(map(str, sorted(taken)))
+    return InputError(
+        f"--size: expected a size that {name} takes, got {size} pixels. It is made for {max(own)}, and takes {sides}: "
+        f"give --size {min(taken)}. ({' '.join(str(error).split())[:200]})"
+    )
 
 
 def read_encoder(folder: str | Path) -> Encoder:

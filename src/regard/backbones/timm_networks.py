@@ -14,6 +14,7 @@ from torch import nn
 
 from ..core.checks import InputError, bad
 from ..core.discover import load, names
+from .published import weights_of
 
 Built = tuple[str, nn.Module, dict[str, Any], tuple[int, int]]
 
@@ -34,14 +35,15 @@ def build(name: str, pretrained: bool, size: int | None) -> Built:
     own = (int(shape[1]), int(shape[2]))
     sides = (size, size) if size else own
     options: dict[str, Any] = {"img_size": size} if size and sides != own and fixed else {}
+    if pretrained:
+        if default is None or not default.has_weights:
+            raise bad(f"timm:{name}", "a network without published weights", "one that has them", f"Try random:{name}.")
+        with weights_of(f"timm:{name}", default):
+            network = timm.create_model(name, pretrained=True, num_classes=0, **options)
+        return f"timm:{name}", network, _config(network, f"backbone {name}"), sides
     try:
-        network = timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+        network = timm.create_model(name, pretrained=False, num_classes=0, **options)
     except Exception as error:
-        if pretrained:
-            raise InputError(
-                f"timm:{name}: its weights could not be fetched ({type(error).__name__}: {error}). "
-                f"Without a connection use `imagenet`, a saved folder, or `random:{name}`."
-            ) from error
         raise InputError(f"backbone: timm cannot build {name!r} at size {size or own[1]}: {error}") from error
     return f"timm:{name}", network, _config(network, f"backbone {name}"), sides
 

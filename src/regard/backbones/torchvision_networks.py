@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.checks import InputError
+from .published import weights_of
 
 
 def names() -> list[str]:
@@ -38,17 +39,16 @@ def build(
         options = {} if pretrained else {"aux_logits": False, "init_weights": False}
     if name.startswith("vit") and size:
         options["image_size"] = size
-    try:
-        network = torchvision.models.get_model(
-            name, weights="DEFAULT" if pretrained else None, **options, **(arguments or {})
-        )
-    except Exception as error:
-        if not pretrained:
+    options |= arguments or {}
+    if pretrained:
+        weights = torchvision.models.get_model_weights(name).DEFAULT
+        with weights_of(f"torchvision:{name}", url=weights.url):
+            network = torchvision.models.get_model(name, weights=weights, **options)
+    else:
+        try:
+            network = torchvision.models.get_model(name, weights=None, **options)
+        except Exception as error:
             raise InputError(f"backbone: torchvision cannot build {name!r} at size {side}: {error}") from error
-        raise InputError(
-            f"torchvision:{name}: its weights could not be fetched ({type(error).__name__}: {error}). "
-            f"Without a connection use `imagenet`, a saved folder, or `random:{name}`."
-        ) from error
     config: dict[str, Any] = {
         "architecture": f"torchvision:{name}",
         "mean": (0.485, 0.456, 0.406),

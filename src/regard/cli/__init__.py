@@ -13,8 +13,8 @@ The verb raises and never prints errors: `main` turns an `InputError` (or a wron
 """
 
 import ast
-import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -28,6 +28,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
+from ._out import guarded, say, say_json
 
 # The order in which the work flows, for the help page; a verb that is not named here comes after these.
 _FLOW = (
@@ -76,6 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("REGARD_DEBUG", "0") not in ("", "0")
     arguments = [argument for argument in arguments if argument != "--debug"]
+    with guarded(debug):
+        return _guarded_main(arguments, debug)
+
+
+def _guarded_main(arguments: list[str], debug: bool) -> int:
     got: list[int] = []
     try:
         with _stopping(got):
@@ -93,12 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         status, message = _explain(error, debug)
-        print(f"regard: error: {message}", file=sys.stderr)
+        say(f"regard: error: {message}", to=sys.stderr)
         if "--json" in arguments:
-            print(json.dumps({"error": message}, ensure_ascii=False))
+            say_json({"error": message})
     if status > 128:
         with suppress(OSError):  # the terminal that hung up is gone
-            print("stopped; run the same command again to go on", file=sys.stderr, flush=True)
+            say("stopped; run the same command again to go on", to=sys.stderr)
     return status
 
 
@@ -156,7 +162,7 @@ def _app(asked: str | None) -> typer.Typer:
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"regard {__version__}")
+        say(f"regard {__version__}")
         raise typer.Exit
 
 
@@ -197,7 +203,7 @@ def _explain(error: Exception, debug: bool) -> tuple[int, str]:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(re.split(r"[ \t\r\n]+", text.strip()))  # other control characters are shown, escaped
 
 
 def _folder() -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ._out import say
 from ._shared import table
 
 Told = tuple[dict[str, Any], bool, Callable[[], None]]  # what `emit` takes
@@ -110,7 +111,7 @@ def _decided(known: Known, a: str, b: str, verdict: str) -> tuple[dict[str, Any]
     held = decide(known.path, contents[0], contents[1], verdict)
     metrics = {"decided": 1, "remembered": len(held)}
     told = {"decided": verdict, "pair": [a, b], "decisions": known.path, "metrics": metrics}
-    return told, lambda: print(f"{a} and {b}: {verdict}, remembered in {known.path}")
+    return told, lambda: say(f"{a} and {b}: {verdict}, remembered in {known.path}")
 
 
 def _from_file(known: Known, path: str, skip_gone: bool) -> tuple[dict[str, Any], Callable[[], None]]:
@@ -123,11 +124,11 @@ def _from_file(known: Known, path: str, skip_gone: bool) -> tuple[dict[str, Any]
     told = {"decisions": known.path, "gone": list(chosen.gone), "metrics": metrics}
 
     def human() -> None:
-        print(f"{len(chosen.verdicts)} decision(s) of {path} remembered in {known.path}, which holds {len(held)}")
+        say(f"{len(chosen.verdicts)} decision(s) of {path} remembered in {known.path}, which holds {len(held)}")
         if chosen.alike:
-            print(f"{chosen.alike} pair(s) are the same bytes, about which nothing need be remembered")
+            say(f"{chosen.alike} pair(s) are the same bytes, about which nothing need be remembered")
         for name in chosen.gone[:20]:
-            print(f"gone: {name}")
+            say(f"gone: {name}")
 
     return told, human
 
@@ -149,7 +150,7 @@ def _listed(known: Known) -> tuple[dict[str, Any], Callable[[], None]]:
                 [row["verdict"], *(_named(row[key], row["hashes"][at]) for at, key in enumerate("ab"))] for row in rows
             ]
             table(["verdict", "image", "image"], shown)
-        print(f"{len(rows)} decision(s) in {known.path}")
+        say(f"{len(rows)} decision(s) in {known.path}")
 
     return told, human
 
@@ -159,7 +160,7 @@ def _undone(known: Known, a: str, b: str) -> tuple[dict[str, Any], Callable[[], 
 
     held = undo(known.path, *(known.content_of(name) or name for name in (a, b)))
     told = {"undone": [a, b], "decisions": known.path, "metrics": {"remembered": len(held)}}
-    return told, lambda: print(f"{a} and {b}: nothing is decided any more; {known.path} holds {len(held)}")
+    return told, lambda: say(f"{a} and {b}: nothing is decided any more; {known.path} holds {len(held)}")
 
 
 def _content(known: Known, name: str) -> str:

@@ -8,6 +8,8 @@ from functools import partial
 from typing import TextIO
 
 from ..core.events import Event
+from ..core.shown import visible
+from ._out import console, say
 
 EVERY = 10.0  # seconds between two lines where there is no terminal
 _SILENT = ("checkpoint",)  # comes often, and says nothing that somebody who watches needs
@@ -62,7 +64,7 @@ def _lines(title: str, stream: TextIO, now: Callable[[], float] = time.monotonic
     def show(event: Event) -> None:
         nonlocal first, start, last, values, told
         if event.text and event.kind not in _SILENT:
-            print(f"{title}: {event.text}", file=stream, flush=True)
+            say(f"{title}: {event.text}", to=stream)
         # what a check between two lines measured is told with the next line
         values |= event.values
         if not event.steps:
@@ -79,7 +81,7 @@ def _lines(title: str, stream: TextIO, now: Callable[[], float] = time.monotonic
             rate = (event.step - first.step) / (last - start)
             parts.append(f"{rate:.3g}/s")
             parts.append(f"in {clock(last - start)}" if ended else f"{clock((event.steps - event.step) / rate)} left")
-        print("  ".join(parts), _say(values), sep="  ", file=stream, flush=True)
+        say("  ".join([*parts, _say(values)]), to=stream)
         values = {}
 
     return show
@@ -88,7 +90,6 @@ def _lines(title: str, stream: TextIO, now: Callable[[], float] = time.monotonic
 @contextmanager
 def _bars(title: str) -> Iterator[Callable[[Event], None]]:
     """Show a bar for each count that runs; what is measured in between is told at the bar that runs."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -112,14 +113,15 @@ def _bars(title: str) -> Iterator[Callable[[Event], None]]:
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[values]}", style="dim", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    title = visible(title)
+    with Progress(*columns, console=console(error=True)) as progress:
         values: dict[str, float] = {}
         running: Task | None = None
 
         def show(event: Event) -> None:
             nonlocal running, values
             if event.text and event.kind not in _SILENT:
-                progress.console.print(Text(f"{title}: {event.text}"))
+                progress.console.print(Text(f"{title}: {visible(event.text)}"))
             if event.steps and (running is None or event.steps != running.total or event.step < running.completed):
                 values = {}
                 progress.add_task(title, total=event.steps, completed=event.step, values="")
@@ -133,4 +135,4 @@ def _bars(title: str) -> Iterator[Callable[[Event], None]]:
 
 
 def _say(values: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+    return "  ".join(f"{visible(name)} {value:.4g}" for name, value in values.items())

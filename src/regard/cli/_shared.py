@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..core.shown import visible
+from ._out import console, elapsed, say, say_json
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn follows from it.")]
@@ -61,61 +64,94 @@ def _value(text: str) -> Any:
         return text
 
 
+def check_machine(device: str, precision: str = "auto") -> None:
+    """Refuse a device or precision that is not there, before anything is read.
+
+    Raises:
+        InputError: as `core.runtime.pick_device` and `pick_precision`.
+    """
+    from ..core.runtime import pick_device, pick_precision
+
+    pick_device(device)
+    pick_precision(precision, "cpu")
+
+
 def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> None:
     """Give the result of a verb: one JSON object on standard output with `--json`, otherwise what `human` prints.
 
-    `result["metrics"]` maps flat names to numbers (None where there is none), so that every verb's figures are read
-    the same way; whatever else the result holds stands beside it.
+    The object has one shape over all verbs: `metrics` maps flat names to numbers (None where there is none), always
+    with `seconds` (of the whole verb, where it gives no others) and `set_aside` (how many); `notes` is a list of
+    sentences, `set_aside` one of {name, cause, path}, `differences` one of {name, mean, low, high, verdict ...} and
+    `verdicts` their verdicts by name. Whatever else the result holds stands beside these.
 
     Raises:
         TypeError: the metrics are not flat numbers, which is a mistake in the verb.
     """
-    metrics = result["metrics"]
+    metrics = dict(result["metrics"])
     for name, value in metrics.items():
         if value is not None and (isinstance(value, bool) or not hasattr(value, "__float__")):
             raise TypeError(f"metrics[{name!r}] must be a number or None, got {type(value).__name__}")
     if not json:
         human()
         return
-    from json import dumps
-
     from ..core.storage import plain
 
-    print(dumps(plain(result), ensure_ascii=False, allow_nan=False))
+    notes = [str(note) for note in result.get("notes", ())]
+    # `path` is what the name was called before
+    aside = [{"name": one["path"], **one} for one in result.get("set_aside", ())] or _told_aside(notes)
+    metrics.setdefault("set_aside", len(aside))
+    metrics.setdefault("seconds", round(elapsed(), 3))
+    differences = list(result.get("differences", ()))
+    verdicts = result.get("verdicts", {one["name"]: one["verdict"] for one in differences})
+    shape = {"notes": notes, "set_aside": aside, "differences": differences, "verdicts": verdicts, "metrics": metrics}
+    say_json(plain({**result, **shape}))
+
+
+def difference(name: str, found: Any) -> dict[str, Any]:
+    """A `Difference` as it stands in `differences`."""
+    return {"name": name, **found.as_dict(), "verdict": found.verdict}
+
+
+def _told_aside(notes: Sequence[str]) -> list[dict[str, str]]:
+    """What was set aside, where a verb's work tells it by its notes."""
+    told = [note.partition(" was set aside: ") for note in notes]
+    return [{"name": name, "path": name, "cause": cause} for name, said, cause in told if said]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table on standard output; numbers stand at the right, and a pipe gets it without frames or cuts."""
+    columns, title = [visible(name) for name in columns], visible(title)
     cells = [[_cell(value) for value in row] for row in rows]
     right = [bool(cells) and all(_is_number(row[at]) for row in cells) for at in range(len(columns))]
     if not sys.stdout.isatty():
         lines = [list(columns), *cells]
         widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
         if title:
-            print(title)
+            say(title)
         for line in lines:
             padded = [
                 text.rjust(width) if number else text.ljust(width) for text, width, number in zip(line, widths, right)
             ]
-            print("  ".join(padded).rstrip())
+            say("  ".join(padded).rstrip())
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    # as Text, in which no [word] is taken for markup
+    heading = Text(title) if title else None
+    grid = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
     for name, number in zip(columns, right):
-        grid.add_column(name, justify="right" if number else "left")
+        grid.add_column(Text(name), justify="right" if number else "left")
     for row in cells:
         grid.add_row(*map(Text, row))
-    Console().print(grid)
+    console().print(grid)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else visible(value)
 
 
 def _is_number(text: str) -> bool:

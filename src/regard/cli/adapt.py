@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._out import say, say_lines
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, Set, With, emit, settings
+from ._shared import Device, Json, Quiet, Seed, Set, With, check_machine, difference, emit, settings
 
 if TYPE_CHECKING:
     from ..representation.embeddings import Embeddings
@@ -42,25 +43,42 @@ def adapt(
     predictions. --method auto chooses a method, --tune the settings, both without target labels. --set goes to every
     method that is named.
     """
-    from ..adapt.run import compare
-    from ..core.checks import bad
-    from ..representation.sources import check_same_representation, load_vectors
+    from ..adapt.classifier import CLASSIFIERS
+    from ..adapt.run import check_source, check_target, compare
+    from ..adapt.select import SCORERS
+    from ..core.checks import bad, check_choice, check_output
+    from ..core.discover import names
+    from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source
 
+    # all that can be wrong is told before anything is embedded
+    if out is not None:
+        check_output("--out", out, ".csv")
+    for name in method:
+        check_choice("--method", name, ("auto", *names("adapt")), see="regard methods adapt")
+    check_choice("--classifier", classifier, CLASSIFIERS)
+    check_choice("--by", by, list(SCORERS))
+    check_machine(device)
+    models = {name: _model(name, classifier, settings(set_), tune, by, seed) for name in method}
     given = [(source, "SOURCE"), (target, "TARGET"), *([(labelled, "--labelled")] if labelled else [])]
+    sides = [(open_source(name, argument=argument), argument) for name, argument in given]
+    check_source(sides[0][0])
+    for one, argument in sides[2:]:
+        one.need_labels(argument, 1)
+    if sides[1][0].labels is not None:
+        check_target(sides[0][0], sides[1][0])
+    elif out is None:
+        raise bad("--out", "nothing", "a .csv file for the predictions", "TARGET has no labels to score with.")
+    elif len(method) > 1:
+        raise bad("--method", ", ".join(method), "one method", "TARGET has no labels to compare several with.")
+    check_alike({side: one for one, side in sides}, with_)
     a, b, *more = (
-        load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
-        for name, argument in given
+        load_vectors(one, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
+        for one, argument in sides
     )
     for argument, vectors in (("TARGET", b), *(("--labelled", one) for one in more)):
         check_same_representation(argument, vectors, a)
-    if out is not None and out.suffix != ".csv":
-        raise bad("--out", repr(out.name), "a file that ends in .csv")
-    models = {name: _model(name, classifier, settings(set_), tune, by, seed) for name in method}
     if b.labels is None:
-        if out is None:
-            raise bad("--out", "nothing", "a .csv file for the predictions", "TARGET has no labels to score with.")
-        if len(method) > 1:
-            raise bad("--method", ", ".join(method), "one method", "TARGET has no labels to compare several with.")
+        assert out is not None  # checked above
         _predict_only(a, b, more, models[method[0]], method[0], out, json)
         return
     known = more[0] if more else None
@@ -76,9 +94,16 @@ def adapt(
     }
     if out is not None:
         _write(out, b.ids, first.predictions)
-    verdicts = {row.name: row.gain.verdict for row in found.rows if row.gain is not None}
-    result = {"source": source, "target": target, "methods": method, "verdicts": verdicts, "notes": found.notes}
-    emit({**result, "metrics": metrics}, json, lambda: print(found.table()))
+    result = {
+        "source": source,
+        "target": target,
+        "methods": method,
+        "differences": [difference(row.name, row.gain) for row in found.rows if row.gain is not None],
+        "notes": found.notes,
+        "set_aside": [fault for one in (a, b, *more) for fault in one.card.get("set_aside", ())],
+    }
+    metrics |= {"source": len(a), "target": len(b)}
+    emit({**result, "metrics": metrics}, json, lambda: say_lines(found.table()))
 
 
 def _model(name: str, classifier: str, chosen: dict[str, Any], tune: bool, by: str, seed: int) -> Any:
@@ -110,8 +135,8 @@ def _predict_only(
 
     def human() -> None:
         if choice is not None:
-            print(f"took {choice.name} by {choice.by}, without target labels:\n{choice.table()}")
-        print(f"{len(b)} predictions to {out}")
+            say_lines(f"took {choice.name} by {choice.by}, without target labels:\n{choice.table()}")
+        say(f"{len(b)} predictions to {out}")
 
     result = {"out": out, "method": method if choice is None else choice.name}
     emit({**result, "metrics": {"source": len(a), "target": len(b)}}, json, human)

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say, say_lines
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, With, emit
+from ._shared import Device, Json, Quiet, Seed, With, check_machine, difference, emit
 
 
 def compare_adapt(
@@ -33,18 +34,31 @@ def compare_adapt(
     Each draw learns from a part of SOURCE: by default its two halves, cut anew ten times. Intervals are over target
     samples and draws, and "no gain" is said where that of the difference includes 0.
     """
-    from ..adapt.run import compare
-    from ..core.checks import bad
-    from ..representation.sources import check_same_representation, load_vectors
+    from ..adapt.classifier import CLASSIFIERS
+    from ..adapt.run import check_target, compare
+    from ..core.checks import bad, check_choice, check_number, check_output
+    from ..core.discover import names
+    from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source
 
-    if report is not None and report.suffix != ".html":
-        raise bad("--report", repr(report.name), "a file that ends in .html")
+    # all that can be wrong is told before anything is embedded
+    if report is not None:
+        check_output("--report", report, ".html")
+    check_choice("--classifier", classifier, (*CLASSIFIERS, "own"))
+    check_number("--share", share, 0, 1, open_low=True)
+    check_machine(device)
     named = [name for text in methods for name in text.split(",") if name]
     if "all" in named and len(named) > 1:
         raise bad("--methods", ", ".join(named), "all, or names")
+    for name in named:
+        check_choice("--methods", name, ("all", "auto", *names("adapt")), see="regard methods adapt")
+    sides = [(open_source(name, argument=side), side) for name, side in ((source, "SOURCE"), (target, "TARGET"))]
+    labels = check_target(sides[0][0], sides[1][0])
+    if shots and all(labels.tolist().count(name) < 2 for name in set(labels.tolist())):
+        raise bad("--shots", shots, "classes with at least 2 target samples, of which one is scored")
+    check_alike({side: one for one, side in sides}, with_)
     a, b = (
-        load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
-        for name, argument in ((source, "SOURCE"), (target, "TARGET"))
+        load_vectors(one, with_, argument=side, device=device, watch=watcher(side.lower(), quiet=quiet))
+        for one, side in sides
     )
     check_same_representation("TARGET", b, a)
     found = compare(
@@ -61,10 +75,11 @@ def compare_adapt(
     result: dict[str, Any] = {
         "source": source,
         "target": target,
-        "verdicts": {row.name: row.gain.verdict for row in found.rows if row.gain is not None},
+        "differences": [difference(row.name, row.gain) for row in found.rows if row.gain is not None],
         "intervals": {row.name: row.accuracy.as_dict() for row in found.rows},
         "notes": found.notes,
-        "metrics": found.metrics(),
+        "set_aside": [fault for one in (a, b) for fault in one.card.get("set_aside", ())],
+        "metrics": found.metrics() | {"source": len(a), "target": len(b)},
     }
     if found.choice is not None:
         result["auto"] = found.choice.name
@@ -78,8 +93,8 @@ def compare_adapt(
         result["report"] = report
 
     def human() -> None:
-        print(found.table())
+        say_lines(found.table())
         if report is not None:
-            print(f"report: {report}")
+            say(f"report: {report}")
 
     emit(result, json, human)

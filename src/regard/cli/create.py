@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, Set, emit, settings, table
+from ._shared import Device, Json, Precision, Quiet, Seed, Set, check_machine, emit, settings, table
 
 
 def create(
@@ -46,8 +47,17 @@ def create(
     same weights. What is scored at the end is the task itself, on images that were held out, against chance. With
     several tasks each has a folder of its own below --out, and a table compares them.
     """
+    from ..backbones.encoder import make_encoder
+    from ..core.checks import check_output
     from ..core.training import TrainSettings
-    from ..create.run import first_process, train
+    from ..create.run import check_asked, first_process, train
+
+    # all that can be wrong is told before the images are read through
+    check_output("--out", out, folder=True, marker="run.json" if len(task) == 1 else None)
+    check_machine(device, precision)
+    chosen_by_task = _settings(task, settings(set_))
+    check_asked(images, task, keep=keep, holdout=holdout)
+    make_encoder(backbone, size=size)
 
     recipe = TrainSettings(
         epochs=epochs,
@@ -75,7 +85,7 @@ def create(
             resume=not no_resume,
             watch=watcher(f"create {name}", quiet=quiet),
         )
-        for name, chosen in _settings(task, settings(set_)).items()
+        for name, chosen in chosen_by_task.items()
     }
     if not first_process():
         return
@@ -87,6 +97,7 @@ def create(
         if name != "cpu_seconds"
     }
     first = next(iter(cards.values()))
+    metrics["images"] = first["data"]["trained_on"]
     aside = first["data"]["set_aside"]
 
     def human() -> None:
@@ -100,9 +111,9 @@ def create(
             ]
             table(["task", *shown, "seconds"], rows, f"{first['data']['trained_on']} images, {backbone}: {out}")
         for fault in aside[:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
         if len(aside) > 20:
-            print(f"... and {len(aside) - 20} more; card.json names all")
+            say(f"... and {len(aside) - 20} more; card.json names all")
 
     result = {"card": first} if len(task) == 1 else {"cards": cards}
     emit({"out": out, **result, "set_aside": aside, "metrics": metrics}, json, human)
@@ -127,7 +138,7 @@ def _settings(tasks: list[str], given: Mapping[str, Any]) -> dict[str, dict[str,
     from ..create.objective import setting_names
 
     for name in tasks:
-        check_choice("--task", name, names("task"))
+        check_choice("--task", name, names("task"), see="regard methods task")
     if len(set(tasks)) < len(tasks):
         raise bad("--task", ", ".join(tasks), "different tasks")
     known = {name: setting_names(load("task", name)) for name in tasks}

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
-from ._shared import Json, Quiet, Seed, emit, table
+from ._shared import Json, Quiet, Seed, difference, emit, table
 
 
 def demo(
@@ -25,11 +26,12 @@ def demo(
     """
     import shutil
 
-    from ..core.checks import InputError
+    from ..core.checks import InputError, check_output
     from ..report.gains import seconds
     from ..studies.demo import as_metrics, run_demo
     from ..studies.demo_report import gains, write_demo_report
 
+    check_output("--out", out, folder=True)
     runs = out / "runs"
     if out.is_dir() and any(out.iterdir()) and not (out / "report.html").exists() and not runs.exists():
         raise InputError(f"--out: {str(out)!r} holds other files. Name a new or empty folder.")
@@ -51,7 +53,9 @@ def demo(
             for gain in gains(found)
         ]
         table(["what", "baseline", "with", "gain [95 % interval]", "verdict", "time", "memory"], rows)
-        print(f"\n{found.cost.seconds:.0f} s in all, at most {found.cost.peak_mib:.0f} MiB")
-        print(f"report: {report}")
+        say()
+        say(f"{found.cost.seconds:.0f} s in all, at most {found.cost.peak_mib:.0f} MiB")
+        say(f"report: {report}")
 
-    emit({"report": report, "metrics": as_metrics(found)}, json, human)
+    told = [difference(gain.what, gain.difference) | {"verdict": gain.verdict} for gain in gains(found)]
+    emit({"report": report, "differences": told, "metrics": as_metrics(found)}, json, human)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Json, Quiet, emit, table
 from ._stores import AllowHost
@@ -97,16 +98,16 @@ def duplicates(
         rows = [[one.kind, one.score, one.a, one.b, why(one)] for pairs in shown.values() for one in pairs[:limit]]
         if rows:
             table(["kind", "score", "image", "image", "why"], rows)
-        print(told_counts(found, shown))
+        say(told_counts(found, shown))
         for name, pairs in shown.items():
             if len(pairs) > limit:
-                print(f"{name}: {len(pairs)} pairs, of which {len(pairs) - limit} are not shown; see --limit")
+                say(f"{name}: {len(pairs)} pairs, of which {len(pairs) - limit} are not shown; see --limit")
         if vectors is None:
-            print("note: these are images, not an index: crops, small turns and other views were not looked for.")
+            say("note: these are images, not an index: crops, small turns and other views were not looked for.")
         for fault in found.set_aside[:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
         if out is not None:
-            print(f"pictures: {out}")
+            say(f"pictures: {out}")
 
     listed = [
         {"kind": one.kind, "score": one.score, "a": one.a, "b": one.b, "evidence": dict(one.evidence)}

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, With, emit
 
@@ -28,9 +29,11 @@ def embed(
     is only read again. Images that cannot be read are set aside and named. Memory does not grow with the number of
     images when the file is a .parquet.
     """
+    from ..core.checks import check_output
     from ..core.runtime import peak_mib
     from ..representation.embed import embed_to_file
 
+    check_output("--out", out, ".parquet", ".npz")
     card = embed_to_file(
         images,
         with_,
@@ -55,13 +58,13 @@ def embed(
     }
 
     def human() -> None:
-        print(f"{card['images']} images to {out} in {seconds:.1f} s ({rate:.0f} images/s, {card['runner']})")
+        say(f"{card['images']} images to {out} in {seconds:.1f} s ({rate:.0f} images/s, {card['runner']})")
         if card["from_cache"]:
-            print(f"{card['from_cache']} of them were embedded before")
+            say(f"{card['from_cache']} of them were embedded before")
         for fault in card["set_aside"][:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
         if len(card["set_aside"]) > 20:
-            print(f"... and {len(card['set_aside']) - 20} more; --json names all")
+            say(f"... and {len(card['set_aside']) - 20} more; --json names all")
 
     emit({**card, "out": out, "metrics": metrics}, json, human)
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say, say_lines
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, emit
+from ._shared import Device, Json, Quiet, Seed, check_machine, emit
 
 
 def evaluate(
@@ -44,12 +45,13 @@ def evaluate(
     k-NN, few labels, retrieval) and fine-tuned with one budget for all. Every difference has an interval over test
     images and over seeds, and "no gain" is said where it includes 0. A run that learned from TEST is refused.
     """
-    from ..core.checks import bad
+    from ..core.checks import bad, check_output
     from ..studies.evaluate import evaluate as study
     from ..studies.evaluate_report import write_evaluation_report
 
-    if out is not None and out.suffix != ".html":
-        raise bad("--out", repr(out.name), "a file that ends in .html")
+    if out is not None:
+        check_output("--out", out, ".html")
+    check_machine(device)
     parts = [part.strip() for part in shots.split(",") if part.strip()]
     if not all(part.isdigit() for part in parts):
         raise bad("--shots", repr(shots), "whole numbers with commas between them", "For example: --shots 1,5,10.")
@@ -68,13 +70,16 @@ def evaluate(
         watch=watcher("evaluate", quiet=quiet),
     )
     result: dict[str, Any] = found.as_dict()
+    for one in result["differences"]:
+        over = "" if one["other"] == "random" else f"_over_{one['other']}"
+        one["name"] = f"{one['arm']}_{one['measure']}{over}"
     if out is not None:
         command = f"regard evaluate {' '.join(run)} --on {' '.join(on)} --seeds {seeds} --seed {seed}"
         result["out"] = write_evaluation_report(found, out, command)
 
     def human() -> None:
-        print(found.table())
+        say_lines(found.table())
         if out is not None:
-            print(f"report: {out}")
+            say(f"report: {out}")
 
     emit(result, json, human)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, emit, settings, table
+from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, check_machine, emit, settings, table
 
 
 def finetune(
@@ -41,9 +42,12 @@ def finetune(
     scored, never learnt from, and nothing is chosen by them. A run that was stopped goes on when the same command is
     given again.
     """
+    from ..core.checks import check_output
     from ..core.training import TrainSettings
     from ..reuse.finetune import finetune as run
 
+    check_output("--out", out, folder=True, marker="run.json")
+    check_machine(device, precision)
     recipe = TrainSettings(
         epochs=epochs,
         steps=steps,
@@ -71,6 +75,6 @@ def finetune(
     def human() -> None:
         table(["figure", "value"], list(found.metrics.items()), f"{out}: accuracy {found.interval}")
         for note in found.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
 
     emit({**found.as_dict(), "out": out}, json, human)

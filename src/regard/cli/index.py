@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, emit
+from ._shared import Device, Json, Precision, Quiet, check_machine, emit
 from ._stores import AllowHost
 
 
@@ -63,10 +64,12 @@ def index(
     are kept by content besides, so that adding to a folder and indexing it again computes the new images only.
     --update looks at all of IMAGES, embeds what is new or changed, and is gone on with where it was interrupted.
     """
-    from ..core.checks import InputError
+    from ..core.checks import InputError, check_choice, check_output
     from ..core.runtime import measured
     from ..reuse.search.index import SearchIndex
+    from ..reuse.search.metric import METRICS
     from ..reuse.search.regions.table import has_regions
+    from ..reuse.search.store.allowed import origin_of
 
     if add + update + remove + overwrite > 1:
         raise InputError("--add, --update, --remove, --overwrite: expected one of them, got several.")
@@ -74,6 +77,12 @@ def index(
         raise InputError("--store: expected a new index; one that is there knows where its table is.")
     if replace and not add:
         raise InputError("--replace: expected --add beside it, got none. A whole index is replaced with --overwrite.")
+    if not (add or update or remove):
+        check_choice("--metric", metric, METRICS)
+        if store:
+            origin_of(store)  # refuses an address of no known form
+    check_output("--out", out, folder=True)
+    check_machine(device)
     options = {"precision": precision, "device": device}
     regions = True if regions is None and has_regions(out) else regions
     done: dict[str, int] = {}
@@ -116,15 +125,16 @@ def index(
 
     def human() -> None:
         told = ", ".join(f"{done[name]} {name}" for name in names if name in done)
-        print(f"{out}: {len(there)} images ({told})")
+        say(f"{out}: {len(there)} images ({told})")
         if parts:
             told = f"{parts.embedded} new, {parts.carried} carried over, {parts.removed} removed"
-            print(f"regions of {parts.images} images ({told})")
-            print(f"note: {parts.note}" if parts.note else "", end="\n" if parts.note else "")
+            say(f"regions of {parts.images} images ({told})")
+            if parts.note:
+                say(f"note: {parts.note}")
         for note in notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
         for fault in aside[:20]:
-            print(f"set aside: {fault['path']}: {fault['cause']}")
+            say(f"set aside: {fault['path']}: {fault['cause']}")
 
     emit({"out": out, "set_aside": aside, "notes": notes, "metrics": metrics}, json, human)
 
@@ -160,14 +170,17 @@ def _updated(
 ) -> tuple[Any, Any, Any, Any]:
     from ..core.checks import bad
     from ..data.sources import open_images
+    from ..representation.representation import Representation
     from ..representation.sources import is_vectors
     from ..reuse.search.index import SearchIndex
+    from ..reuse.search.record import check_representation
     from ..reuse.search.update import update
 
     if is_vectors(images):
         raise bad("--update", images, "a folder or table of images", "Vectors are added with --add.")
     there = SearchIndex.open(out, allow_host=allow_host)
-    chosen = there.representation(with_) if with_ or there.card.get("loaded_from") else "imagenet"
+    chosen = there.representation(with_) if with_ or there.card.get("loaded_from") else Representation.load("imagenet")
+    check_representation("--with", there.card, chosen)
     found = update(there, open_images(images), chosen, watch=watch, **options)
     done = {k: v for k, v in found.as_dict().items() if k != "set_aside"}
     return there, done, list(found.set_aside), list(found.notes)
@@ -188,10 +201,12 @@ def _added(
 ) -> tuple[Any, Any, Any, Any]:
     from ..data.sources import open_images
     from ..representation.int8 import alike
+    from ..representation.representation import Representation
     from ..representation.sources import is_vectors, load_vectors
     from ..reuse.search.build import build
     from ..reuse.search.index import SearchIndex
     from ..reuse.search.metadata import note_not_kept
+    from ..reuse.search.record import check_representation
     from ..reuse.search.update import with_contents
 
     chosen: Any = with_ or "imagenet"
@@ -202,8 +217,10 @@ def _added(
         )
         return there, {"new": len(there)}, list(found.set_aside), list(found.notes)
     known = SearchIndex.open(out, allow_host=allow_host) if add else None
-    if known is not None and with_ is None and known.card.get("loaded_from") and not is_vectors(images):
-        chosen = known.representation()
+    if known is not None and not is_vectors(images):
+        named = with_ or known.card.get("loaded_from")
+        chosen = known.representation(with_) if named else Representation.load("imagenet")
+        check_representation("--with", known.card, chosen)
     if known is not None:
         options = options | {"precision": alike(known.card, options["precision"])}
     loaded = load_vectors(images, chosen, argument="IMAGES", watch=watch, **options)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ._hits import as_dicts, further, rows_of
+from ._out import say
 from ._progress import watcher
 from ._shared import Device, Json, Precision, Quiet, emit, table
 from ._stores import AllowHost
@@ -132,13 +133,13 @@ def search(
         heads, rows, left = rows_of(hits, columns)
         table(heads, rows)
         if left:
-            print(f"note: further columns are in --json and on the page: {', '.join(left)}")
+            say(f"note: further columns are in --json and on the page: {', '.join(left)}")
         for note in hits.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
         if hits.way != "exact":
-            print(f"found through the {hits.way}; measured recall@10 {hits.recall:.3f}")
+            say(f"found through the {hits.way}; measured recall@10 {hits.recall:.3f}")
         if out is not None:
-            print(f"pictures: {out}")
+            say(f"pictures: {out}")
 
     metrics = {"queries": len(hits), "collection": len(there), "recall": hits.recall, "seconds": cost.seconds}
     emit({"results": as_dicts(hits, columns), "notes": hits.notes, "search": hits.way, "metrics": metrics}, json, human)

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, emit, table
+from ._shared import Device, Json, Precision, Quiet, Seed, difference, emit, table
 from ._stores import AllowHost
 
 
@@ -97,7 +98,8 @@ def search_eval(
         metrics[f"plain_{key}"] = value.mean
     for key, gain in found.gains.items():
         ends = gain.as_dict()
-        metrics |= {f"gain_{key}": gain.mean, f"gain_{key}_low": ends["low"], f"gain_{key}_high": ends["high"]}
+        for said in (f"{key}_gain", f"gain_{key}"):  # as the other verbs say it, and as this one said it first
+            metrics |= {said: gain.mean, f"{said}_low": ends["low"], f"{said}_high": ends["high"]}
     metrics |= {"recall": found.recall, "seconds": cost.seconds}
     if out is not None:
         from ._search_eval_page import write_page
@@ -106,20 +108,24 @@ def search_eval(
 
     def human() -> None:
         skipped = f", {found.skipped} with nothing to find" if found.skipped else ""
-        print(f"{index}: {found.queries} queries by the protocol {found.protocol!r}{skipped}")
+        say(f"{index}: {found.queries} queries by the protocol {found.protocol!r}{skipped}")
         rows = [[key, str(value)] for key, value in found.figures.items()]
         for row, (key, gain) in zip(rows, found.gains.items()):
             row += [str(found.plain[key]), str(gain), gain.verdict]
         table(["figure", "value", *(["without", "difference", "verdict"] if stages else [])], rows)
         if way != "exact":
-            print(f"found through the {way}; measured recall@10 {found.recall:.3f}")
+            say(f"found through the {way}; measured recall@10 {found.recall:.3f}")
         if out is not None:
-            print(f"pictures: {out}")
+            say(f"pictures: {out}")
 
     answers = [
         {"query": name, "first": [{"id": one, "right": right} for one, right in row]}
         for name, row in zip(found.names, found.first)
     ]
-    verdicts = {key: gain.verdict for key, gain in found.gains.items()}
-    result = {"protocol": found.protocol, "verdicts": verdicts, "results": answers, "metrics": metrics}
+    result = {
+        "protocol": found.protocol,
+        "differences": [difference(key, gain) for key, gain in found.gains.items()],
+        "results": answers,
+        "metrics": metrics,
+    }
     emit(result, json, human)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from ._out import say
 from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, With, emit, table
+from ._shared import Device, Json, Quiet, Seed, With, check_machine, emit, table
 
 
 def shift(
@@ -25,11 +26,14 @@ def shift(
     of random relabellings of the domains that give at least the observed MMD.
     """
     from ..adapt.shift import shift as measure
-    from ..representation.sources import check_same_representation, load_vectors
+    from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source
 
+    check_machine(device)
+    sides = [(open_source(name, argument=side), side) for name, side in ((source, "SOURCE"), (target, "TARGET"))]
+    check_alike({side: one for one, side in sides}, with_)
     a, b = (
-        load_vectors(name, with_, argument=argument, device=device, watch=watcher(argument.lower(), quiet=quiet))
-        for name, argument in ((source, "SOURCE"), (target, "TARGET"))
+        load_vectors(one, with_, argument=side, device=device, watch=watcher(side.lower(), quiet=quiet))
+        for one, side in sides
     )
     check_same_representation("TARGET", b, a)
     found = measure(a.vectors, b.vectors, a.labels, b.labels, seed=seed, permutations=permutations, max_samples=samples)
@@ -60,9 +64,11 @@ def shift(
             moved = [(name, value, found.per_class_energy[name]) for name, value in worst]
             table(["class", "MMD²", "energy"], moved, "classes that moved the most")
         for note in found.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
 
-    emit({**found.as_dict(), "source": source, "target": target, "metrics": metrics}, json, human)
+    aside = [fault for one in (a, b) for fault in one.card.get("set_aside", ())]
+    metrics |= {"source": len(a), "target": len(b)}
+    emit({**found.as_dict(), "source": source, "target": target, "set_aside": aside, "metrics": metrics}, json, human)
 
 
 _MEANS = {

@@ -31,25 +31,56 @@ def bad(argument: str, got: object, expected: str, fix: str = "") -> InputError:
     return InputError(f"{argument}: expected {expected}, got {got}." + (f" {fix}" if fix else ""))
 
 
-def check_choice(argument: str, value: str, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of `choices`, else raise with the nearest one.
+MANY = 12  # choices that a message lists; of more it names the nearest alone
+NEAR = 5
+
+
+def check_choice(argument: str, value: str, choices: Iterable[str], *, see: str = "") -> str:
+    """Return `value` if it is one of `choices`, else raise: with all where these are few, else with the nearest.
+
+    `see` is the command that lists them, which is named where the message does not.
 
     >>> check_choice("--method", "coral", ["coral", "subspace"])
     'coral'
     >>> check_choice("--method", "corral", ["coral", "subspace"])
     Traceback (most recent call last):
     regard.core.checks.InputError: --method: expected one of coral, subspace, got 'corral'. Did you mean 'coral'?
+    >>> check_choice("backbone", "resnet19", ["resnet18", *(f"mixer_{n}" for n in range(90))])
+    Traceback (most recent call last):
+    regard.core.checks.InputError: backbone: expected one of 91 names, got 'resnet19'. Did you mean 'resnet18'?
     """
     known = list(choices)
     if value in known:
         return value
-    near = difflib.get_close_matches(str(value), known, 1)
-    raise bad(
-        argument,
-        repr(value),
-        "one of " + ", ".join(known) if known else "a name (none is available)",
-        f"Did you mean {near[0]!r}?" if near else "",
-    )
+    text = str(value)
+    got = repr(text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)")
+    near = nearest_names(text, known)
+    few = len(known) <= MANY and sum(map(len, known)) <= 300
+    if not known:
+        raise bad(argument, got, "a name (none is available)")
+    if few:
+        fix = f"Did you mean {near[0]!r}?" if near else ""
+        raise bad(argument, got, "one of " + ", ".join(known), fix)
+    # far from all of them some still say what a name looks like
+    fix = "Did you mean " + " or ".join(", ".join(map(_short, near)).rsplit(", ", 1)) + "?" if near else ""
+    fix = fix or f"For example: {', '.join(map(_short, known[:NEAR]))}."
+    raise bad(argument, got, f"one of {len(known)} names", fix + (f" All of them: {see}." if see else ""))
+
+
+def nearest_names(name: str, known: Iterable[str], count: int = NEAR) -> list[str]:
+    """At most so many of the known names that are nearest to a name, whatever the case of its letters.
+
+    >>> nearest_names("Resnet_18", ["resnet18", "resnet34", "vgg16"])
+    ['resnet18', 'resnet34']
+    """
+    given: dict[str, str] = {}
+    for one in known:
+        given.setdefault(one.lower(), one)
+    return [given[one] for one in difflib.get_close_matches(name[:100].lower(), given, count)]
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 60 else f"{name[:57]}...")
 
 
 def check_number(
@@ -172,7 +203,7 @@ def check_path(argument: str, path: str | Path, *, folder: bool | None = None) -
     kind = {True: "a folder", False: "a file", None: "a file or folder"}[folder]
     if not os.path.exists(found):  # which is so of names that no file can have, too
         beside = [p.name for p in found.parent.iterdir()] if os.path.isdir(found.parent) else []
-        near = difflib.get_close_matches(found.name[:300], beside, 1)
+        near = nearest_names(found.name[:300], beside, 1)
         raise bad(
             argument,
             f"{str(path)[:4096]!r}, which does not exist",
@@ -182,3 +213,39 @@ def check_path(argument: str, path: str | Path, *, folder: bool | None = None) -
     if folder is not None and not (found.is_dir() if folder else found.is_file()):  # a pipe could be waited for
         raise bad(argument, repr(str(path)), kind)
     return found
+
+
+def check_output(
+    argument: str, path: str | Path, *suffixes: str, folder: bool = False, marker: str | None = None
+) -> Path:
+    """Return the path if a result can be written there, else raise: to be asked before the work that it would hold.
+
+    Args:
+        argument: what to call it in messages.
+        path: of the file or folder; it need not exist, and nothing is made.
+        suffixes: the endings that the file may have; any, if none is given.
+        folder: a folder is to be written, not a file.
+        marker: the file by which such a folder is known: one that holds other files but not this is refused.
+
+    Raises:
+        InputError: another ending, a folder for a file or the other way round, a file among the folders on the way,
+            a folder that must not be written to, somebody's other files.
+    """
+    found, text = Path(path).expanduser(), repr(str(path))
+    if suffixes and found.suffix.lower() not in suffixes:
+        raise bad(argument, text, f"a file that ends in {' or '.join(suffixes)}")
+    above = found
+    while not os.path.lexists(above) and above != above.parent:
+        above = above.parent
+    if above != found and not above.is_dir():
+        raise bad(argument, f"{text}, of which {str(above)!r} is a file", "a place inside a folder")
+    if above == found and found.is_dir() != folder:
+        raise bad(
+            argument, f"{text}, which is a {'folder' if found.is_dir() else 'file'}", "a folder" if folder else "a file"
+        )
+    place = above if above != found or folder else found.parent
+    if not os.access(place, os.W_OK):
+        raise bad(argument, f"{text}, where {str(place)!r} must not be written to", "a place that can be written to")
+    if folder and marker and above == found and any(found.iterdir()) and not (found / marker).exists():
+        raise InputError(f"{argument}: {text} holds other files. Name a new or empty folder.")
+    return Path(path)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.plots import drawing, written
 from ..core.runtime import torch_rng
 from ..core.storage import replacing
 
@@ -29,12 +30,12 @@ def save_preview(
     each = len(puzzles) // len(x) if len(puzzles) % len(x) == 0 else 1
     across = min(each * max(1, COLUMNS // each), len(puzzles))
     down = -(-len(puzzles) // across)
-    figure = Figure(figsize=(1.3 * across, 1.55 * down), layout="constrained")
-    FigureCanvasAgg(figure)
-    for number, (caption, pixels) in enumerate(puzzles):
-        axes = figure.add_subplot(down, across, number + 1)
-        axes.imshow(pixels, interpolation="nearest")
-        axes.set_title(caption, fontsize=8)
-        axes.set_axis_off()
-    with replacing(path) as beside:
+    with drawing(), replacing(path) as beside:
+        figure = Figure(figsize=(1.3 * across, 1.55 * down), layout="constrained")
+        FigureCanvasAgg(figure)
+        for number, (caption, pixels) in enumerate(puzzles):
+            axes = figure.add_subplot(down, across, number + 1)
+            axes.imshow(pixels, interpolation="nearest")
+            axes.set_title(written(caption), fontsize=8)
+            axes.set_axis_off()
         figure.savefig(beside, format="png", dpi=110)

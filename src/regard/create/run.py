@@ -7,7 +7,7 @@ finished.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,7 @@ def train_events(
         InputError: images, names or settings that cannot be used, or `out` holds another run.
         RunError: the run went wrong: NaN, collapse.
     """
-    check_choice("--task", task, names("task"))
-    check_choice("--keep", keep, ["last", "best"])
-    check_number("--holdout", holdout, 0.01, 0.5)
+    check_asked(images, [task], keep=keep, holdout=holdout)
     given = method_settings(task, method)
     objective = load("task", task)(**given)
     asked = completed(settings or TrainSettings(), objective)
@@ -128,6 +126,17 @@ def train_events(
         return
     events = _run(_plan(found, objective, backbone, asked, size, holdout), folder, arguments, keep)
     yield from logged(events, folder / "events.jsonl") if first_process() else events
+
+
+def check_asked(images: Any, tasks: Sequence[str], *, keep: str = "last", holdout: float = 0.1) -> None:
+    """Refuse names, shares and images without labels that `train` would refuse; nothing is read through for it."""
+    for task in tasks:
+        check_choice("--task", task, names("task"), see="regard methods task")
+    check_choice("--keep", keep, ["last", "best"])
+    check_number("--holdout", holdout, 0.01, 0.5)
+    opened = open_images(images, argument="IMAGES")
+    if any(getattr(load("task", task), "needs_labels", False) for task in tasks):
+        opened.need_labels("IMAGES")
 
 
 def first_process() -> bool:

@@ -1,5 +1,7 @@
 """How every figure looks: one palette, little ink, text that the page's own font draws.
 
+Text from outside passes `written` (`core/plots.py`) before it is drawn.
+
 Figures are matplotlib's object interface only, so that nothing global is kept between two of them. They leave as
 SVG whose ink colours are CSS variables: the same figure reads well on a light and on a dark page.
 """
@@ -8,13 +10,14 @@ import hashlib
 import io
 import re
 from html import escape
-from threading import Lock
 from typing import Any
 
-import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from ..core.plots import drawing, written
+from ..core.shown import visible
 
 # Okabe & Ito's colours, which stay apart for colour-blind readers too; yellow is left out for its poor contrast.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6f9b")
@@ -47,7 +50,6 @@ _SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "regard",
 }
-_one_at_a_time = Lock()
 
 
 def figure(height: float, draw: Any, alt: str, *, rows: int = 1, columns: int = 1) -> Markup:
@@ -60,8 +62,7 @@ def figure(height: float, draw: Any, alt: str, *, rows: int = 1, columns: int = 
         rows: panels above each other.
         columns: panels side by side.
     """
-    # matplotlib reads its settings while it draws: the lock keeps two threads of a web server apart
-    with _one_at_a_time, mpl.rc_context(_SETTINGS):
+    with drawing(_SETTINGS):
         canvas = Figure(figsize=(WIDTH / _UNITS, height / _UNITS), layout="constrained")
         canvas.patch.set_alpha(0)
         axes = canvas.subplots(rows, columns, squeeze=False)
@@ -102,7 +103,7 @@ def end_labels(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
                 places[upper] += lack / 2
     for (x, _, name, colour), place in zip(ends, places):
         axes.annotate(
-            name,
+            written(name),
             (x, place),
             (14, 0),
             textcoords="offset points",
@@ -135,5 +136,5 @@ def _tidy(svg: str, alt: str) -> str:
     body = re.sub(r"\s*\n\s*", "\n", body)
     return (
         f'<svg class="plot" viewBox="{box[1]}" role="img" xmlns="http://www.w3.org/2000/svg" '
-        f'xmlns:xlink="http://www.w3.org/1999/xlink"><title>{escape(alt)}</title>{body}</svg>'
+        f'xmlns:xlink="http://www.w3.org/1999/xlink"><title>{escape(visible(alt))}</title>{body}</svg>'
     )

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from ..core.checks import bad
+from ..core.plots import written
 from ..metrics.intervals import Interval
 from . import _style
 from ._style import INK, MARKERS, MUTED, PALETTE
@@ -65,7 +66,7 @@ def bars_with_intervals(
                 text, (max(value.high, value.mean, 0), at), (8, 0), textcoords="offset points", va="center",
                 weight="bold" if strong else "normal",
             )  # fmt: skip
-        axes.set_yticks(range(len(rows)), [name for name, _ in rows], color=INK)
+        axes.set_yticks(range(len(rows)), [written(name) for name, _ in rows], color=INK)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         top = max([value.high for value in values] + list(lines.values()) + [0])
         low = min([value.low for value in values] + [0])
@@ -78,7 +79,7 @@ def bars_with_intervals(
         for name, place in lines.items():
             axes.axvline(place, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
             axes.annotate(
-                name, (place, 1), (0, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
+                written(name), (place, 1), (0, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
                 ha="center", color=MUTED, fontsize=12,
             )  # fmt: skip
 
@@ -107,8 +108,8 @@ def learning_curves(
 
     def draw(axes: Axes) -> None:
         _draw_curves(axes, curves, references or {}, percent, markers=False)
-        axes.set_xlabel(x)
-        axes.set_title(y, loc="left", fontsize=13, color=MUTED)
+        axes.set_xlabel(written(x))
+        axes.set_title(written(y), loc="left", fontsize=13, color=MUTED)
 
     _need_curves(curves)
     return _style.figure(270, draw, alt)
@@ -146,8 +147,8 @@ def label_efficiency(
         _draw_curves(axes, curves, references or {}, percent=True, markers=True)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(counts, [f"{count:g}" for count in counts])
-        axes.set_xlabel(x)
-        axes.set_title(y, loc="left", fontsize=13, color=MUTED)
+        axes.set_xlabel(written(x))
+        axes.set_title(written(y), loc="left", fontsize=13, color=MUTED)
 
     return _style.figure(300, draw, alt)
 

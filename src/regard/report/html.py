@@ -14,7 +14,7 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from .. import __version__
-from ..core.checks import bad
+from ..core.checks import bad, check_output
 from ..core.storage import replacing
 from .gains import Gain, gain_table
 
@@ -142,9 +142,7 @@ def write_report(
 
 def check_page(argument: str, path: str | Path) -> Path:
     """Refuse a name that a page cannot have, before the work that it would show."""
-    if Path(path).suffix.lower() not in (".html", ".htm"):
-        raise bad(argument, repr(str(path)), "a name that ends with .html")
-    return Path(path)
+    return check_output(argument, path, ".html", ".htm")
 
 
 def render(

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from ..core.checks import bad, check_labels, check_matrix
+from ..core.plots import written
 from . import _style
 from ._style import GRID, PALETTE, PAPER, WIDTH
 
@@ -15,6 +16,7 @@ from ._style import GRID, PALETTE, PAPER, WIDTH
 _CLASSES = (
     "#332288", "#cc6677", "#117733", "#88ccee", "#882255", "#44aa99", "#ddcc77", "#aa4499", "#999933", "#c2703d",
 )  # fmt: skip
+_WIDE = 16  # characters of a name inside a panel
 _MANY = 400  # points above which a map is drawn as pixels, so that the page stays small
 
 
@@ -71,7 +73,7 @@ def map_before_after(
                 )
                 _bare(panel)
                 if row == 0:
-                    panel.set_title(titles[column], loc="left", fontsize=14, weight="bold")
+                    panel.set_title(written(titles[column], _WIDE), loc="left", fontsize=14, weight="bold")
                 else:
                     _name_groups(panel, plane, groups, domains, colour)
             if row == 0:
@@ -91,10 +93,20 @@ def _bare(panel: Axes) -> None:
 
 
 def _legend(panel: Axes, colour: Mapping[str, str]) -> None:
-    marks = [panel.scatter([], [], s=45, c=paint, label=name, linewidth=0) for name, paint in colour.items()]
-    panel.figure.legend(
-        handles=marks, loc="outside upper right", ncols=4, frameon=False, handletextpad=0.1, columnspacing=1.2
+    marks = [panel.scatter([], [], s=45, c=paint, linewidth=0) for paint in colour.values()]
+    names = [written(name, _WIDE) for name in colour]
+    beside = max(1, min(4, 72 // (4 + max(map(len, names)))))  # as many as the width of the page takes
+    legend = panel.figure.legend(
+        marks,
+        ["name"] * len(marks),  # a legend leaves names out that start with `_`: they are put in afterwards
+        loc="outside upper right",
+        ncols=beside,
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=1.2,
     )
+    for text, name in zip(legend.get_texts(), names):
+        text.set_text(name)
 
 
 def _name_groups(
@@ -112,6 +124,13 @@ def _name_groups(
                     "linewidth": 1.4,
                     "alpha": 0.9,
                 }
-                panel.annotate(
-                    name, np.median(mine, axis=0), ha="center", va="center", fontsize=11, weight="bold", bbox=box
+                label = panel.annotate(
+                    written(name, _WIDE),
+                    np.median(mine, axis=0),
+                    ha="center",
+                    va="center",
+                    fontsize=11,
+                    weight="bold",
+                    bbox=box,
                 )
+                label.set_in_layout(len(name) <= _WIDE // 2)  # long ones would leave the panel no room

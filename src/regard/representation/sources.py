@@ -52,6 +52,31 @@ def settle_sides(
     return settle(precision, cast(ImageSet, sides[0]), rep, **settings)
 
 
+def check_alike(sides: Mapping[str, Embeddings | ImageSet], representation: Representation | str | Path) -> None:
+    """Refuse, before images are embedded, an embeddings file that another representation made than they will have.
+
+    Args:
+        sides: what is compared, by the name of its argument.
+        representation: what the images among them will be embedded with; it is loaded where that tells anything.
+
+    Raises:
+        InputError: as `check_same_representation`.
+    """
+    files = {argument: one for argument, one in sides.items() if isinstance(one, Embeddings)}
+    for argument, one in list(files.items())[1:]:
+        check_same_representation(argument, one, next(iter(files.values())))
+    if not files or len(files) == len(sides):
+        return
+    rep = representation if isinstance(representation, Representation) else Representation.load(representation)
+    for argument, one in files.items():
+        made = one.card.get("fingerprint")
+        plain = rep.pooled is None and rep.transform is None
+        other = made is not None and (made != rep.fingerprint or one.card.get("layer") is not None)
+        if other or (plain and one.dim != rep.encoder.num_features):
+            got = f"vectors of {one.card.get('representation', '?')} ({one.dim} dimensions)"
+            raise bad(argument, got, f"vectors of {rep.name}, as the other side will have", "Embed both alike.")
+
+
 def is_vectors(source: Any) -> bool:
     """Whether a source is an embeddings file: an .npz, or a Parquet file with a column `vectors`."""
     if not isinstance(source, str | Path) or Path(source).suffix not in SUFFIXES:
@@ -66,6 +91,17 @@ def is_vectors(source: Any) -> bool:
         return "vectors" in pq.read_schema(path).names
     except (pa.ArrowInvalid, OSError) as error:
         raise bad("embeddings", f"{str(source)!r} ({error})", "a Parquet file") from error
+
+
+def open_source(source: Any, *, argument: str = "SOURCE") -> Embeddings | ImageSet:
+    """Open embeddings or images as they are: ids, labels and columns are known, and nothing is embedded yet."""
+    if isinstance(source, Embeddings):
+        return source
+    if is_vectors(source):
+        return Embeddings.load(source)
+    from ..data.sources import open_images
+
+    return open_images(source, argument=argument)
 
 
 def load_vectors(
@@ -85,13 +121,9 @@ def load_vectors(
         watch: wraps the stream of progress events.
         settings: of `embed`.
     """
-    if isinstance(source, Embeddings):
-        return source
-    if is_vectors(source):
-        return Embeddings.load(source)
-    from ..data.sources import open_images
-
-    images = source if isinstance(source, ImageSet) else open_images(source, argument=argument)
+    opened = open_source(source, argument=argument)
+    if isinstance(opened, Embeddings):
+        return opened
     # there is another side, which must be embedded alike: `auto` is not int8 unless both were settled so
     settings["precision"] = alike({}, settings.get("precision", "auto"))
-    return embed(images, representation, watch=watch, **settings)
+    return embed(opened, representation, watch=watch, **settings)

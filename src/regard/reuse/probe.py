@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.checks import bad, check_choice, check_number
 from ..core.values import as_text, gaps, group_codes, nearest
+from ..data.imageset import ImageSet
 from ..data.sampling import few_shot
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, unknown
@@ -114,12 +115,8 @@ def probe(
     (True, 20)
     """
     chosen = [classifier] if isinstance(classifier, str) else list(classifier)
-    for name in chosen:
-        check_choice("--classifier", name, CLASSIFIERS)
-    if not chosen:
-        raise bad("--classifier", "none", "at least one of " + ", ".join(CLASSIFIERS))
-    check_number("--seeds", seeds, 1, whole=True)
-    notes = _check(train, test, "linear" in chosen, shots)
+    missing = check_sides(train, test, chosen, shots, seeds)
+    notes = _leaks(train, test) + missing
     labels, truth = train.need_labels("train"), test.need_labels("test", 1)
     common, counts = np.unique(labels, return_counts=True)
     metrics: dict[str, float | None] = {"majority": float(np.mean(truth == common[counts.argmax()]))}
@@ -187,9 +184,24 @@ def _named(data: Embeddings) -> np.ndarray:
     return np.unique(as_text("identity", column)[~gaps(column)])
 
 
-def _check(train: Embeddings, test: Embeddings, linear: bool, shots: Sequence[int]) -> list[str]:
+def check_sides(
+    train: Embeddings | ImageSet,
+    test: Embeddings | ImageSet,
+    classifier: Sequence[str] = CLASSIFIERS,
+    shots: Sequence[int] = (),
+    seeds: int = 1,
+) -> list[str]:
+    """Refuse what `probe` would refuse for its settings and labels; images are not embedded for it. Gives notes."""
+    for name in classifier:
+        check_choice("--classifier", name, CLASSIFIERS)
+    if not classifier:
+        raise bad("--classifier", "none", "at least one of " + ", ".join(CLASSIFIERS))
+    check_number("--seeds", seeds, 1, whole=True)
+    for shot in shots:
+        check_number("--shots", shot, 1, whole=True)
     labels, truth = train.need_labels("train"), test.need_labels("test", 1)
-    check_same_representation("test", test, train)
+    if isinstance(train, Embeddings) and isinstance(test, Embeddings):
+        check_same_representation("test", test, train)
     classes, counts = np.unique(labels, return_counts=True)
     strange = np.setdiff1d(truth, classes)
     if len(strange):
@@ -199,9 +211,7 @@ def _check(train: Embeddings, test: Embeddings, linear: bool, shots: Sequence[in
             "classes from train",
             nearest(strange, classes) or "Add them to train, or leave them out of test.",
         )
-    need = max([2 if linear else 1, *shots])
-    for shot in shots:
-        check_number("--shots", shot, 1, whole=True)
+    need = max([2 if "linear" in classifier else 1, *shots])
     if counts.min() < need:
         raise bad(
             "train",
@@ -209,9 +219,8 @@ def _check(train: Embeddings, test: Embeddings, linear: bool, shots: Sequence[in
             f"at least {need} of each class",
             "Add images, leave the class out, or ask for fewer --shots.",
         )
-    notes = _leaks(train, test)
     missing = len(classes) - len(np.unique(truth))
-    return notes + ([f"{missing} class(es) of train do not occur in test."] if missing else [])
+    return [f"{missing} class(es) of train do not occur in test."] if missing else []
 
 
 def _leaks(train: Embeddings, test: Embeddings) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.shown import visible
 from ..metrics.intervals import TOO_FEW, Interval, over_seeds
 from ..report.gains import Gain
 from ..report.html import Section, Table, write_report
@@ -168,7 +169,7 @@ def as_text(found: Evaluation) -> str:
             "",
             *grid([["{} - {}".format(*pair), "difference [95 % interval]", "seeds beaten", "verdict"], *rows]),
         ]
-    lines += ["", found.control_told, *(f"note: {note}" for note in found.notes)]
+    lines += ["", found.control_told, *(f"note: {visible(note)}" for note in found.notes)]
     return "\n".join(lines)
 
 

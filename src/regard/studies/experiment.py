@@ -14,6 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ..core.checks import bad, check_choice
+from ..core.shown import visible
 from ..metrics.contrast import Difference
 from ..metrics.contrast import contrast as difference_of
 from ..metrics.intervals import Interval, accuracy_interval
@@ -176,7 +177,11 @@ class Experiment:
         for name in self.arms:
             if name != base:
                 found = self.contrasts(base, [name])
-                lines += ["", f"{name} - {base}", *grid([[self.title(one.measure), *told(one)] for one in found])]
+                lines += [
+                    "",
+                    visible(f"{name} - {base}"),
+                    *grid([[self.title(one.measure), *told(one)] for one in found]),
+                ]
         return "\n".join(lines)
 
     def as_dict(self, base: str) -> dict[str, Any]:
@@ -211,5 +216,6 @@ def told(one: Contrast) -> list[str]:
 
 def grid(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines with aligned columns."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]

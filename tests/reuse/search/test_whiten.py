@@ -96,7 +96,7 @@ def test_a_vocabulary_goes_along_and_search_uses_it(tmp_path):
     "settings, message",
     [
         ({"things": "person"}, "--things: expected a column of the images"),
-        ({"things": "label"}, "--things: expected labels"),
+        ({"things": "label"}, "--things: expected labelled images"),
         ({"pooling": "gemm"}, "--pooling: expected one of"),
         ({"pooling": "vlad", "settings": {"words": 3}}, "--set: expected settings of vlad"),
         ({"scales": (1, 0.5)}, "--pooling: expected the pooling"),

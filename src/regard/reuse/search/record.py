@@ -133,6 +133,13 @@ def check_origin(argument: str, card: Mapping[str, Any], embeddings: Embeddings)
             raise mismatch(argument, card, f"vectors of {_named(theirs)}")
 
 
+def check_representation(argument: str, card: Mapping[str, Any], representation: Any) -> None:
+    """Refuse a representation that did not make the collection of this card, before anything is embedded with it."""
+    made = {"fingerprint": representation.fingerprint, "representation": representation.name}
+    if card.get("fingerprint") and made["fingerprint"] != card["fingerprint"]:
+        raise mismatch(argument, card, f"vectors of {_named(made)}")
+
+
 def mismatch(argument: str, card: Mapping[str, Any], got: str) -> InputError:
     """The error for vectors of another kind than the collection's."""
     return bad(

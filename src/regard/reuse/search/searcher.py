@@ -15,7 +15,7 @@ from . import metric as metrics
 from .collection import Collection
 from .cutoff import background_of, cut
 from .made_by import made_by
-from .record import Hit, Hits, check_origin, mismatch
+from .record import Hit, Hits, check_origin, check_representation, mismatch
 from .relevance import Background
 from .store.lance import LanceStore
 from .store.protocol import Store, vectors_in
@@ -158,6 +158,10 @@ class Searcher:
             relevant: as in `search`.
             embed_settings: device, precision, cache ... of `embed`.
         """
+        plan.pick(1, 1, way)
+        self.store.count(where)  # what cannot be asked is told before anything is embedded
+        if relevant is not None:
+            check_number("--relevant", relevant, 0, 1, open_low=True)
         opened = open_images(images)
         queries = self.embedded(opened, representation, **embed_settings)
         items = dict(zip(map(str, opened.ids), opened.items))
@@ -173,6 +177,8 @@ class Searcher:
         from ...representation.int8 import alike
 
         chosen = self.representation(representation)
+        if representation is not None:
+            check_representation("--with", self.card, chosen)
         embed_settings["precision"] = alike(self.card, embed_settings.get("precision", "auto"))
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 

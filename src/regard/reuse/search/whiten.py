@@ -104,12 +104,16 @@ def whiten(
     opened = open_images(images)
     if len(opened) > MOST:
         opened = opened.subset(np.sort(numpy_rng(seed, "images").choice(len(opened), MOST, replace=False)))
+    if things is not None:
+        _column(opened, things)  # a column that is not there is told before anything is embedded
     given = representation if isinstance(representation, Representation) else Representation.load(representation)
     made = replace(given, transform=None, loaded_from="")
     if pooling is not None:
         made.pooled = _pooled(made, opened, pooling, dict(settings or {}), scales, seed)
     elif settings or tuple(scales) != (1.0,):
         raise bad("--pooling", "none, with settings or scales of one", "the pooling that they are of", "Try gem.")
+    if dim is not None and made.pooled is None:
+        check_number("--dim", dim, 1, made.encoder.num_features, whole=True)
     embed_settings["watch"] = watch
     # settled once, on these images: what is asked later must be embedded alike
     wanted = embed_settings.pop("precision", "auto")
@@ -184,7 +188,7 @@ def _pooled(
     return Pooled(name, method, tuple(map(float, scales)))
 
 
-def _column(raw: Embeddings, name: str) -> np.ndarray:
+def _column(raw: Embeddings | ImageSet, name: str) -> np.ndarray:
     """(n,) which thing each image shows; -1 where the column does not say."""
     if name in ("label", "labels"):
         return things_of(raw.need_labels("--things"))[0]

@@ -1,0 +1,91 @@
+"""The object of `--json` has one shape over all verbs, and one name for one thing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import regard.cli
+from regard.cli import main, verbs
+
+SMALL = "random:convnet4"
+VERDICTS = {"gain", "loss", "no gain", "too few to say"}
+LINES = {
+    "embed": f"embed train --with {SMALL} --out z.npz",
+    "create": "create train --task rotation --steps 2 --out run",
+    "probe": f"probe train test --with {SMALL}",
+    "finetune": f"finetune train test --with {SMALL} --steps 2 --out tuned",
+    "evaluate": f"evaluate {SMALL} --on train test --shots 1 --seeds 2 --no-finetune --no-layers",
+    "whiten": f"whiten train --with {SMALL} --dim 8 --out white",
+    "index": f"index train --with {SMALL} --out index-new",
+    "search": f"search index test/a/0.png bad.png --with {SMALL}",
+    "search-eval": "search-eval index labels --rerank qe",
+    "duplicates": "duplicates train",
+    "shift": f"shift train test --with {SMALL} --permutations 10",
+    "adapt": f"adapt train test --with {SMALL} --method coral",
+    "compare-adapt": f"compare-adapt train test --with {SMALL} --methods coral,subspace --seeds 4 --no-auto",
+    "methods": "methods adapt",
+}
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("given")
+    rng = np.random.default_rng(0)
+    for folder in ("train", "test"):
+        for label in "ab":
+            (root / folder / label).mkdir(parents=True)
+            for number in range(10):
+                pixels = rng.integers(100 * (label == "a"), 155 + 100 * (label == "a"), (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / folder / label / f"{number}.png")
+        (root / folder / "a" / "bad.png").write_bytes(b"no image")
+    (root / "bad.png").write_bytes(b"no image")
+    from regard import embed
+    from regard.reuse.search.index import SearchIndex
+
+    SearchIndex.create(root / "index", embed(str(root / "train"), SMALL, cache=False))
+    return root
+
+
+@pytest.mark.parametrize("verb", sorted({*verbs()} - set(LINES)))
+def test_other_verbs_give_their_result_alike(verb):
+    """What takes minutes, or has a test of its own: `emit` is what makes the shape."""
+    source = Path(regard.cli.__file__).with_name(f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8")
+    assert "emit(" in source and "say_json" not in source
+    assert verb != "demo" or '"differences"' in source
+
+
+@pytest.mark.parametrize("verb", LINES)
+def test_the_shape(given, monkeypatch, capsys, verb):
+    monkeypatch.chdir(given)
+    status = main([*LINES[verb].split(), "--json", "-q"] if verb != "methods" else [*LINES[verb].split(), "--json"])
+    shown = capsys.readouterr()
+    assert status == 0, shown.err
+    (line,) = shown.out.splitlines()
+    found = json.loads(line)
+    metrics = found["metrics"]
+    assert all(
+        value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in metrics.values()
+    )
+    assert metrics["seconds"] >= 0 and metrics["set_aside"] == len(found["set_aside"])
+    assert all(isinstance(note, str) for note in found["notes"])
+    assert all(one["name"] and one["cause"] and isinstance(one["cause"], str) for one in found["set_aside"])
+    if verb not in ("methods", "search-eval"):
+        assert any(one["name"].endswith("bad.png") for one in found["set_aside"]), found["set_aside"]
+    for one in found["differences"]:
+        assert {"name", "mean", "low", "high", "verdict"} <= set(one) and one["verdict"] in VERDICTS
+    assert set(found["verdicts"].values()) <= VERDICTS
+    if verb in ("adapt", "compare-adapt", "evaluate", "search-eval", "whiten"):
+        assert found["differences"] and found["verdicts"]
+        assert any(name.endswith("_gain_low") for name in metrics), sorted(metrics)
+    # one name for one thing
+    wanted = {
+        "images": ("embed", "create", "index", "whiten", "duplicates"),
+        "train": ("probe", "finetune", "evaluate"),
+        "source": ("adapt", "compare-adapt", "shift"),
+        "collection": ("search", "search-eval"),
+    }
+    for name, having in wanted.items():
+        assert (name in metrics) == (verb in having), (name, sorted(metrics))
