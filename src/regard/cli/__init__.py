@@ -33,6 +33,7 @@ _FLOW = (
     "embed",
     "probe",
     "finetune",
+    "predict",
     "evaluate",
     "whiten",
     "index",
@@ -42,6 +43,7 @@ _FLOW = (
     "shift",
     "adapt",
     "compare-adapt",
+    "export",
     "methods",
 )
 

@@ -26,6 +26,7 @@ from ..core.runtime import derive_seed, measured, seeded_init
 from ..core.storage import hash_json, load_tensors, new_folder, read_json, write_json
 from ..core.training import TrainSettings, training
 from ..data.sources import open_images
+from ..representation.classifier import save_classifier
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
 from .feed import Feed, Look, look, pick_size, split_by_hash
@@ -248,6 +249,8 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
     }
     write_json(folder / "metrics.json", metrics)
     encoder.cpu().eval().to(memory_format=torch.contiguous_format)
+    if isinstance(pupil.head, torch.nn.Linear) and getattr(objective, "classes", ()):  # the labels' own classifier
+        card["classifier"] = save_classifier(folder, pupil.head.state_dict(), objective.classes)
     Representation(encoder, preprocess, card).save(folder)
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)

@@ -24,19 +24,18 @@ from ..core.checks import bad, check_number
 from ..core.discover import load
 from ..core.events import Event, logged
 from ..core.runtime import derive_seed, measured, seeded_init
-from ..core.storage import load_tensors, new_folder, read_json, save_tensors, write_json
+from ..core.storage import new_folder, read_json, write_json
 from ..core.training import TrainSettings, training
 from ..core.values import group_codes
 from ..create.feed import Feed
 from ..create.objective import Known, method_settings
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, unknown
-from ..representation.checksums import check_file, checksum
+from ..representation.classifier import read_classifier, save_classifier
 from ..representation.representation import Representation
 from .labelled import open_pair
 from .thaw import Tuned
 
-CLASSIFIER = "classifier.safetensors"
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 
 
@@ -165,15 +164,9 @@ def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np
     """
     from ..representation.embed import embed
 
-    card = read_json(Path(folder) / "card.json")
-    if "classifier" not in card:
-        raise bad("folder", repr(str(folder)), "a folder made by regard finetune")
-    if "checksum" in card["classifier"]:
-        check_file(Path(folder), CLASSIFIER, card["classifier"]["checksum"], card["classifier"]["classes"])
-    head = load_tensors(Path(folder) / CLASSIFIER)
+    head = read_classifier(folder, "folder")
     found = embed(images, str(folder), **embed_settings)
-    logits = torch.from_numpy(found.vectors) @ head["weight"].T + head["bias"]
-    return found.ids, logits.softmax(1).numpy(), list(card["classifier"]["classes"])
+    return found.ids, head.probabilities(found.vectors), list(head.classes)
 
 
 def _run(
@@ -224,8 +217,7 @@ def _run(
         "seconds": round(finished.values["seconds"], 3),
     }
     classes = np.array(objective.classes)
-    save_tensors(folder / CLASSIFIER, pupil.head.state_dict())
-    told = checksum(folder / CLASSIFIER, list(objective.classes))  # their order gives the weights their meaning
+    classifier = save_classifier(folder, pupil.head.state_dict(), objective.classes)
     write_json(folder / "metrics.json", metrics)
     rows = {"ids": known.held_out.ids, "labels": classes[truth], "predictions": classes[answers]}
     write_json(folder / "predictions.json", rows | {"interval": interval.as_dict(), "notes": notes})
@@ -233,7 +225,7 @@ def _run(
         "name": f"finetuned-{start.name}",
         "made_by": f"cross-entropy on the labels of {len(known.train)} images, from {start.name}",
         "parent": {"name": start.name, "fingerprint": start.fingerprint},
-        "classifier": {"file": CLASSIFIER, "classes": list(objective.classes), "checksum": told},
+        "classifier": classifier,
         "training": {**asdict(settings), **{key: arguments[key] for key in ("layers", "backbone_lr_factor")}},
         "task": {"name": "labels", **asdict(objective)},
         "data": {"name": known.train.name, "images": len(known.train), "content": arguments["images"]},
