@@ -249,8 +249,9 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
     }
     write_json(folder / "metrics.json", metrics)
     encoder.cpu().eval().to(memory_format=torch.contiguous_format)
-    if isinstance(pupil.head, torch.nn.Linear) and getattr(objective, "classes", ()):  # the labels' own classifier
-        card["classifier"] = save_classifier(folder, pupil.head.state_dict(), objective.classes)
+    classes: tuple[str, ...] = getattr(objective, "classes", ())
+    if classes and isinstance(pupil.head, torch.nn.Linear):  # one that `predict` can use
+        card["classifier"] = save_classifier(folder, pupil.head.state_dict(), classes)
     Representation(encoder, preprocess, card).save(folder)
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)
