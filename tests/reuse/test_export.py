@@ -327,7 +327,11 @@ def test_the_check_refuses_nan_and_other_shapes(tuned, few):
         (("imagenet", "--format", "openvino", "--out", "m"), 2, "--out: expected a file that ends in .xml"),
         (("imagenet", "--format", "onnx", "--out", "m.onnx", "--layout", "chw"), 2, "--layout: expected one of"),
         (("nothing/here", "--format", "onnx", "--out", "m.onnx"), 2, "representation: expected"),
-        (("random:torchvision:squeezenet1_1", "--format", "timm", "--out", "m"), 2, "--format: expected a network of timm"),
+        (
+            ("random:torchvision:squeezenet1_1", "--format", "timm", "--out", "m"),
+            2,
+            "--format: expected a network of timm",
+        ),
         (("imagenet", "--format", "timm", "--out", "."), 2, "--out: expected a new or empty folder"),
     ],
 )
