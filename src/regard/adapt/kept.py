@@ -46,11 +46,17 @@ def as_linear(model: Any, target: np.ndarray, name: str = "method") -> Classifie
 
 
 def _read_off(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (classes, d) and bias (classes,) of the log-probabilities about the mean of X; not finite where 0."""
+    """Weight (classes, d) and bias (classes,) of margins or log-probabilities about the mean of X; NaN where none."""
+    margins = getattr(getattr(model, "classifier_", None), "decision_function", None)
 
     def odds(points: np.ndarray) -> np.ndarray:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(model.predict_proba(points))
+        if margins is not None:  # exact where a probability comes out as 0
+            logs = np.asarray(margins(model._map(points, "target")), float)
+            logs = np.stack([np.zeros(len(logs)), logs], axis=1) if logs.ndim == 1 else logs
+        else:
+            with np.errstate(divide="ignore"):
+                logs = np.log(model.predict_proba(points))
+        with np.errstate(invalid="ignore"):
             return logs - logs.mean(axis=1, keepdims=True)
 
     origin, d = X.mean(axis=0), X.shape[1]
