@@ -20,6 +20,8 @@ _PUBLIC = {
     "train": "regard.create.run",
     "probe": "regard.reuse.probe",
     "finetune": "regard.reuse.finetune",
+    "predict": "regard.reuse.predict",
+    "export": "regard.reuse.export.run",
     "SearchIndex": "regard.reuse.search.index",
     "adapter": "regard.adapt.run",
     "shift": "regard.adapt.shift",

@@ -27,6 +27,8 @@ COMMANDS = {
     "probe": "probe builtin:faces --with run --shots 2 --seeds 2",
     "evaluate": "evaluate run --on builtin:rendered_digits builtin:digits --seeds 2 --shots 1 --finetune-steps 1",
     "finetune": "finetune builtin:faces --with run --layers head --steps 4 --out tuned",
+    "predict": "predict tuned builtin:faces",
+    "export": "export tuned --format torchscript --out tuned.pt",
     "whiten": "whiten builtin:faces --with run --out whitened",
     "index": "index faces.npz --out index",
     "search": "search index faces/000 --id",

@@ -37,6 +37,7 @@ _FLOW = (
     "embed",
     "probe",
     "finetune",
+    "predict",
     "evaluate",
     "whiten",
     "index",
@@ -46,6 +47,7 @@ _FLOW = (
     "shift",
     "adapt",
     "compare-adapt",
+    "export",
     "methods",
 )
 

@@ -28,7 +28,10 @@ def adapt(
     tune: Annotated[bool, typer.Option("--tune", help="Choose settings too, without target labels.")] = False,
     by: Annotated[str, typer.Option("--by", help="What chooses: circular, iwv, dev, entropy or snd.")] = "circular",
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the target's predictions to this .csv.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--out", help="The target's predictions as .csv, or a folder for the classifier.", show_default=False
+        ),
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,
@@ -40,19 +43,21 @@ def adapt(
     Where the target has labels they serve for the score alone: the table sets each method against the source alone,
     with an interval over target samples, and against an oracle that learned from the target's labels. What another
     source would give one fit cannot tell: for a verdict take compare-adapt. Where it has none, --out takes the
-    predictions. --method auto chooses a method, --tune the settings, both without target labels. --set goes to every
-    method that is named.
+    predictions. An --out without .csv is a folder for the adapted classifier, which predict and export take, where it
+    decides by a linear map of the vectors. --method auto chooses a method, --tune the settings, both without target
+    labels. --set goes to every method that is named.
     """
     from ..adapt.classifier import CLASSIFIERS
     from ..adapt.run import check_source, check_target, compare
     from ..adapt.select import SCORERS
-    from ..core.checks import bad, check_choice, check_output
+    from ..core.checks import bad, check_choice
     from ..core.discover import names
     from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source
 
     # all that can be wrong is told before anything is embedded
+    keeping = out is not None and out.suffix == ""
     if out is not None:
-        check_output("--out", out, ".csv")
+        _check_out(out, keeping, method)
     for name in method:
         check_choice("--method", name, ("auto", *names("adapt")), see="regard methods adapt")
     check_choice("--classifier", classifier, CLASSIFIERS)
@@ -79,7 +84,7 @@ def adapt(
         check_same_representation(argument, vectors, a)
     if b.labels is None:
         assert out is not None  # checked above
-        _predict_only(a, b, more, models[method[0]], method[0], out, json)
+        _predict_only(a, b, more, models[method[0]], method[0], out, with_, json)
         return
     known = more[0] if more else None
     found = compare(
@@ -92,7 +97,9 @@ def adapt(
         "gain_low": first.gain.as_dict()["low"] if first.gain else 0.0,
         "gain_high": first.gain.as_dict()["high"] if first.gain else 0.0,
     }
-    if out is not None:
+    if out is not None and keeping:
+        _keep(a, b, _fitted(a, b, more, models[method[0]]), method[0], out, with_)
+    elif out is not None:
         _write(out, b.ids, first.predictions)
     result = {
         "source": source,
@@ -104,6 +111,19 @@ def adapt(
     }
     metrics |= {"source": len(a), "target": len(b)}
     emit({**result, "metrics": metrics}, json, lambda: say_lines(found.table()))
+
+
+def _check_out(out: Path, keeping: bool, method: list[str]) -> None:
+    from ..core.checks import bad, check_output
+
+    if not keeping:
+        check_output("--out", out, ".csv")
+        return
+    if len(method) > 1:
+        raise bad("--method", ", ".join(method), "one method", "A folder holds one classifier.")
+    check_output("--out", out, folder=True)
+    if out.exists() and any(out.iterdir()):
+        raise bad("--out", f"{str(out)!r}, which is there already", "a new or empty folder")
 
 
 def _model(name: str, classifier: str, chosen: dict[str, Any], tune: bool, by: str, seed: int) -> Any:
@@ -119,9 +139,8 @@ def _model(name: str, classifier: str, chosen: dict[str, Any], tune: bool, by: s
     return adapter(name, **({"classifier": classifier} if "classifier" in known else {}), **chosen)
 
 
-def _predict_only(
-    a: "Embeddings", b: "Embeddings", more: list["Embeddings"], model: Any, method: str, out: Path, json: bool
-) -> None:
+def _fitted(a: "Embeddings", b: "Embeddings", more: list["Embeddings"], model: Any) -> Any:
+    """The model, fitted without the target's own labels."""
     import numpy as np
 
     from ..adapt.contract import UNKNOWN
@@ -129,14 +148,38 @@ def _predict_only(
     labels = np.array([label for one in more for label in one.need_labels("--labelled")], dtype=object)
     known = np.concatenate([labels, np.full(len(b), UNKNOWN, dtype=object)])
     Xt = np.concatenate([*(one.vectors for one in more), b.vectors])
-    model.fit(a.vectors, a.need_labels("SOURCE"), Xt, known)
-    _write(out, b.ids, model.predict(b.vectors))
+    return model.fit(a.vectors, a.need_labels("SOURCE"), Xt, known)
+
+
+def _keep(a: "Embeddings", b: "Embeddings", model: Any, method: str, out: Path, with_: str) -> None:
+    from ..adapt.kept import keep
+
+    choice = getattr(model, "choice_", None)
+    name = method if choice is None else choice.name
+    keep(model, b, with_, out, {"method": name, "source": len(a), "target": len(b)})
+
+
+def _predict_only(
+    a: "Embeddings",
+    b: "Embeddings",
+    more: list["Embeddings"],
+    model: Any,
+    method: str,
+    out: Path,
+    with_: str,
+    json: bool,
+) -> None:
+    _fitted(a, b, more, model)
+    if out.suffix:
+        _write(out, b.ids, model.predict(b.vectors))
+    else:
+        _keep(a, b, model, method, out, with_)
     choice = getattr(model, "choice_", None)
 
     def human() -> None:
         if choice is not None:
             say_lines(f"took {choice.name} by {choice.by}, without target labels:\n{choice.table()}")
-        say(f"{len(b)} predictions to {out}")
+        say(f"{len(b)} predictions to {out}" if out.suffix else f"the classifier to {out}")
 
     result = {"out": out, "method": method if choice is None else choice.name}
     emit({**result, "metrics": {"source": len(a), "target": len(b)}}, json, human)

@@ -29,6 +29,7 @@ from ..core.storage import hash_json, load_tensors, new_folder, write_json
 from ..core.training import TrainSettings, training
 from ..data.sources import open_images
 from ..representation.checksums import RESULTS, check_results, of_files
+from ..representation.classifier import save_classifier
 from ..representation.folder_records import read_card
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
@@ -262,6 +263,9 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
     write_json(folder / "metrics.json", metrics)
     card[RESULTS] = of_files(folder, ["metrics.json"])
     encoder.cpu().eval().to(memory_format=torch.contiguous_format)
+    classes: tuple[str, ...] = getattr(objective, "classes", ())
+    if classes and isinstance(pupil.head, torch.nn.Linear):  # one that `predict` can use
+        card["classifier"] = save_classifier(folder, pupil.head.state_dict(), classes)
     Representation(encoder, preprocess, card).save(folder)
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)

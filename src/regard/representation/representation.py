@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .embeddings import Embeddings
 
 BUNDLED = "imagenet"
-VOCABULARY = "pooling.safetensors"
+VOCABULARY, CLASSIFIER = "pooling.safetensors", "classifier.safetensors"
 
 
 @dataclass
@@ -130,7 +130,10 @@ class Representation:
         written = ["config.json", "model.safetensors", *([VOCABULARY] if vocabulary else [])]
         written += saved.files(folder) if self.transform is not None else []
         made = {"name": self.name, "fingerprint": self.fingerprint, checksums.KEY: checksums.of_files(folder, written)}
-        write_json(folder / "card.json", self.card | made)
+        card = dict(self.card)
+        if not (folder / CLASSIFIER).is_file():  # of the run that this was loaded from
+            card.pop("classifier", None)
+        write_json(folder / "card.json", card | made)
         return folder
 
     @staticmethod

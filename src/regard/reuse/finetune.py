@@ -26,7 +26,7 @@ from ..core.events import Event, logged
 from ..core.reading import MOST_ROWS
 from ..core.records import check_record, listed, maybe, number, read_record, record, text, whole
 from ..core.runtime import derive_seed, measured, seeded_init
-from ..core.storage import load_tensors, new_folder, save_tensors, write_json
+from ..core.storage import new_folder, write_json
 from ..core.training import TrainSettings, training
 from ..core.values import group_codes
 from ..create.feed import Feed
@@ -34,13 +34,13 @@ from ..create.objective import Known, method_settings
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, unknown
 from ..representation import checksums
-from ..representation.checksums import AGAIN, check_file, check_results, checksum
+from ..representation.checksums import check_results
+from ..representation.classifier import read_classifier, save_classifier
 from ..representation.folder_records import read_card
 from ..representation.representation import Representation
 from .labelled import open_pair
 from .thaw import Tuned
 
-CLASSIFIER = "classifier.safetensors"
 RESULTS = ("metrics.json", "predictions.json")
 METRICS = {"steps": whole(), "accuracy": number(0, 1)}
 PREDICTIONS = {
@@ -189,20 +189,9 @@ def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np
     """
     from ..representation.embed import embed
 
-    card = read_card(Path(folder))
-    if not card.get("classifier"):
-        raise bad("folder", repr(str(folder)), "a folder made by regard finetune")
-    if card["classifier"].get("checksum") is not None:
-        check_file(Path(folder), CLASSIFIER, card["classifier"]["checksum"], card["classifier"]["classes"])
-    head, many = load_tensors(Path(folder) / CLASSIFIER), len(card["classifier"]["classes"])
-    shapes = {name: tuple(value.shape) for name, value in head.items()}
-    if sorted(shapes) != ["bias", "weight"] or shapes["bias"] != (many,) or shapes["weight"][:1] != (many,):
-        raise bad(f"{folder}/{CLASSIFIER}", f"{shapes}", f"weight and bias of {many} classes", AGAIN)
+    head = read_classifier(folder, "folder")
     found = embed(images, str(folder), **embed_settings)
-    if shapes["weight"] != (many, found.dim):
-        raise bad(f"{folder}/{CLASSIFIER}", f"weights {shapes['weight']}", f"weights {(many, found.dim)}", AGAIN)
-    logits = torch.from_numpy(found.vectors) @ head["weight"].T + head["bias"]
-    return found.ids, logits.softmax(1).numpy(), list(card["classifier"]["classes"])
+    return found.ids, head.probabilities(found.vectors), list(head.classes)
 
 
 def _run(
@@ -253,8 +242,7 @@ def _run(
         "seconds": round(finished.values["seconds"], 3),
     }
     classes = np.array(objective.classes)
-    save_tensors(folder / CLASSIFIER, pupil.head.state_dict())
-    told = checksum(folder / CLASSIFIER, list(objective.classes))  # their order gives the weights their meaning
+    classifier = save_classifier(folder, pupil.head.state_dict(), objective.classes)
     write_json(folder / "metrics.json", metrics)
     rows = {"ids": known.held_out.ids, "labels": classes[truth], "predictions": classes[answers]}
     write_json(folder / "predictions.json", rows | {"interval": interval.as_dict(), "notes": notes})
@@ -263,7 +251,7 @@ def _run(
         "made_by": f"cross-entropy on the labels of {len(known.train)} images, from {start.name}",
         "parent": {"name": start.name, "fingerprint": start.fingerprint},
         checksums.RESULTS: checksums.of_files(folder, RESULTS),
-        "classifier": {"file": CLASSIFIER, "classes": list(objective.classes), "checksum": told},
+        "classifier": classifier,
         "training": {**asdict(settings), **{key: arguments[key] for key in ("layers", "backbone_lr_factor")}},
         "task": {"name": "labels", **asdict(objective)},
         "data": {"name": known.train.name, "images": len(known.train), "content": arguments["images"]},

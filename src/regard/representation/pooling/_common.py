@@ -119,6 +119,8 @@ def _told(x: Any) -> str:
 def _finite(argument: str, x: Tensor) -> Tensor:
     # the third power of a large half-precision number is infinite
     wide = x if x.dtype == torch.float64 else x.float()
+    if torch.compiler.is_exporting():  # a graph has no errors to raise
+        return wide
     if not torch.isfinite(wide).all():
         raise bad(argument, "NaN or infinity", "finite numbers", "Look at the images or the network's precision.")
     return wide

@@ -43,7 +43,7 @@ def multi_scale(
     for scale in scales:
         check_number("scales", scale, 0, 16, open_low=True)
         vectors = unit(pool(maps_of(_resized(x, scale))))
-        if power != 1 and (vectors < 0).any():
+        if power != 1 and not torch.compiler.is_exporting() and (vectors < 0).any():
             raise InputError(f"power: {power:g} is for vectors without negative numbers, which these have. Give 1.")
         total = vectors.pow(power) if total is None else total + vectors.pow(power)
     assert total is not None
