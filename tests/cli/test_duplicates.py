@@ -106,7 +106,7 @@ def test_a_folder_without_an_index_is_looked_at_by_hashes(folder, capsys):
         (["coffee.png", "crop.png", "--decide", "maybe"], "verdict: expected one of"),
         (["coffee.png", "crop.png"], "A B: expected two ids, and --decide"),
         (["--kind", "twins"], "--kind: expected one of identical, same-photo"),
-        (["--out", "page.pdf"], "expected a name that ends with .html"),
+        (["--out", "page.pdf"], "expected a file that ends in .html"),
     ],
 )
 def test_wrong_arguments_are_said(index, capsys, line, message):

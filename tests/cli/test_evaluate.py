@@ -28,7 +28,7 @@ def test_json_table_and_page(folders, capsys):
     assert main(["evaluate", *on, *short, "--json", "--out", str(page)]) == 0
     shown = capsys.readouterr()
     result = json.loads(shown.out)
-    assert {"metrics", "differences", "verdicts", "arms", "about", "notes", "out"} == result.keys()
+    assert {"metrics", "differences", "verdicts", "arms", "about", "notes", "set_aside", "out"} == result.keys()
     metrics = result["metrics"]
     assert metrics["train"] == 16 and metrics["test"] == 8 and metrics["majority"] == 0.5
     for measure in ("linear", "knn", "linear_best", "linear_1shot", "linear_2shot", "finetuned", "recall_at_1", "map"):

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from regard.core.events import Event, last, logged, read_log
+from regard.core.event_log import logged, read_log
+from regard.core.events import Event, last
 
 
 def test_log_round_trip_and_cut_line(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from regard.core import records
 from regard.core.checks import InputError
-from regard.core.events import read_log
+from regard.core.event_log import read_log
 from regard.core.reading import MOST, parsed, read_json
 from regard.core.records import check_record, either, listed, mapped, maybe, number, one_of, read_record, record, whole
 

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from regard.core.checks import InputError
-from regard.core.events import last, read_log
+from regard.core.event_log import read_log
+from regard.core.events import last
 from regard.core.storage import hash_file
 from regard.core.training import TrainSettings
 from regard.create.run import train, train_events

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.events import read_log
+from regard.core.event_log import read_log
 from regard.core.storage import load_tensors, save_tensors
 from regard.core.training import TrainSettings
 from regard.data.builtin import builtin

@@ -17,23 +17,32 @@ from .checks import bad
 
 MOST = 2**25  # bytes of a card; what was parsed takes up to thirty times that
 MOST_ROWS = 2**28  # of a file with a row for each image or decision
+MOST_BOXES = 2**32  # of one with a row for each object: COCO's own has 450 MB, LVIS's 1.1 GB
 DEEPEST = 64  # lists and mappings in one another
 _BEYOND = re.compile(rb"\d[eE]\+?\d{2,}")  # a number that float makes infinite looks like this
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # one of a pair; half a character, where the other is missing
 
 
-def read_json(path: str | Path, *, most: int = MOST_ROWS) -> Any:
+def read_json(path: str | Path, *, most: int = MOST_ROWS, rows: bool = False) -> Any:
     """Read a JSON file; see `parsed` for what is refused.
 
     Args:
         path: the file; a folder, pipe or device in its place is refused, as reading one could wait for ever.
         most: bytes.
+        rows: as in `parsed`.
     """
-    return parsed(read_bytes(path, "a JSON file", most), path, "a JSON file")
+    return parsed(read_bytes(path, "a JSON file", most), path, "a JSON file", rows=rows)
 
 
-def parsed(raw: bytes | str, where: object, kind: str = "JSON") -> Any:
+def parsed(raw: bytes | str, where: object, kind: str = "JSON", *, rows: bool = False) -> Any:
     """The value of JSON text.
+
+    Args:
+        raw: the text, or its bytes in UTF-8.
+        where: what it is called in messages.
+        kind: what was expected.
+        rows: it holds a row for each image, and one bad row shall not cost the others: NaN, infinity and half a
+            character come through, for the caller to set that row aside.
 
     Raises:
         InputError: no JSON, NaN or infinity, a key twice in a mapping, half a character, or lists and mappings in one
@@ -58,6 +67,8 @@ def parsed(raw: bytes | str, where: object, kind: str = "JSON") -> Any:
         return found
 
     def constant(name: str) -> Any:
+        if rows:
+            return float(name)
         raise refuse(f"{name}, which JSON does not have")
 
     def finite(digits: str) -> float:
@@ -66,7 +77,7 @@ def parsed(raw: bytes | str, where: object, kind: str = "JSON") -> Any:
             raise refuse(f"{digits:.40}, a number too large for any float")
         return number
 
-    options: dict[str, Any] = {"parse_float": finite} if _BEYOND.search(data) else {}
+    options: dict[str, Any] = {"parse_float": finite} if not rows and _BEYOND.search(data) else {}
     try:
         value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=once, parse_constant=constant, **options)
     except RecursionError:
@@ -78,7 +89,7 @@ def parsed(raw: bytes | str, where: object, kind: str = "JSON") -> Any:
             raise
         raise refuse(f"what cannot be read ({str(error)[:120]})") from None  # a whole number of too many digits
     _check_depth(value, refuse)
-    if _HALF.search(data):
+    if not rows and _HALF.search(data):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:

@@ -20,7 +20,8 @@ from ..backbones.encoder import Encoder, evaluating, make_encoder
 from ..core.checkpoint import BEST, CHECKPOINT, read_state, refuse_other
 from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
-from ..core.events import Event, logged
+from ..core.event_log import logged
+from ..core.events import Event
 from ..core.game import completed
 from ..core.leftovers import clear
 from ..core.records import check_record, maybe, number, read_record, whole

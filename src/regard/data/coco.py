@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ..core.checks import bad
-from ..core.storage import read_json
+from ..core.reading import MOST_BOXES, read_json
 from ._files import MISSING, causes, in_other_form, name_problem, problem, shown
 from .imageset import ImageSet
 
@@ -37,7 +37,7 @@ def open_coco(file: Path, argument: str) -> ImageSet:
     Raises:
         InputError: no list of images, an image without a name or two of one name, or none of them there.
     """
-    content = read_json(file)
+    content = read_json(file, most=MOST_BOXES, rows=True)
     rows = content.get("images") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows:
         raise bad(argument, repr(str(file)), "a COCO file, with `images` and `annotations`")

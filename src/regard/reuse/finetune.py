@@ -22,7 +22,8 @@ from .. import __version__
 from ..core.checkpoint import BEST, CHECKPOINT, refuse_other
 from ..core.checks import bad, check_number
 from ..core.discover import load
-from ..core.events import Event, logged
+from ..core.event_log import logged
+from ..core.events import Event
 from ..core.reading import MOST_ROWS
 from ..core.records import check_record, listed, maybe, number, read_record, record, text, whole
 from ..core.runtime import derive_seed, measured, seeded_init

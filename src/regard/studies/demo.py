@@ -17,7 +17,8 @@ import numpy as np
 
 from ..adapt.run import Comparison, adapter, compare
 from ..core.checks import check_number
-from ..core.events import Event, read_log
+from ..core.event_log import read_log
+from ..core.events import Event
 from ..core.runtime import Cost, measured
 from ..core.training import TrainSettings
 from ..create.run import train
