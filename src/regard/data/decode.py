@@ -16,7 +16,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +23,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.images import MAX_PIXELS, as_rgb, ground_of, laid_on
+from ..core.images import MAX_PIXELS, as_rgb
 from ..core.storage import hash_bytes
 from . import _profile, _turn
 from ._files import name_problem
 from ._heif import heif_problem
 from ._kinds import kind_of
 from ._opened import accepted, open_pillow
+from ._pillow import CLEAR, ON_BLACK, ON_GREY, STRIP, grounded, pixels_of
 from ._quiet import quiet
 from ._room import CAP, MAX_BYTES, Refused, need, room, size_of_jpeg2000
 
 # a reduced decode keeps the short side at least this many times as long as the one asked for
 HEADROOM = 3
 # what `decode` tells of a picture that it reads
-ON_BLACK = "laid on black, as white would hide it"
-ON_GREY = "laid on grey, as white would hide it"
-CLEAR = "blank: every pixel is transparent"
 ONE_COLOUR = "of one colour"
 NOTES = (ON_BLACK, CLEAR, ONE_COLOUR, _profile.PROFILE, ON_GREY)  # kept by their places: new ones go last
 _EVEN = 2  # levels that a picture of one colour may vary by, from compression
 _WIDTH, _LENGTH = 256, 257  # a TIFF's tags
 _LARGE = 2**24  # pixels: a picture of more is brought down before it is handed on
-_STRIP = 2**20  # pixels that leave Pillow's memory at once
 
 
 class DecodeError(ValueError):
@@ -107,7 +103,7 @@ def decode(item: Path | bytes | np.ndarray, short_side: int | None = None, notes
     with _plainly():
         if isinstance(content, np.ndarray):
             try:
-                decoded = torch.from_numpy(as_rgb(_grounded(content, told)).copy()).permute(2, 0, 1)
+                decoded = torch.from_numpy(as_rgb(grounded(content, told)).copy()).permute(2, 0, 1)
             except ValueError as error:
                 raise DecodeError(str(error)) from error
         else:
@@ -124,7 +120,7 @@ def decode_pillow(image: Any) -> np.ndarray:
     if not accepted(image):
         raise DecodeError(f"{image.format}, which is not loaded here as it may start another program: load it first")
     with _plainly():
-        return np.asarray(_pillow(image, []).permute(1, 2, 0)).copy()
+        return np.asarray(pixels_of(image, []).permute(1, 2, 0)).copy()
 
 
 def upright_size(item: Path | bytes | np.ndarray) -> tuple[int, int]:
@@ -193,7 +189,7 @@ def _decode(content: bytes, short_side: int | None, told: list[str]) -> Tensor:
             shrink = next(one for one in (8, 4, 2) if min(width, height) >= one * target)
             with _checked(header, content, shrink=shrink):
                 header.draft("RGB", (target, target))
-                return _pillow(header, told)
+                return pixels_of(header, told)
         late = header.format == "PNG" and _turn.told_late(content)
         if not late and not _profile.is_foreign(header) and _turn.in_exif(header):
             with _checked(header, content, fast=True):
@@ -205,14 +201,14 @@ def _decode(content: bytes, short_side: int | None, told: list[str]) -> Tensor:
                     told += [_profile.PROFILE] if _profile.is_broken(header) else []
                     return decoded if by == 1 else _brought_down(decoded, by)
     with _checked(header, content, by=by):
-        return _pillow(header, told, by)
+        return pixels_of(header, told, by)
 
 
 def _brought_down(decoded: Tensor, by: int) -> Tensor:
     """A picture (3, H, W) averaged over squares of a side."""
     from PIL import Image
 
-    rows = max(1, _STRIP // (by * decoded.shape[2])) * by
+    rows = max(1, STRIP // (by * decoded.shape[2])) * by
     strips = (decoded[:, start : start + rows].permute(1, 2, 0) for start in range(0, decoded.shape[1], rows))
     made = [np.asarray(Image.fromarray(np.ascontiguousarray(strip)).reduce(by)) for strip in strips]
     return torch.from_numpy(np.concatenate(made)).permute(2, 0, 1)
@@ -250,80 +246,3 @@ def _open(content: bytes) -> Any:
     except Exception as error:  # a damaged header can raise nearly anything
         kind = kind_of(content)
         raise DecodeError(f"{kind}, which is not read" if kind else "not an image that can be read") from error
-
-
-def _pillow(image: Any, told: list[str], by: int = 1) -> Tensor:
-    image.load()
-    told += [_profile.PROFILE] if _profile.is_broken(image) else []
-    said = _turn.orientation(image)
-    array = _array(_turn.upright(_profile.to_srgb(_simple(image)), said), by)
-    pixels = as_rgb(_grounded(array, told))
-    return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).permute(2, 0, 1)
-
-
-def _array(image: Any, by: int = 1) -> np.ndarray:
-    """Pillow's pixels, averaged over squares of a side; strip by strip, as Pillow makes two copies on the way."""
-    strips = _strips(image, by)
-    pixels, place = next(strips), 0
-    if len(pixels) == -(-image.size[1] // by):
-        return pixels
-    first, pixels = pixels, np.empty((-(-image.size[1] // by), *pixels.shape[1:]), pixels.dtype)
-    for strip in chain([first], strips):
-        pixels[place : place + len(strip)] = strip
-        place += len(strip)
-    return pixels
-
-
-def _strips(image: Any, by: int = 1) -> Iterator[np.ndarray]:
-    width, height = image.size
-    if width * height <= 4 * _STRIP and by == 1:
-        yield np.asarray(image)
-        return
-    rows = max(1, _STRIP // (by * width)) * by
-    for start in range(0, height, rows):
-        strip = image.crop((0, start, width, min(start + rows, height)))
-        yield np.asarray(strip if by == 1 else strip.reduce(by))
-
-
-def _grounded(pixels: np.ndarray, told: list[str]) -> np.ndarray:
-    """Pixels of 8 bits with alpha laid on their ground, and what is to be told of it; others as they are."""
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[2] not in (2, 4):
-        return pixels
-    ground = ground_of(pixels)
-    clear = [] if pixels[..., -1].any() else [CLEAR]
-    told += {0: [ON_BLACK], 128: [ON_GREY]}.get(ground, clear)
-    return laid_on(pixels, ground)
-
-
-def _simple(image: Any) -> Any:
-    """A loaded picture in one of L, LA, RGB and RGBA, or CMYK where a profile says what its inks are; same info."""
-    from PIL import Image
-
-    info, mode, clear = image.info, image.mode, image.info.get("transparency")
-    if mode in ("I", "F") or mode.startswith("I;16"):
-        simple = Image.fromarray(np.concatenate([_levels(values, clear) for values in _strips(image)]))
-    elif mode in ("P", "PA") or clear is not None:
-        simple = image.convert("RGBA")
-    elif mode in ("RGB", "RGBA", "L", "LA") or (mode == "CMYK" and _profile.is_foreign(image)):
-        return image
-    else:
-        simple = image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, "RGB"))
-    # a profile of ink or grey does not fit what was made of them
-    simple.info = {} if mode == "CMYK" else {key: info[key] for key in ("icc_profile",) if key in info}
-    return simple
-
-
-def _levels(values: np.ndarray, clear: Any) -> np.ndarray:
-    """Grey of over 8 bits as 8 bits, (H, W); with alpha, (H, W, 2), where PNG names a level that stands for nothing."""
-    grey = as_rgb(_wide(values))[..., 0]
-    return np.stack([grey, np.where(values == clear, 0, 255)], -1).astype(np.uint8) if isinstance(clear, int) else grey
-
-
-def _wide(values: np.ndarray) -> np.ndarray:
-    """Grey values of over 8 bits: whole ones from 0 to 65,535, or floats from 0 to 1; others have no known scale."""
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    whole = np.issubdtype(values.dtype, np.integer)
-    if not (low >= 0 and high <= (65535 if whole else 1)):
-        kind = "65535" if whole else "1, as floating point"
-        raise ValueError(f"grey values from {low:g} to {high:g}, expected 0 to {kind}")
-    return values.astype(np.uint16 if whole else np.float32)
