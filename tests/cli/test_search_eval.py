@@ -36,7 +36,7 @@ def test_figures_and_page(index, tmp_path, capsys):
         (["gone.csv"], "gone.csv"),
         (["labels", "--search", "ivf"], "--search: expected one of exact, sketch"),
         (["labels", "--rerank", "magic"], "--rerank: expected one of"),
-        (["labels", "--out", "page.pdf"], "--out: expected a name that ends with .html"),
+        (["labels", "--out", "page.pdf"], "--out: expected a file that ends in .html"),
         (["column:colour"], "column: expected one of"),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 from regard.cli import main
 
 WORK = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored where tests run in the background
 import regard.cli as cli
 from regard.core.storage import replacing
 def run(arguments):

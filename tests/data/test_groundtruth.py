@@ -80,7 +80,7 @@ class TestRevisited:
             ({"gnd": [{"easy": [0], "hard": [0], "junk": []}]}, "an image twice in the lists"),
             ({"gnd": [GND["gnd"][0] | {"bbx": [1, 2, 3]}]}, "expected x1, y1, x2, y2"),
             ({"gnd": [GND["gnd"][0] | {"bbx": [9, 2, 3, 4]}]}, "expected x1 <= x2"),
-            ({"gnd": [GND["gnd"][0] | {"bbx": [9, 2, float("nan"), 4]}]}, "expected x1 <= x2"),
+            ({"gnd": [GND["gnd"][0] | {"bbx": [9, 2, float("nan"), 4]}]}, "got NaN, which JSON does not have"),
         ],
     )
     def test_wrong_files(self, tmp_path, change, message):

@@ -46,5 +46,6 @@ def test_the_walk_through_ones_own_images_runs(tmp_path, monkeypatch) -> None:
     found = [line for block in RUNS.finditer(text) for line in block[1].splitlines()]
     assert len(found) == len(re.findall(r"^regard ", text, re.M)) >= 6
     for line in found:
-        assert cli.main([*line.split()[1:], "--quiet"]) == 0, line
+        short = line.replace("--steps 40", "--steps 2")  # which is enough to see that it runs
+        assert cli.main([*short.split()[1:], "--quiet"]) == 0, line
     assert {"found.html", "copies.html", "labels.csv"} <= {file.name for file in tmp_path.iterdir()}

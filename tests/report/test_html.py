@@ -150,7 +150,7 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_another_suffix_is_refused(tmp_path):
-    with pytest.raises(InputError, match="ends with .html"):
+    with pytest.raises(InputError, match="ends in .html"):
         write_report(tmp_path / "report.pdf", "t", [], "s")
 
 

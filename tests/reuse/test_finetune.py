@@ -185,7 +185,7 @@ def test_the_folder_names_classes_of_new_images(digits, start, tmp_path):
         )
     damaged(tmp_path / "run", test)
     start.save(tmp_path / "plain")
-    with pytest.raises(InputError, match="folder: expected a folder made by regard finetune"):
+    with pytest.raises(InputError, match="folder: expected a folder of `regard finetune`"):
         classify(tmp_path / "plain", test)
 
 

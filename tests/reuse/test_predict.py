@@ -222,7 +222,7 @@ def test_the_terminal_shows_a_table(tuned, class_folder, capsys):
         (("imagenet", "builtin:faces"), "RUN: expected a folder that exists"),
         (("RUN", "builtin:faces", "--top", "11"), "--top: expected a whole number from 1 to 10"),
         (("RUN", "builtin:faces", "--out", "a.txt"), "--out: expected a file that ends in .csv, .parquet or .json"),
-        (("RUN", "builtin:faces", "--page", "a.txt"), "--page: expected a name that ends with .html"),
+        (("RUN", "builtin:faces", "--page", "a.txt"), "--page: expected a file that ends in .html"),
         (("RUN", "nowhere"), "IMAGES: expected a file or folder that exists"),
     ],
 )

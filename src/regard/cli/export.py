@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ._out import say
-from ._shared import Json, emit
+from ._shared import Json, Quiet, emit
 
 
 def export(
@@ -18,6 +18,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The .onnx, .xml or .pt file, or for timm a new folder.")],
     layout: Annotated[str, typer.Option(help="Of the input: nhwc (as pictures lie in memory) or nchw.")] = "nhwc",
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a run or a representation for another program.
 

@@ -42,13 +42,40 @@ def read_table(argument: str, path: Path, columns: Sequence[str] | None = None) 
             read_dictionary=texts,
             page_checksum_verification=True,
         )
-        table.validate(full=True)
+        _validate(table)
     except InputError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         raise bad(argument, repr(str(path)), "a Parquet table", f"It cannot be read: {str(error)[:200]}") from None
     check_unfolded(argument, size, sum(_unfolded(column) for column in table.columns))
     return table
+
+
+def _validate(table: Any) -> None:
+    """Raise ArrowInvalid where offsets or places in a dictionary lead nowhere.
+
+    Text that is not UTF-8 passes: it is told where it is used, and there it costs its own row alone.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bare = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    columns = []
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_dictionary(kind) and kind.value_type in bare:
+            for piece in column.chunks:
+                piece.dictionary.view(bare[kind.value_type]).validate(full=True)
+                piece.indices.validate(full=True)
+                if len(piece.indices) > piece.indices.null_count:
+                    low_high = pc.min_max(piece.indices).as_py()
+                    if low_high["min"] < 0 or low_high["max"] >= len(piece.dictionary):
+                        raise pa.ArrowInvalid(f"a place {low_high} outside a dictionary of {len(piece.dictionary)}")
+        else:
+            columns.append(column)
+    for column in columns:
+        for piece in column.chunks:
+            (piece.view(bare[piece.type]) if piece.type in bare else piece).validate(full=True)
 
 
 def check_unfolded(argument: str, size: int, unfolded: int) -> None:

@@ -102,8 +102,8 @@ def train_events(
         InputError: images, names or settings that cannot be used, or `out` holds another run.
         RunError: the run went wrong: NaN, collapse.
     """
-    check_asked(images, [task], keep=keep, holdout=holdout)
     given = method_settings(task, method)
+    check_asked(images, [task], keep=keep, holdout=holdout, method=given)
     objective = load("task", task)(**given)
     asked = completed(settings or TrainSettings(), objective)
     found = look(open_images(images, argument="IMAGES"))
@@ -130,14 +130,21 @@ def train_events(
     yield from logged(events, folder / "events.jsonl") if first_process() else events
 
 
-def check_asked(images: Any, tasks: Sequence[str], *, keep: str = "last", holdout: float = 0.1) -> None:
+def check_asked(
+    images: Any,
+    tasks: Sequence[str],
+    *,
+    keep: str = "last",
+    holdout: float = 0.1,
+    method: Mapping[str, Any] | None = None,
+) -> None:
     """Refuse names, shares and images without labels that `train` would refuse; nothing is read through for it."""
     for task in tasks:
         check_choice("--task", task, names("task"), see="regard methods task")
     check_choice("--keep", keep, ["last", "best"])
     check_number("--holdout", holdout, 0.01, 0.5)
     opened = open_images(images, argument="IMAGES")
-    if any(getattr(load("task", task), "needs_labels", False) for task in tasks):
+    if any(getattr(load("task", task)(**method or {}), "needs_labels", False) for task in tasks):
         opened.need_labels("IMAGES")
 
 

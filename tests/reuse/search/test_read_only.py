@@ -76,7 +76,7 @@ def test_it_is_searched_and_what_would_change_it_says_so():
         assert theirs[place][:2] == mine[place][:2], (place, theirs[place])
     assert theirs[0][0] == 0 and theirs[3][0] == 0
     for code, _, told in theirs[5:]:
-        assert code == 1 and "cannot be written" in told and "Permission denied" in told
+        assert code in (1, 2) and "be written to" in told and "Traceback" not in told
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT])
