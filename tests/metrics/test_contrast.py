@@ -169,3 +169,12 @@ def test_verdicts():
 def test_bad_input_names_the_argument(call, named):
     with pytest.raises(InputError, match=f"^{named}: expected"):
         call()
+
+
+def test_things_of_many_images_are_not_taken_to_differ_whole_where_none_does() -> None:
+    # 40 things of 10 images; in three of them one answer is another: one more thing will hardly differ in all ten
+    a, b, of = np.ones(400), np.ones(400), np.repeat(np.arange(40), 10)
+    b[[5, 105, 205]] = 0
+    assert contrast(a, b, of).half_width < 0.5 * contrast(a[::10], 1 - np.eye(40)[0]).half_width
+    # where nothing differs at all, one more thing might do so in all of its images
+    assert contrast(a, a, of).half_width == pytest.approx(contrast(a[:40], a[:40]).half_width) > 0.02

@@ -33,12 +33,14 @@ class Parts:
         sizes: (rows, units) share of the row's images that are of this unit.
         each: (rows,) mean of each row.
         binary: most scores are 0, 1, or differences of such.
+        single: each unit is one image.
     """
 
     values: np.ndarray
     sizes: np.ndarray
     each: np.ndarray
     binary: bool
+    single: bool = True
 
     @property
     def rows(self) -> int:
@@ -89,7 +91,7 @@ class Parts:
             rest = half - self.sizes[0::2] * each[:, None]
             within = max(0.0, within - float((rest**2).sum(axis=1).mean()) * units / (units - 1))
         values, sizes, means = (_averaged(part, 2 * together) for part in (self.values, self.sizes, self.each))
-        whole = Parts(values, sizes, means, self.binary)
+        whole = Parts(values, sizes, means, self.binary, self.single)
         return within, whole.over_rows()[1] if whole.rows > 1 else 0.0
 
 
@@ -123,7 +125,8 @@ def parts(scores: Any, units: Any = None, argument: str = "scores") -> Parts:
     seen = array[scored]
     # sums of whole answers are exact; those of the units' parts are not
     each = np.where(scored, array, 0.0).sum(axis=1) / count[:, 0]
-    return Parts(values, sizes, each, bool(np.isin(seen, (-1.0, 0.0, 1.0)).mean() >= MOSTLY))
+    binary = bool(np.isin(seen, (-1.0, 0.0, 1.0)).mean() >= MOSTLY)
+    return Parts(values, sizes, each, binary, len(there) == int(scored.any(axis=0).sum()))
 
 
 def table(scores: Any, argument: str) -> np.ndarray:

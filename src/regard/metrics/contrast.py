@@ -146,8 +146,11 @@ def _over_units(sides: list[Parts], drawn: bool, tail: float) -> Difference:
     variance = whole.over_units()
     # as if one unit more had been scored, which differs as far as one may: few units never say that nothing varies
     alike = all((side.values == side.values[0]).all() for side in sides)  # more rows that say the same add nothing
-    apart = float(np.abs(whole.values.mean(axis=0) / whole.sizes.mean(axis=0) - mean).max() + abs(mean))
+    each = whole.values.mean(axis=0) / whole.sizes.mean(axis=0)
+    apart, seen = float(np.abs(each - mean).max() + abs(mean)), float(np.abs(each).max())
     farthest = 1 / (1 if alike else rows) if all(side.binary for side in sides) or apart < 1e-12 else apart**2
+    if not whole.single and seen > 0:  # of a thing of many images hardly all are answered otherwise: as far as was seen
+        farthest = min(farthest, seen**2)
     variance = (variance * units**2 + farthest) / (units + 1) ** 2
     half = float(t.ppf(tail, max(whole.worth - 1, 1)) * np.sqrt(variance))
     return Difference(mean, mean - half, mean + half, units, draws)
@@ -172,4 +175,5 @@ def _difference_of(sides: list[Parts]) -> Parts:
         return sides[0]
     a, b = ((side.values.mean(axis=0), side.sizes.mean(axis=0)) for side in sides)
     mean = np.array([sides[0].mean - sides[1].mean])
-    return Parts((a[0] - b[0])[None], ((a[1] + b[1]) / 2)[None], mean, sides[0].binary and sides[1].binary)
+    binary = sides[0].binary and sides[1].binary
+    return Parts((a[0] - b[0])[None], ((a[1] + b[1]) / 2)[None], mean, binary, sides[0].single)
