@@ -177,4 +177,4 @@ def test_things_of_many_images_are_not_taken_to_differ_whole_where_none_does() -
     b[[5, 105, 205]] = 0
     assert contrast(a, b, of).half_width < 0.5 * contrast(a[::10], 1 - np.eye(40)[0]).half_width
     # where nothing differs at all, one more thing might do so in all of its images
-    assert contrast(a, a, of).half_width == pytest.approx(contrast(a[:40], a[:40]).half_width) > 0.02
+    assert contrast(a, a, of).half_width == pytest.approx(contrast(a[:40], a[:40]).half_width)
