@@ -39,12 +39,12 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
         os.environ["REGARD_CACHE"] = f"{folder}/cache"
-        if args.images:
-            rows += of_images(Path(folder) / "images", args.images, args.seed)
         if args.damaged:
             rows += of_damage(Path(folder), args.damaged, args.seed, tuple(filter(None, args.kinds.split(","))))
         if args.kills:
             rows += of_kills(Path(folder), args.kills, args.seed)
+        if args.images:  # last: the other parts fork, and a process that has decoded has threads
+            rows = of_images(Path(folder) / "images", args.images, args.seed) + rows
     return finish("hostile", rows, args.out)
 
 

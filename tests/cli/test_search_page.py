@@ -101,3 +101,11 @@ def test_vectors_without_files_are_called_by_their_ids(tmp_path, capsys):
     hits = json.loads(capsys.readouterr().out)["results"][0]["hits"]
     assert [(hit["name"], hit["path"], hit["columns"]) for hit in hits] == [("b", "", {}), ("c", "", {})]
     assert "<bdi>b</bdi>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_an_index_of_built_in_images_shows_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["index", "builtin:faces", "--with", "random:convnet4", "--out", "ix", "-q"]) == 0
+    assert main(["search", "ix", "faces/003", "--id", "--top", "3", "--out", "found.html", "-q"]) == 0
+    page = (tmp_path / "found.html").read_text()
+    assert "not readable" not in page and page.count('src="data:image/png') >= 4

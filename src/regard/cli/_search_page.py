@@ -92,21 +92,22 @@ def _why(images: dict[str, Any], hits: Any) -> list[Any]:
 
 def _drawn(hit: Any) -> Any:
     """The hit's picture; with the box that geometry found in it, or the region that answers best."""
+    file = Path(hit.path or hit.id)
     if hit.verified is not None and hit.verified.accepted and hit.verified.box is not None:
         box = hit.verified.box
     elif hit.region is not None:
         left, top, right, bottom = hit.region
         box = [(left, top), (right, top), (right, bottom), (left, bottom)]
     else:
-        return Path(hit.path)
+        return file
     from PIL import Image, ImageDraw
 
     from ..data.decode import DecodeError, decode
 
     try:
-        picture = Image.fromarray(decode(Path(hit.path)).permute(1, 2, 0).numpy())
+        picture = Image.fromarray(decode(file).permute(1, 2, 0).numpy())
     except DecodeError:  # gone since it was indexed: the tile says so
-        return Path(hit.path)
+        return file
     corners = [tuple(map(float, corner)) for corner in box]
     ImageDraw.Draw(picture).line([*corners, corners[0]], fill=(255, 80, 0), width=max(2, max(picture.size) // 80))
     return picture

@@ -103,7 +103,7 @@ def search(
             pictures = {str(name): Path(str(path)) for name, path in zip(asked.ids, paths) if path}
         elif by_id:
             hits = there.search_ids(query, top, where, way=way, rerank=stages, relevant=relevant)
-            pictures = dict(zip(query, map(Path, there.paths(query))))
+            pictures = {name: Path(path or name) for name, path in zip(query, there.paths(query))}
         else:
             asked = _asked(query, box)
             if together or not_:

@@ -3,7 +3,9 @@
 Nothing is downloaded and nothing is copied: files are read where the packages keep them.
 """
 
+import os
 from collections.abc import Callable
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,6 +45,24 @@ def builtin(name: str) -> ImageSet:
 'digit'. Did you mean 'digits'?
     """
     return _SETS[check_choice("builtin", name, builtin_names())]()
+
+
+def builtin_item(name: str | Path) -> Path | np.ndarray | None:
+    """The picture of a built-in set that has this id, such as `digits/0001`; None where there is none, or such a file.
+
+    >>> builtin_item("digits/0001").shape, builtin_item("holiday/0001.jpg")
+    ((8, 8), None)
+    """
+    known = Path(name).as_posix()
+    if known.partition("/")[0] not in _SETS or os.path.lexists(name):
+        return None
+    return _by_id(known.partition("/")[0]).get(known)
+
+
+@lru_cache(4)
+def _by_id(name: str) -> dict[str, Path | np.ndarray]:
+    found = builtin(name)
+    return dict(zip(map(str, found.ids), found.items))
 
 
 def builtin_names() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from ..data.builtin import builtin_item
 from ..data.decode import HEADROOM, DecodeError, decode, decode_pillow
 
 SIDE = 160  # pixels of a thumbnail's longer side: twice what the page shows, for dense screens
@@ -24,6 +25,8 @@ def loaded(image: Any, side: int) -> Any:
     from PIL import Image
 
     item = image if isinstance(image, Path | bytes | np.ndarray) else Path(image) if isinstance(image, str) else None
+    if isinstance(item, Path) and (pixels := builtin_item(item)) is not None:
+        item = pixels  # an index of built-in images has names where others have files
     try:
         if isinstance(image, Image.Image):
             return Image.fromarray(decode_pillow(image))
