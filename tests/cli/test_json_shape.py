@@ -89,3 +89,20 @@ def test_the_shape(given, monkeypatch, capsys, verb):
     }
     for name, having in wanted.items():
         assert (name in metrics) == (verb in having), (name, sorted(metrics))
+
+
+@pytest.mark.parametrize("line", ["embed im --out o.npz", "index im --out ix", "duplicates im", "probe im", "shift im im"])
+def test_files_passed_over_are_told_once_by_every_verb(line, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for k in range(24):
+        place = tmp_path / "im" / "ab"[k % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(k).integers(0, 255, (24, 24, 3), np.uint8)
+        Image.fromarray(pixels).save(place / f"{k}.png")
+    for name in ("a/x.cr2", "a/y.mp4", "b/z.pdf"):
+        (tmp_path / "im" / name).write_bytes(b"other")
+    words = [*line.split(), *([] if line.startswith("dup") else ["--with", "random:convnet4"])]
+    assert main([*words, "--json", "-q"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    said = "1 RAW file (.cr2), 1 video (.mp4) and 1 PDF file passed over, such as a/x.cr2"
+    assert notes.count(said) == 1 and all(isinstance(note, str) for note in notes)

@@ -28,6 +28,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
+from ..core.heard import listening
 from ._out import guarded, say, say_json
 
 # The order in which the work flows, for the help page; a verb that is not named here comes after these.
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("REGARD_DEBUG", "0") not in ("", "0")
     arguments = [argument for argument in arguments if argument != "--debug"]
-    with guarded(debug):
+    with guarded(debug), listening():
         return _guarded_main(arguments, debug)
 
 

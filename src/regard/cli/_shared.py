@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..core.heard import heard
 from ..core.shown import visible
 from ._out import console, elapsed, say, say_json
 
@@ -96,7 +97,8 @@ def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> No
         return
     from ..core.storage import plain
 
-    notes = [str(note) for note in result.get("notes", ())]
+    told = [_sentence(note) for note in result.get("notes", ())]
+    notes = list(dict.fromkeys([*told, *heard()]))
     # `path` is what the name was called before
     aside = [{"name": one["path"], **one} for one in result.get("set_aside", ())] or _told_aside(notes)
     metrics.setdefault("set_aside", len(aside))
@@ -105,6 +107,11 @@ def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> No
     verdicts = result.get("verdicts", {one["name"]: one["verdict"] for one in differences})
     shape = {"notes": notes, "set_aside": aside, "differences": differences, "verdicts": verdicts, "metrics": metrics}
     say_json(plain({**result, **shape}))
+
+
+def _sentence(note: Any) -> str:
+    """A note in words; one that counts images has the first of them."""
+    return f"{note['note']}, such as {note['first']}" if isinstance(note, Mapping) else str(note)
 
 
 def difference(name: str, found: Any) -> dict[str, Any]:

@@ -95,6 +95,10 @@ class ImageSet:
             return shown(item.relative_to(self.root).as_posix() if item.is_relative_to(self.root) else str(item))
         return shown(str(self.ids[row]))
 
+    def sentences(self) -> list[str]:
+        """The notes in words, such as: 3 videos (.mp4) passed over, such as a/x.mp4."""
+        return [f"{note['note']}, such as {note['first']}" for note in self.notes]
+
     def without_labels(self) -> "ImageSet":
         """The same images with labels put away, for work that must not see them."""
         return replace(self, labels=None)

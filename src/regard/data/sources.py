@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import InputError, bad, check_path
+from ..core.heard import by_the_way
 from ..core.images import IMAGE_SUFFIXES, as_rgb
 from ._files import causes, problem, shown
 from .imageset import ImageSet
@@ -40,7 +41,10 @@ def open_images(source: ImageSet | str | Path | np.ndarray | Sequence[Any], *, a
         return builtin(source.removeprefix(_BUILTIN))
     if isinstance(source, str | Path):
         path = check_path(argument, source)
-        return _folder(path, argument) if path.is_dir() else _file(path, argument)
+        found = _folder(path, argument) if path.is_dir() else _file(path, argument)
+        for sentence in found.sentences():
+            by_the_way(sentence)
+        return found
     if isinstance(source, np.ndarray) and source.ndim != 4:
         raise bad(argument, f"an array of shape {source.shape}", "(N, H, W, 3)", "Put one image in a list: [image].")
     if isinstance(source, Sequence | np.ndarray) and not isinstance(source, bytes):

@@ -125,7 +125,7 @@ class Pipeline:
 
     def sentences(self) -> list[str]:
         """Passed over, of int8, and noted of pictures that were read, a line a kind: known when the pass has ended."""
-        said = [f"{note['note']}, such as {note['first']}" for note in self.images.notes]
+        said = self.images.sentences()
         said += [self.chosen.note] if self.chosen.note else []
         return said + [f"{len(names)} image(s) {note}, such as {names[0]}" for note, names in self.noted.items()]
 

@@ -85,7 +85,7 @@ def _readable(images: ImageSet, notes: list[str]) -> tuple[ImageSet, np.ndarray]
         *({"path": images.called(i), "cause": why} for i, (_, why) in enumerate(found) if why),
     ]
     notes += [f"{row['path']} was set aside: {row['cause']}" for row in aside]
-    notes += [said for note in images.notes if (said := f"{note['note']}, such as {note['first']}") not in notes]
+    notes += [said for said in images.sentences() if said not in notes]
     good = np.array([i for i, (name, _) in enumerate(found) if name], int)
     if not len(good):
         raise bad("images", f"{len(images)} in {images.name} of which none can be read", "images", notes[-1])
