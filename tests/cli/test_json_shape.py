@@ -91,7 +91,9 @@ def test_the_shape(given, monkeypatch, capsys, verb):
         assert (name in metrics) == (verb in having), (name, sorted(metrics))
 
 
-@pytest.mark.parametrize("line", ["embed im --out o.npz", "index im --out ix", "duplicates im", "probe im", "shift im im"])
+@pytest.mark.parametrize(
+    "line", ["embed im --out o.npz", "index im --out ix", "duplicates im", "probe im", "shift im im"]
+)
 def test_files_passed_over_are_told_once_by_every_verb(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for k in range(24):
