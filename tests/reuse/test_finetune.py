@@ -262,3 +262,18 @@ def test_several_processes_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="torchrun"):
         finetune("builtin:digits", None, "random:convnet4", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_killed_after_its_last_step_ends_with_the_same_figures(digits, start, tmp_path, monkeypatch):
+    settings = TrainSettings(steps=3, batch=16, precision="fp32", device="cpu")
+    options = {"settings": settings, "method": PLAIN}
+    whole = finetune(*digits, start, out=tmp_path / "whole", **options)
+
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Representation, "save", killed)
+        finetune(*digits, start, out=tmp_path / "killed", **options)
+    again = finetune(*digits, start, out=tmp_path / "killed", **options)
+    assert {**again.metrics, "seconds": 0} == {**whole.metrics, "seconds": 0}

@@ -22,7 +22,7 @@ from .. import __version__
 from ..core.checkpoint import BEST, CHECKPOINT, refuse_other
 from ..core.checks import bad, check_number
 from ..core.discover import load
-from ..core.event_log import logged
+from ..core.event_log import logged, read_log
 from ..core.events import Event
 from ..core.reading import MOST_ROWS
 from ..core.records import check_record, listed, maybe, number, read_record, record, text, whole
@@ -208,7 +208,9 @@ def _run(
     options: dict[str, Any] = {"classes": objective.classes, "workers": settings.threads}
     feed, exam = (Feed(images, start.preprocess, **options) for images in (known.train, known.held_out))
     truth = np.searchsorted(np.array(objective.classes), known.held_out.need_labels("TEST", 1))
-    finished, train_loss = Event("done"), float("nan")
+    # a run that was killed after its last step has no loss to come: the last one stands in its log
+    before = read_log(log) if (log := folder / "events.jsonl").exists() else []
+    finished, train_loss = Event("done"), next((e.values["loss"] for e in before[::-1] if e.kind == "train"), np.nan)
     with measured() as cost:
         for event in training(
             pupil,
