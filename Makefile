@@ -24,7 +24,7 @@ demo: $(STAMP)
 	$(BIN)/regard demo --out demo-report
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
