@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-
 # several processes share the processors; threads that outnumber them wait for one another
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) - 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // (workers + 1))))
