@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..core.checks import InputError
-from ..core.runtime import threads
 from ..core.storage import hash_bytes, hash_json
 from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
@@ -79,7 +78,7 @@ def look(images: ImageSet, sample: int = 512) -> Look:
         grey = bool((pixels[0] == pixels[1]).all() and (pixels[1] == pixels[2]).all())
         return name, "", (side, grey, flat)
 
-    with ThreadPoolExecutor(threads()) as pool:
+    with ThreadPoolExecutor(images.readers) as pool:
         found = list(pool.map(one, range(len(images))))
     aside = [{"path": images.called(row), "cause": why} for row, (_, why, _) in enumerate(found) if why]
     good = np.array([row for row, (_, why, _) in enumerate(found) if not why], int)
@@ -140,7 +139,7 @@ class Feed:
         memory: int = MEMORY,
         workers: int | None = None,
     ) -> None:
-        self.images, self.preprocess, self.workers = images, preprocess, workers or threads()
+        self.images, self.preprocess, self.workers = images, preprocess, workers or images.readers
         self.failed: dict[str, str] = {}
         self.targets: Tensor | None = None
         if classes and images.labels is not None:

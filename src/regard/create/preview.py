@@ -11,6 +11,7 @@ from ..core.runtime import torch_rng
 from ..core.storage import replacing
 
 COLUMNS = 8
+WIDE, HIGH, SIDE, CAPTION, GAP = 1.3, 1.55, 1.2, 0.3, 0.05  # inches: of a cell, a picture, the line above it
 
 
 def save_preview(
@@ -31,11 +32,18 @@ def save_preview(
     across = min(each * max(1, COLUMNS // each), len(puzzles))
     down = -(-len(puzzles) // across)
     with drawing(), replacing(path) as beside:
-        figure = Figure(figsize=(1.3 * across, 1.55 * down), layout="constrained")
+        figure = Figure(figsize=(WIDE * across, HIGH * down))
         FigureCanvasAgg(figure)
+        # one pair of axes for all, in inches: a pair for each picture, laid out by matplotlib, took a second
+        axes = figure.add_axes((0, 0, 1, 1))
         for number, (caption, pixels) in enumerate(puzzles):
-            axes = figure.add_subplot(down, across, number + 1)
-            axes.imshow(pixels, interpolation="nearest")
-            axes.set_title(written(caption), fontsize=8)
-            axes.set_axis_off()
+            row, column = divmod(number, across)
+            high, wide = (side / max(pixels.shape[:2]) * SIDE for side in pixels.shape[:2])
+            left, bottom = WIDE * (column + 0.5) - wide / 2, HIGH * (down - row) - CAPTION - SIDE / 2 - high / 2
+            axes.imshow(pixels, extent=(left, left + wide, bottom, bottom + high), interpolation="nearest")
+            axes.text(
+                WIDE * (column + 0.5), bottom + high + GAP, written(caption), fontsize=8, ha="center", va="bottom"
+            )
+        axes.set(xlim=(0, WIDE * across), ylim=(0, HIGH * down))
+        axes.set_axis_off()
         figure.savefig(beside, format="png", dpi=110)

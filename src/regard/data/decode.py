@@ -40,6 +40,7 @@ HEADROOM = 3
 ONE_COLOUR = "of one colour"
 NOTES = (ON_BLACK, CLEAR, ONE_COLOUR, _profile.PROFILE, ON_GREY)  # kept by their places: new ones go last
 _EVEN = 2  # levels that a picture of one colour may vary by, from compression
+STRIDED = 128 * 128  # pixels; fewer are all looked at, as fast
 _WIDTH, _LENGTH = 256, 257  # a TIFF's tags
 _LARGE = 2**24  # pixels: a picture of more is brought down before it is handed on
 
@@ -216,7 +217,7 @@ def _brought_down(decoded: Tensor, by: int) -> Tensor:
 
 def _even(decoded: Tensor) -> bool:
     """Whether all pixels are of one colour; nearly every picture is known not to be from a few of its pixels."""
-    for step in (16, 1):
+    for step in (16, 1) if decoded[0].numel() > STRIDED else (1,):
         flat = decoded[:, ::step, ::step].reshape(3, -1)
         low, high = flat.amin(dim=1).int(), flat.amax(dim=1).int()
         if int((high - low).max()) > _EVEN:

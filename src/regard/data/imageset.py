@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import bad, check_labels
+from ..core.runtime import threads
 from ..core.values import as_column, label_texts
 from ._files import shown
 
 # columns that may hold the labels under another name, told where labels are needed
 LIKELY_LABELS = frozenset("class classes category categories target targets y label_name class_name classname".split())
+
+SMALL = 128 * 128 * 3  # values
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def readers(self) -> int:
+        """How many threads read them fastest: one for small arrays, where threads wait for Python more than they do."""
+        first = self.items[0] if len(self) else None
+        return 1 if isinstance(first, np.ndarray) and first.size <= SMALL else threads()
 
     @property
     def classes(self) -> list[str]:

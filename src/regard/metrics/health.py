@@ -5,6 +5,7 @@ Chen & He 2021 (SimSiam, figure 2) for the spread of unit vectors; Roy & Vetterl
 
 import numpy as np
 
+from ..core.linalg import singular_values
 from .knn import unit
 
 
@@ -28,7 +29,7 @@ def effective_rank(features: np.ndarray) -> float:
     4.0
     """
     centred = features - features.mean(axis=0)
-    values = np.linalg.svd(centred, compute_uv=False)
+    values = singular_values(centred)
     if not values.max(initial=0.0) > 1e-9 * max(float(np.abs(features).max(initial=0.0)), 1e-300):
         return 0.0
     share = values / values.sum()

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import InputError, bad, check_number
-from ..core.runtime import threads
 from ..core.storage import cache_folder, hash_json
 from ..data._room import room_for
 from ..data.decode import CLEAR, NOTES, DecodeError, content_hash, decode, read
@@ -154,7 +153,7 @@ class Pipeline:
             yield group, np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
 
     def _prepared(self, store: VectorCache | None, notes: VectorCache | None) -> Iterator[tuple[str, Any]]:
-        workers = threads()
+        workers = self.images.readers
         with ThreadPoolExecutor(workers, "regard-decode") as pool:
             ahead: list[Future[tuple[str, Any]]] = []
             items = enumerate(self.images.items)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import bad, check_choice, check_matrix, check_number
+from ..core.linalg import eigh, svd
 from ..core.runtime import derive_seed, numpy_rng
 
 METHODS = ("pca", "tsne")
@@ -69,10 +70,10 @@ def _components(matrix: np.ndarray, count: int) -> np.ndarray:
     """
     centred = matrix - matrix.mean(axis=0)
     if len(centred) >= centred.shape[1]:
-        _, axes = np.linalg.eigh(centred.T @ centred)
+        _, axes = eigh(centred.T @ centred)
         axes = axes[:, ::-1][:, :count]
     else:
-        axes = np.linalg.svd(centred, full_matrices=False)[2][:count].T
+        axes = svd(centred)[2][:count].T
     signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     found = centred @ (axes * signs)
     return np.pad(found, ((0, 0), (0, count - found.shape[1])))

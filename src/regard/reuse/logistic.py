@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.checks import check_number
+from ..core.linalg import eigh
 from ..core.runtime import one_blas_thread
 from ..core.values import group_codes
 from ..data._complete import completed, lacking, stratified
@@ -144,11 +145,9 @@ def _held_out_groups(y: np.ndarray, of: np.ndarray, folds: int, seed: int) -> li
 
 def _principal_axes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Orthonormal axes (d, r) of the rows' span and the sum of squares along each, through the smaller Gram matrix."""
-    from scipy.linalg import eigh
-
     n, d = X.shape
     wide = n < d
-    values, vectors = eigh((X @ X.T if wide else X.T @ X).astype(np.float64), check_finite=False)
+    values, vectors = eigh((X @ X.T if wide else X.T @ X).astype(np.float64))
     kept = values > max(float(values[-1]), 0.0) * 1e-7
     values, vectors = values[kept], vectors[:, kept]
     axes = (X.T.astype(np.float64) @ vectors) / np.sqrt(values) if wide else vectors

@@ -19,7 +19,7 @@ from ..adapt.run import Comparison, adapter, compare
 from ..core.checks import check_number
 from ..core.event_log import read_log
 from ..core.events import Event
-from ..core.runtime import Cost, measured
+from ..core.runtime import Cost, measured, one_torch_thread
 from ..core.training import TrainSettings
 from ..create.run import train
 from ..data.builtin import builtin
@@ -174,8 +174,9 @@ def run_demo(out: str | Path, *, seed: int = 0, seeds: int = 5, steps: int = 200
     check_number("--seeds", seeds, 2, whole=True)
     folder, show = Path(out), watch or (lambda _: lambda events: events)
     with measured() as cost:
-        digits = split(builtin("digits"), 0.25, seed)
-        arms = _create(folder, digits, seed, seeds, steps, show)
+        every = builtin("digits")
+        digits = split(every, 0.25, seed)
+        arms = _create(folder, every, digits, seed, seeds, steps, show)
         for arm in arms.values():
             _score(arm, seed)
         domains = _adapt(arms[BEST], digits[1], seed, seeds)
@@ -207,8 +208,16 @@ def labels_saved(demo: Demo, shot: int = 5) -> tuple[Interval, bool]:
 
 
 def _create(
-    folder: Path, digits: tuple[ImageSet, ImageSet], seed: int, seeds: int, steps: int, show: Watch
+    folder: Path,
+    every: ImageSet,
+    digits: tuple[ImageSet, ImageSet],
+    seed: int,
+    seeds: int,
+    steps: int,
+    show: Watch,
 ) -> dict[str, Made]:
+    place = {key: row for row, key in enumerate(every.ids)}
+    sides = [np.array([place[key] for key in side.ids]) for side in digits]
     arms = {name: Made(name) for name in ("random", *PRETEXTS, "labels")}
     for name, arm in arms.items():
         for turn in range(seed, seed + seeds):
@@ -216,10 +225,10 @@ def _create(
                 rep = _make(folder / f"{name}-{turn}", name, digits[0], turn, steps, show)
             arm.folders.append(folder / f"{name}-{turn}")
             arm.costs.append(cost)
-            # fp32: for so small a network bf16 saves nothing
-            train_side, test_side = (embed(side, rep, precision="fp32", cache=False, batch=64) for side in digits)
-            arm.train.append(train_side)
-            arm.test.append(test_side)
+            # fp32: for so small a network bf16 saves nothing; at once, since a network is compiled in each pass
+            vectors = embed(every, rep, precision="fp32", cache=False, batch=64)
+            arm.train.append(vectors.subset(sides[0]))
+            arm.test.append(vectors.subset(sides[1]))
     return arms
 
 
@@ -228,7 +237,9 @@ def _make(folder: Path, name: str, images: ImageSet, seed: int, steps: int, show
         return Representation.load(f"random:{BACKBONE}:{seed}")
     given = images if name == "labels" else images.without_labels()
     settings = TrainSettings(steps=steps, seed=seed, eval_every=max(steps // 5, 1))
-    return train(given, name, backbone=BACKBONE, out=folder, settings=settings, size=32, watch=show(f"{name} {seed}"))
+    watch = show(f"{name} {seed}")
+    with one_torch_thread():
+        return train(given, name, backbone=BACKBONE, out=folder, settings=settings, size=32, watch=watch)
 
 
 def _score(arm: Made, seed: int) -> None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh, svd
+
+from ...core.linalg import eigh, svd
 
 FAR = 3.0  # published protocols (z-scores, histograms, pixels, embeddings) lie below 2
 
@@ -34,7 +35,7 @@ def spectrum(X: np.ndarray) -> Spectrum:
     mean = X.mean(axis=0)
     centred = X - mean
     if n <= d:
-        _, deviations, rows = svd(centred, full_matrices=False)
+        _, deviations, rows = svd(centred)
         variances, axes = deviations**2 / max(n - 1, 1), rows.T
     else:
         values, vectors = eigh(centred.T @ centred / (n - 1))

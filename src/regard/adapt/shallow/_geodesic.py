@@ -8,9 +8,9 @@ Psi(t) = Ps U cos(tT) + Q sin(tT): orthonormal for every t, spanning Ps at 0 and
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import svd
 
 from ...core.checks import bad, check_number
+from ...core.linalg import singular_values, svd
 from ..domains import Domains
 from ._common import Spectrum, spectrum
 
@@ -90,7 +90,7 @@ def disagreement(source: Spectrum, target: Spectrum, both: Spectrum, most: int, 
     most = max(1, min(most, len(both.variances), len(source.mean) // 2))
     for k in range(1, most + 1):
         sines = [
-            np.sqrt(max(0.0, 1 - min(1.0, svd(one.axes[:, :k].T @ both.axes[:, :k], compute_uv=False)[-1]) ** 2))
+            np.sqrt(max(0.0, 1 - min(1.0, singular_values(one.axes[:, :k].T @ both.axes[:, :k])[-1]) ** 2))
             for one in (source, target)
         ]
         if sum(sines) / 2 >= 1 - near:

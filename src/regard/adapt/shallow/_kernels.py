@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh
 
 from ...core.checks import check_choice, check_number
+from ...core.linalg import eigh
 from ...core.runtime import numpy_rng
 from ._common import origin
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh, qr, svd
+from scipy.linalg import eigh, qr
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
+from ...core.linalg import svd
 from ...core.runtime import numpy_rng, one_blas_thread
 
 DENSE = 400  # up to this size all of the matrix is formed and LAPACK finds the vectors
@@ -49,7 +50,7 @@ class Root:
 def root(D: np.ndarray, V: np.ndarray) -> Root:
     """R with R'BR = I for B = D + V'V; O(n r^2)."""
     scale = 1 / np.sqrt(D)
-    _, s, axes = svd(V * scale, full_matrices=False)
+    _, s, axes = svd(V * scale)
     return Root(scale, axes.T, 1 / np.sqrt(1 + s**2) - 1)
 
 

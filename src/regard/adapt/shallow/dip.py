@@ -11,10 +11,10 @@ the polar retraction in place of the geodesic; the objective never rises either 
 from typing import Any
 
 import numpy as np
-from scipy.linalg import svd
 from scipy.spatial.distance import pdist
 
 from ...core.checks import bad, check_choice, check_number
+from ...core.linalg import svd
 from ...core.runtime import numpy_rng, one_blas_thread
 from ..contract import Domains, ShallowAdapter
 from ._common import spectrum
@@ -47,7 +47,7 @@ def project_out(W: np.ndarray, G: np.ndarray) -> np.ndarray:
 
 def retract(W: np.ndarray) -> np.ndarray:
     """The nearest matrix with orthonormal columns: the polar factor."""
-    U, _, Vt = svd(W, full_matrices=False)
+    U, _, Vt = svd(W)
     return U @ Vt
 
 

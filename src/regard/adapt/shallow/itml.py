@@ -15,10 +15,10 @@ gamma other than 1 the step is the exact projection, gamma / (gamma + 1) (1/p - 
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.optimize import minimize
 
 from ...core.checks import bad, check_number
+from ...core.linalg import eigh
 from ...core.runtime import numpy_rng, one_blas_thread
 from ..contract import Domains, ShallowAdapter
 from ._common import spectrum

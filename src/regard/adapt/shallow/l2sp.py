@@ -6,11 +6,11 @@ problem is convex and its minimum does not depend on how it is reached; the pape
 """
 
 import numpy as np
-from scipy.linalg import svd
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 from ...core.checks import check_number
+from ...core.linalg import svd
 from ...core.runtime import one_blas_thread
 from ..contract import Domains, ShallowAdapter
 
@@ -38,7 +38,7 @@ def tune(
     classes = start.shape[1]
     axes = None
     if n < d:
-        _, lengths, rows = svd(X, full_matrices=False)
+        _, lengths, rows = svd(X)
         axes = rows[lengths > 1e-12 * max(float(lengths[0]), 1e-300)].T
     Z = X if axes is None else X @ axes
     base, truth = X @ start, np.eye(classes)[codes]

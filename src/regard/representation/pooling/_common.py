@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.checks import bad, check_number
+from ...core.linalg import eigh
 from ...core.runtime import numpy_rng
 
 _NUMBERS = 2**22  # numbers of a temporary array
@@ -74,7 +75,7 @@ def fit_projection(X_MD: np.ndarray, dim: int | None) -> tuple[np.ndarray, np.nd
         raise bad("maps", f"{len(X_MD)} descriptors", f"more than {dim}, as dim is", "Give more images or a lower dim.")
     mean = X_MD.mean(axis=0)
     centred = X_MD - mean
-    axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :dim]
+    axes = eigh(centred.T @ centred)[1][:, ::-1][:, :dim]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(dim)]
     return mean, axes * np.sign(largest)
 

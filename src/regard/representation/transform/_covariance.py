@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import bad, check_number
+from ...core.linalg import eigh
 
 LEAST = 10  # rows below which nothing can be said about a covariance
 _ROWS = 8192  # rows in double precision at once
@@ -59,7 +60,7 @@ def covariance(
 
 def principal(matrix: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """Variances (dim,) and axes (dim, d), the largest first; each axis's largest number is positive."""
-    values, axes = np.linalg.eigh(matrix)
+    values, axes = eigh(matrix)
     values, axes = values[::-1][:dim], axes.T[::-1][:dim]
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
     return values, axes * np.sign(largest)

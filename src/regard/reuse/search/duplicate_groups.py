@@ -5,6 +5,7 @@ reads and writes the file under the lock of the index that it is in, as addition
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,8 +101,7 @@ def grouped(n: int, links: Iterable[tuple[int, int]], apart: Iterable[tuple[int,
 def _changed(path: str | Path, change: Callable[[Decisions], Decisions]) -> Decisions:
     """Read, change and write as one step; the file is written beside and renamed."""
     folder = Path(path).parent
-    if not folder.exists() and any(folder.parent.glob(f".{folder.name}.*.old")):  # `swap`: another is on its way
-        raise RunError(f"decisions: {str(folder)!r} is being replaced. Try again.")
+    _wait_for_swap(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         now = change(read_decisions(path))
@@ -110,6 +110,15 @@ def _changed(path: str | Path, change: Callable[[Decisions], Decisions]) -> Deci
         except OSError as error:
             raise RunError(f"decisions: {str(path)!r} cannot be written: {error}") from error
     return now
+
+
+def _wait_for_swap(folder: Path, patience: float = 10.0) -> None:
+    """Wait while `swap` has moved the old folder away, and the new one not yet in: moments, unless it was killed."""
+    until = time.monotonic() + patience
+    while not folder.exists() and any(folder.parent.glob(f".{folder.name}.*.old")):
+        if time.monotonic() > until:
+            raise RunError(f"decisions: {str(folder)!r} is being replaced. Try again.")
+        time.sleep(0.01)
 
 
 @contextmanager
