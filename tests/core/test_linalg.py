@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 from threadpoolctl import threadpool_info
 
 from regard.core import linalg
 from regard.core.linalg import eigh, singular_values, svd
-from regard.core.runtime import one_torch_thread
 
 
 def _threads():
@@ -34,11 +32,3 @@ def test_threads_inside_and_after(monkeypatch, wide, alone):
     eigh(np.eye(6))
     assert seen == [[1] * len(before) if alone else before]
     assert _threads() == before
-
-
-def test_torchs_threads_come_back_after_a_failure():
-    before = torch.get_num_threads()
-    with pytest.raises(KeyError), one_torch_thread():
-        assert torch.get_num_threads() == 1
-        raise KeyError
-    assert torch.get_num_threads() == before

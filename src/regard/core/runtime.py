@@ -74,22 +74,6 @@ def one_blas_thread(multiplications: float = 0) -> Iterator[None]:
 
 
 @contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Let torch compute on one thread inside the block: for networks so small that threads wait more than they compute.
-
-    `convnet4` on 128 pictures of 32 pixels, with views made beside: 200 steps in 5.8 s, against 8.2 s with two.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def kept_memory() -> Iterator[None]:
     """Inside the block freed memory stays with the process, for the next step; at its end it goes back.
 

@@ -19,7 +19,7 @@ from ..adapt.run import Comparison, adapter, compare
 from ..core.checks import check_number
 from ..core.event_log import read_log
 from ..core.events import Event
-from ..core.runtime import Cost, measured, one_torch_thread
+from ..core.runtime import Cost, measured
 from ..core.training import TrainSettings
 from ..create.run import train
 from ..data.builtin import builtin
@@ -237,9 +237,7 @@ def _make(folder: Path, name: str, images: ImageSet, seed: int, steps: int, show
         return Representation.load(f"random:{BACKBONE}:{seed}")
     given = images if name == "labels" else images.without_labels()
     settings = TrainSettings(steps=steps, seed=seed, eval_every=max(steps // 5, 1))
-    watch = show(f"{name} {seed}")
-    with one_torch_thread():
-        return train(given, name, backbone=BACKBONE, out=folder, settings=settings, size=32, watch=watch)
+    return train(given, name, backbone=BACKBONE, out=folder, settings=settings, size=32, watch=show(f"{name} {seed}"))
 
 
 def _score(arm: Made, seed: int) -> None:
