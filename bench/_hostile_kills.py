@@ -21,8 +21,8 @@ from safetensors.numpy import load_file
 from regard.cli import main
 from regard.core.storage import read_json
 from regard.representation.embeddings import Embeddings
-from regard.reuse.search.duplicate_groups import decide, read_decisions
-from regard.reuse.search.index import SearchIndex
+from regard.reuse.duplicates.groups import decide, read_decisions
+from regard.reuse.search.index.search_index import SearchIndex
 
 VERBS = ("decisions", "embed", "index", "whiten", "create", "finetune")
 

@@ -11,9 +11,9 @@ import torch
 from _hostile_folders import Kept, told
 from PIL import Image
 
-from regard.core.training import TrainSettings
 from regard.create.run import train, train_events
 from regard.data.sources import open_images
+from regard.learning.loop import TrainSettings
 from regard.representation.embeddings import Embeddings
 from regard.representation.pooled import Pooled
 from regard.representation.pooling import vlad
@@ -22,10 +22,10 @@ from regard.representation.representation import Representation
 from regard.representation.runner import Pixels
 from regard.representation.transform.whitening import fit_whitening
 from regard.representation.vector_cache import VectorCache
+from regard.reuse.duplicates.groups import decide, read_decisions
 from regard.reuse.finetune import FinetuneResult, classify, finetune, finetune_events
-from regard.reuse.search import kept
-from regard.reuse.search.duplicate_groups import decide, read_decisions
-from regard.reuse.search.index import SearchIndex
+from regard.reuse.search.index import snapshot as kept
+from regard.reuse.search.index.search_index import SearchIndex
 
 SHORT: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1}
 

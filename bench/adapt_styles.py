@@ -18,7 +18,7 @@ import numpy as np
 from _table import finish
 from styles import icons
 
-from regard.adapt.run import compare
+from regard.adapt.worth.run import compare
 from regard.core.discover import load, names
 from regard.data.sampling import split
 from regard.metrics.intervals import over_seeds

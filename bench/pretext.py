@@ -38,11 +38,11 @@ from styles import icons
 from regard.backbones.encoder import make_encoder
 from regard.core.discover import load, names
 from regard.core.storage import write_json
-from regard.core.training import TrainSettings
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.data.sampling import few_shot, split
+from regard.learning.loop import TrainSettings
 from regard.metrics.knn import unit
 from regard.representation.embed import embed
 from regard.representation.embeddings import Embeddings
@@ -170,7 +170,7 @@ def rescaled(known: ImageSet, seed: int) -> Representation:
     import torch
 
     from regard.backbones.rescale import rescale
-    from regard.create.feed import Feed
+    from regard.learning.batches import Feed
 
     preprocess = Preprocess(SIZE, SIZE)
     encoder = make_encoder("convnet4", seed=seed, size=SIZE)

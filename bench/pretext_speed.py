@@ -52,8 +52,8 @@ def ours(task: str, folder: Path, steps: int) -> None:
     """Print the seconds of a step of our training loop, in this process; the first steps are not counted."""
     import time
 
-    from regard.core.training import TrainSettings
     from regard.create.run import train_events
+    from regard.learning.loop import TrainSettings
 
     settings = TrainSettings(
         steps=WARM + steps, batch=BATCH, log_every=1, eval_every=10**6, checkpoint_seconds=10**6, schedule="constant"

@@ -25,8 +25,8 @@ from _mixture import PIECE, Mixture, local_dimension
 from _table import finish
 
 from regard.representation.embeddings import Embeddings
-from regard.reuse.search.collection import Collection
-from regard.reuse.search.index import SearchIndex
+from regard.reuse.search.index.collection import Collection
+from regard.reuse.search.index.search_index import SearchIndex
 
 PINNED = ("faiss-cpu>=1.15", "numpy>=2")
 GRAPH = """

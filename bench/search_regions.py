@@ -33,10 +33,10 @@ from regard.metrics.contrast import contrast
 from regard.metrics.intervals import accuracy_interval
 from regard.representation.embed import embed
 from regard.representation.transform.whitening import fit_whitening
-from regard.reuse.search.index import SearchIndex
+from regard.reuse.search.index.search_index import SearchIndex
+from regard.reuse.search.index.update import with_contents
 from regard.reuse.search.regions.search import RegionSearch
 from regard.reuse.search.regions.step import in_step
-from regard.reuse.search.update import with_contents
 
 _SIZES = ((480, 360), (360, 480), (400, 400), (560, 315))
 _THINGS = "china flower astronaut chelsea coffee hubble_deep_field ihc motorcycle_left retina rocket camera coins"

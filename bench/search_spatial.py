@@ -33,9 +33,9 @@ from regard.data.imageset import ImageSet
 from regard.metrics.contrast import contrast
 from regard.metrics.intervals import accuracy_interval
 from regard.representation.embed import embed
-from regard.reuse.search.exact import top_by_product
-from regard.reuse.search.local.cache import FeatureCache
-from regard.reuse.search.rerank_spatial import rerank_spatial
+from regard.reuse.search.nearest.exact import top_by_product
+from regard.reuse.search.verify.cache import FeatureCache
+from regard.reuse.search.verify.rerank import rerank_spatial
 
 _NAMES = (
     "china flower astronaut chelsea coffee motorcycle_left rocket camera coins moon brick page "

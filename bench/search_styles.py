@@ -32,7 +32,7 @@ from regard.metrics.intervals import accuracy_interval
 from regard.metrics.knn import unit
 from regard.representation.embed import embed
 from regard.representation.transform.whitening import fit_whitening
-from regard.reuse.search.exact import top_by_product
+from regard.reuse.search.nearest.exact import top_by_product
 
 STYLES = ("flat", "line", "render3d")
 FIRST = 10  # of the draws

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from _table import finish
 
-from regard.adapt.run import compare
+from regard.adapt.worth.run import compare
 from regard.data.imageset import ImageSet
 from regard.data.sampling import split
 from regard.data.sources import open_images

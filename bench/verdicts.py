@@ -28,7 +28,7 @@ import numpy as np
 from _table import finish
 from scipy import stats
 
-from regard.adapt.trials import Draw, draw, halved
+from regard.adapt.worth.trials import Draw, draw, halved
 from regard.metrics.contrast import Difference, contrast
 from regard.metrics.intervals import accuracy_interval
 

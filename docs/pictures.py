@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 
 from regard.core.discover import load, names
-from regard.create.objective import Known
-from regard.create.preview import save_preview
 from regard.data.builtin import photo_crops, photos
-from regard.reuse.search.local.draw import draw
-from regard.reuse.search.local.features import extract
-from regard.reuse.search.local.verify import verify
+from regard.learning.objective import Split
+from regard.learning.preview import save_preview
+from regard.reuse.search.verify.draw import draw
+from regard.reuse.search.verify.features import extract
+from regard.reuse.search.verify.geometry import verify
 
 SIDE = 64
 
@@ -43,13 +43,13 @@ def main(chosen: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     crops = photo_crops(60, SIDE, seed=3)
     colour = [row for row, item in enumerate(crops.items) if item.std(axis=2).mean() > 8]
-    known = Known(crops.subset(colour), crops.subset(colour[:8]), symbols=False)
+    known = Split(crops.subset(colour), crops.subset(colour[:8]), symbols=False)
     images = torch.stack(
         [torch.from_numpy(crops.items[row].copy()).permute(2, 0, 1) for row in colour[:: max(1, len(colour) // 4)][:4]]
     )
     for name in chosen or names("task"):
         method = load("task", name)()
-        objective = method.fitted_to(known) if hasattr(method, "fitted_to") else method
+        objective = method.configure(known) if hasattr(method, "configure") else method
         save_preview(folder / f"{name}.png", objective, images, seed=0)
         print(folder / f"{name}.png")
 

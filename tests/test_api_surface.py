@@ -17,9 +17,9 @@ KEPT = Path(__file__).with_name("api_surface.json")
 MORE = (
     "regard.adapt.contract.ShallowAdapter",
     "regard.adapt.labels.UNKNOWN",
-    "regard.adapt.run.compare",
+    "regard.adapt.worth.run.compare",
     "regard.core.events.Event",
-    "regard.core.training.TrainSettings",
+    "regard.learning.loop.TrainSettings",
     "regard.create.run.train_events",
     "regard.data.builtin.builtin",
     "regard.data.imageset.ImageSet",

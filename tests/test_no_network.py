@@ -19,7 +19,7 @@ from regard.representation import checksums
 from regard.representation.embed import embed
 from regard.representation.embeddings import Embeddings
 from regard.representation.representation import Representation
-from regard.reuse.search.index import SearchIndex
+from regard.reuse.search.index.search_index import SearchIndex
 
 SCRIPT = """
 import os, socket, sys

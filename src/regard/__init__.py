@@ -8,9 +8,9 @@ __version__ = "0.1.0"
 # Public name -> module. Loaded on first use, so that `import regard` does not import torch.
 _PUBLIC = {
     "Embeddings": "regard.representation.embeddings",
-    "TrainSettings": "regard.core.training",
+    "TrainSettings": "regard.learning.loop",
     "UNKNOWN": "regard.adapt.contract",
-    "compare": "regard.adapt.run",
+    "compare": "regard.adapt.worth.run",
     "split": "regard.data.sampling",
     "Representation": "regard.representation.representation",
     "embed": "regard.representation.embed",
@@ -22,9 +22,9 @@ _PUBLIC = {
     "finetune": "regard.reuse.finetune",
     "predict": "regard.reuse.predict",
     "export": "regard.reuse.export.run",
-    "SearchIndex": "regard.reuse.search.index",
-    "adapter": "regard.adapt.run",
-    "shift": "regard.adapt.shift",
+    "SearchIndex": "regard.reuse.search.index.search_index",
+    "adapter": "regard.adapt.worth.run",
+    "shift": "regard.adapt.shift.measure",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.regression import AdaptedRegressor
-from regard.adapt.shallow.coral import Coral
+from regard.adapt.vectors.coral import Coral
 from regard.core.checks import InputError
 from regard.core.discover import load, names
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from regard.cli import main
-from regard.reuse.search.index import SearchIndex
+from regard.reuse.search.index.search_index import SearchIndex
 
 SMALL = "--with random:convnet4"
 
@@ -247,7 +247,7 @@ def test_the_wrong_option_is_told_first(given, tmp_path, capsys, monkeypatch, li
         "regard.representation.pipeline.Pipeline.__iter__",
         "regard.create.run.training",
         "regard.reuse.finetune.training",
-        "regard.reuse.search.duplicates.find_duplicates",
+        "regard.reuse.duplicates.find.find_duplicates",
         "regard.studies.demo.run_demo",
     ):
         monkeypatch.setattr(place, began)

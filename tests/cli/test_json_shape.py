@@ -43,7 +43,7 @@ def given(tmp_path_factory) -> Path:
         (root / folder / "a" / "bad.png").write_bytes(b"no image")
     (root / "bad.png").write_bytes(b"no image")
     from regard import embed
-    from regard.reuse.search.index import SearchIndex
+    from regard.reuse.search.index.search_index import SearchIndex
 
     SearchIndex.create(root / "index", embed(str(root / "train"), SMALL, cache=False))
     return root

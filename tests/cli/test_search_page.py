@@ -14,7 +14,7 @@ from PIL import Image
 from regard.cli import main
 from regard.data.sources import open_images
 from regard.representation.embed import embed
-from regard.reuse.search.index import SearchIndex
+from regard.reuse.search.index.search_index import SearchIndex
 
 NAMES = ["plain.png", "a b#c?d%41.png", "quote'\".png", "<script>alert(1)<script>.png", "صورة.png", "javascript:x.png",
          "x" * 200 + ".png", "**b** `c`.png"]  # fmt: skip

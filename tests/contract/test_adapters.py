@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from regard.adapt import run
-from regard.adapt.auto import Auto, SourceOnly
+from regard.adapt.choose.auto import Auto, SourceOnly
 from regard.adapt.contract import UNKNOWN
+from regard.adapt.worth import run
 from regard.core import discover
 from regard.core.checks import InputError
 

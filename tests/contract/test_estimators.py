@@ -13,11 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from regard.adapt.auto import Auto, SourceOnly
+from regard.adapt.choose.auto import Auto, SourceOnly
 from regard.adapt.classifier import CommonScale
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.regression import AdaptedRegressor
-from regard.adapt.run import adapter
+from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 from regard.core.discover import load, names
 

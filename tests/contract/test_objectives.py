@@ -10,11 +10,11 @@ from regard.backbones.encoder import make_encoder
 from regard.core.discover import load, names, summary
 from regard.core.runtime import seeded_init, torch_rng
 from regard.core.storage import read_json
-from regard.core.training import TrainSettings
-from regard.create.feed import Feed
-from regard.create.objective import Batch, Known, Pupil, method_settings, setting_names
 from regard.create.run import train_events
 from regard.data.imageset import ImageSet
+from regard.learning.batches import Feed
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, LearningModule, Split, method_settings, setting_names
 from regard.representation.preprocess import Preprocess
 
 TASKS = names("task")
@@ -34,8 +34,8 @@ def example(task: str) -> tuple[str, int]:
 
 def fitted(task: str):
     method = load("task", task)()
-    known = Known(images(), images(8, 1), False)
-    return method.fitted_to(known) if hasattr(method, "fitted_to") else method
+    known = Split(images(), images(8, 1), False)
+    return method.configure(known) if hasattr(method, "configure") else method
 
 
 def batch(held_out: bool = False, side: int = SIDE) -> Batch:
@@ -45,13 +45,13 @@ def batch(held_out: bool = False, side: int = SIDE) -> Batch:
     return Batch(pixels, torch.arange(N), torch.arange(N) % 2, held_out)
 
 
-def pupil(task: str) -> Pupil:
+def pupil(task: str) -> LearningModule:
     """The game before its first step: what an epoch begins with has been done."""
     name, side = example(task)
     encoder = make_encoder(name, size=side)
     objective = fitted(task)
     with seeded_init(0):
-        game = Pupil(objective, encoder, objective.head(encoder))
+        game = LearningModule(objective, encoder, objective.head(encoder))
     game.follow(Feed(images(), Preprocess(side, side), classes=["even", "odd"]), 1, 0)
     game.before_step(0)
     return game

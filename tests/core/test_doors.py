@@ -14,7 +14,7 @@ DOORS = {
     "json.loads": {"core/reading.py", "core/event_log.py", "data/encoded.py"},
     "json.load": set(),
     "torch.load": {"representation/representation.py"},  # of an installed package, weights only
-    "np.load": {"representation/vector_files.py", "data/builtin.py", "reuse/search/kept.py"},
+    "np.load": {"representation/vector_files.py", "data/builtin.py", "reuse/search/index/snapshot.py"},
     "pickle.load": set(),
     "pickle.loads": set(),
     "joblib.load": set(),

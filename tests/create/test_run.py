@@ -11,10 +11,10 @@ from regard.core.checks import InputError
 from regard.core.event_log import read_log
 from regard.core.events import last
 from regard.core.storage import hash_file
-from regard.core.training import TrainSettings
 from regard.create.run import train, train_events
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
 from regard.representation.representation import Representation
 
 SHORT = TrainSettings(steps=4, batch=8, precision="fp32", device="cpu", checkpoint_seconds=0)

@@ -148,11 +148,11 @@ def test_a_gap_is_a_thing_of_its_own(kind):
     images = ImageSet(
         [np.zeros((2, 2), np.uint8)] * 6, np.array(list("ijklmn")), labels, {"identity": np.asarray(given)}
     )
-    learn, exam, notes = hold_out(images, 0.4)
-    assert len(learn) + len(exam) == 6 and notes == [
-        f"No test images were named: {len(exam)} of the training images were held out."
+    learn, held_out, notes = hold_out(images, 0.4)
+    assert len(learn) + len(held_out) == 6 and notes == [
+        f"No test images were named: {len(held_out)} of the training images were held out."
     ]
-    assert len({"i", "k"} & set(exam.ids)) != 1
+    assert len({"i", "k"} & set(held_out.ids)) != 1
     with pytest.raises(InputError, match="3 of 6 images without identity"):
         split(images, by="identity")
 
@@ -197,10 +197,10 @@ def parted(names):
     ],
 )
 def test_the_official_parts_are_used(names, left):
-    learn, exam, notes = hold_out(parted(names), 0.25)
-    assert learn.ids.tolist() == ["i0", "i1", "i2", "i3"] and exam.ids.tolist() == ["i4", "i5", "i6", "i7"]
+    learn, held_out, notes = hold_out(parted(names), 0.25)
+    assert learn.ids.tolist() == ["i0", "i1", "i2", "i3"] and held_out.ids.tolist() == ["i4", "i5", "i6", "i7"]
     assert all("column `split`" in note and ("left out" in note) == bool(left) for note in notes)
-    assert one_part(parted(names), "test", "TEST")[0].ids.tolist() == exam.ids.tolist()
+    assert one_part(parted(names), "test", "TEST")[0].ids.tolist() == held_out.ids.tolist()
     with pytest.raises(InputError, match="^by: "):
         hold_out(parted(names), by="identity")
 

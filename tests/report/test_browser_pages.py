@@ -19,9 +19,9 @@ from regard.report.figures import bars_with_intervals
 from regard.report.gains import Gain
 from regard.report.html import Highlight, Picture, Section, Table, write_report
 from regard.report.thumbs import Hit, Query, neighbours, previews
-from regard.reuse.search.duplicates import Duplicates, Pair
-from regard.reuse.search.record import Hit as Found
-from regard.reuse.search.record import Hits
+from regard.reuse.duplicates.find import Duplicates, Pair
+from regard.reuse.search.index.record import Hit as Found
+from regard.reuse.search.index.record import Hits
 
 from .test_browser import CHROMIUM, FLAGS
 

@@ -13,7 +13,7 @@ from PIL import Image
 import regard
 from regard.core.plots import drawing, written
 from regard.core.shown import HIDDEN
-from regard.create.preview import save_preview
+from regard.learning.preview import save_preview
 from regard.metrics.intervals import Interval
 from regard.report.figures import Curve, bars_with_intervals, label_efficiency, learning_curves
 from regard.report.maps import map_before_after

@@ -17,9 +17,9 @@ from regard.representation.embeddings import Embeddings
 from regard.representation.int8 import Chosen, alike, settle
 from regard.representation.representation import Representation
 from regard.representation.sources import check_same_representation, load_vectors, settle_sides
-from regard.reuse.search.build import build
-from regard.reuse.search.index import SearchIndex
-from regard.reuse.search.update import update
+from regard.reuse.search.index.build import build
+from regard.reuse.search.index.search_index import SearchIndex
+from regard.reuse.search.index.update import update
 
 SMALL = "random:timm:test_resnet"
 needs_nncf = pytest.mark.skipif(not int8.installed(), reason="nncf is not installed")

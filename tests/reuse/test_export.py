@@ -13,9 +13,9 @@ import torch
 from regard import cli, export, predict
 from regard.core.checks import InputError, RunError
 from regard.core.storage import read_json
-from regard.core.training import TrainSettings
 from regard.data.builtin import builtin
 from regard.data.decode import decode
+from regard.learning.loop import TrainSettings
 from regard.representation.classifier import read_classifier
 from regard.representation.openvino_graph import core as openvino_core
 from regard.representation.openvino_graph import cosines

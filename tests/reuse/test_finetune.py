@@ -11,12 +11,12 @@ from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.event_log import read_log
 from regard.core.storage import load_tensors, save_tensors
-from regard.core.training import TrainSettings
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.freezing import Tuned, freeze
+from regard.learning.loop import TrainSettings
 from regard.representation.representation import Representation
 from regard.reuse.finetune import FinetuneResult, classify, finetune, finetune_events
-from regard.reuse.thaw import Tuned, freeze
 
 SETTINGS = TrainSettings(steps=40, batch=32, precision="fp32", device="cpu", lr=5e-3)
 PLAIN = {"recipe": "none"}
@@ -87,7 +87,7 @@ def test_a_step_moves_what_learns_and_keeps_the_rest_with_its_statistics():
     before = weights(encoder.network)
     game.train()
     assert not encoder.network.blocks[0][1].training and encoder.network.blocks[3][1].training
-    from regard.create.objective import Batch
+    from regard.learning.objective import Batch
 
     x = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     loss, _ = game("all", Batch(x, torch.arange(8), torch.arange(8) % 3), torch.Generator())

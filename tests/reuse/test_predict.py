@@ -13,10 +13,10 @@ from scipy.special import softmax
 from regard import cli, predict
 from regard.core.checks import InputError
 from regard.core.storage import load_tensors, read_json, save_tensors, write_json
-from regard.core.training import TrainSettings
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
 from regard.metrics.intervals import accuracy_interval
 from regard.representation.representation import Representation
 from regard.reuse.finetune import classify, finetune

@@ -5,14 +5,14 @@ import pytest
 from scipy.stats import t
 
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
 from regard.metrics.contrast import contrast
 from regard.metrics.retrieve import retrieval
 from regard.representation.representation import Representation
-from regard.reuse.labelled import open_pair
+from regard.reuse.pairs import open_pair
 from regard.studies._arms import check_leaks
 from regard.studies._bench import retrieved
 from regard.studies.evaluate import evaluate, over_units

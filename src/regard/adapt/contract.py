@@ -58,7 +58,7 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     ) -> Self:
         """Learn from a labelled source and a target: `fit(Xs, ys, Xt, yt=None)` or `fit(X, y, domains=...)`.
 
-        The two forms give the same model. The order of rows never matters; no argument is changed. Known target
+        The two forms give the same model. The order of rows never matters; no argument is changed. Split target
         labels are used: mark those that the method must not see as `UNKNOWN`, or leave `yt` out.
 
         Args:

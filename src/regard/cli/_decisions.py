@@ -27,7 +27,7 @@ def run(
     """
     from ..core.checks import InputError, bad, check_choice
     from ..core.runtime import measured
-    from ..reuse.search.duplicate_groups import VERDICTS
+    from ..reuse.duplicates.groups import VERDICTS
 
     if (decide is not None) + listing + (undo is not None) > 1:
         raise InputError("--decide, --decisions, --undo: expected one of them, got several.")
@@ -40,7 +40,7 @@ def run(
     if skip_gone and (decide is None or decide in VERDICTS):
         raise InputError("--skip-gone: expected --decide FILE beside it.")
     with measured() as cost:
-        known = Known(index, allow_host)
+        known = Split(index, allow_host)
         if listing:
             told, human = _listed(known)
         elif undo is not None:
@@ -53,7 +53,7 @@ def run(
     return told, json, human
 
 
-class Known:
+class Split:
     """An index's images by id, their contents, and the file of decisions.
 
     Attributes:
@@ -62,9 +62,9 @@ class Known:
 
     def __init__(self, index: str, allow_host: list[str] | None) -> None:
         from ..core.checks import InputError
-        from ..reuse.search.duplicate_groups import REMEMBERED
-        from ..reuse.search.index import SearchIndex
-        from ..reuse.search.swap import CARD
+        from ..reuse.duplicates.groups import REMEMBERED
+        from ..reuse.search.index.atomic_replace import CARD
+        from ..reuse.search.index.search_index import SearchIndex
 
         if not (Path(index) / CARD).exists():
             raise InputError("--decide: expected an index, which remembers; make one with `regard index`.")
@@ -101,9 +101,9 @@ class Known:
         return found
 
 
-def _decided(known: Known, a: str, b: str, verdict: str) -> tuple[dict[str, Any], Callable[[], None]]:
+def _decided(known: Split, a: str, b: str, verdict: str) -> tuple[dict[str, Any], Callable[[], None]]:
     from ..core.checks import bad
-    from ..reuse.search.duplicate_groups import decide
+    from ..reuse.duplicates.groups import decide
 
     contents = [_content(known, name) for name in (a, b)]
     if contents[0] == contents[1]:
@@ -114,9 +114,9 @@ def _decided(known: Known, a: str, b: str, verdict: str) -> tuple[dict[str, Any]
     return told, lambda: say(f"{a} and {b}: {verdict}, remembered in {known.path}")
 
 
-def _from_file(known: Known, path: str, skip_gone: bool) -> tuple[dict[str, Any], Callable[[], None]]:
-    from ..reuse.search.decisions_file import by_content, read_rows
-    from ..reuse.search.duplicate_groups import decide_all
+def _from_file(known: Split, path: str, skip_gone: bool) -> tuple[dict[str, Any], Callable[[], None]]:
+    from ..reuse.duplicates.decisions_file import by_content, read_rows
+    from ..reuse.duplicates.groups import decide_all
 
     chosen = by_content(read_rows(path), known.content_of, skip_gone=skip_gone)
     held = decide_all(known.path, chosen.verdicts)
@@ -133,8 +133,8 @@ def _from_file(known: Known, path: str, skip_gone: bool) -> tuple[dict[str, Any]
     return told, human
 
 
-def _listed(known: Known) -> tuple[dict[str, Any], Callable[[], None]]:
-    from ..reuse.search.duplicate_groups import read_decisions
+def _listed(known: Split) -> tuple[dict[str, Any], Callable[[], None]]:
+    from ..reuse.duplicates.groups import read_decisions
 
     names: dict[str, list[str]] = known.names()
     rows: list[dict[str, Any]] = []
@@ -155,15 +155,15 @@ def _listed(known: Known) -> tuple[dict[str, Any], Callable[[], None]]:
     return told, human
 
 
-def _undone(known: Known, a: str, b: str) -> tuple[dict[str, Any], Callable[[], None]]:
-    from ..reuse.search.duplicate_groups import undo
+def _undone(known: Split, a: str, b: str) -> tuple[dict[str, Any], Callable[[], None]]:
+    from ..reuse.duplicates.groups import undo
 
     held = undo(known.path, *(known.content_of(name) or name for name in (a, b)))
     told = {"undone": [a, b], "decisions": known.path, "metrics": {"remembered": len(held)}}
     return told, lambda: say(f"{a} and {b}: nothing is decided any more; {known.path} holds {len(held)}")
 
 
-def _content(known: Known, name: str) -> str:
+def _content(known: Split, name: str) -> str:
     from ..core.checks import bad
 
     found = known.content_of(name)

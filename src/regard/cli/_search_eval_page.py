@@ -53,7 +53,7 @@ def _figures(table: Any, found: Any) -> Any:
 
 def _image(index: Any, query: Any) -> Any:
     from ..data.decode import DecodeError
-    from ..reuse.search.crop import cut_out
+    from ..reuse.search.query.crop import cut_out
 
     item = _file(index, query)
     try:

@@ -74,7 +74,7 @@ def _why(images: dict[str, Any], hits: Any) -> list[Any]:
     from ..data.decode import DecodeError
     from ..report.html import Picture
     from ..report.thumbs import thumbnail
-    from ..reuse.search.local.draw import draw
+    from ..reuse.search.verify.draw import draw
 
     drawn: list[Any] = []
     for name, found in zip(hits.queries, hits):

@@ -47,9 +47,9 @@ def adapt(
     decides by a linear map of the vectors. --method auto chooses a method, --tune the settings, both without target
     labels. --set goes to every method that is named.
     """
+    from ..adapt.choose.select import SCORERS
     from ..adapt.classifier import CLASSIFIERS
-    from ..adapt.run import check_source, check_target, compare
-    from ..adapt.select import SCORERS
+    from ..adapt.worth.run import check_source, check_target, compare
     from ..core.checks import bad, check_choice
     from ..core.discover import names
     from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source
@@ -128,8 +128,8 @@ def _check_out(out: Path, keeping: bool, method: list[str]) -> None:
 
 def _model(name: str, classifier: str, chosen: dict[str, Any], tune: bool, by: str, seed: int) -> Any:
     """The estimator of a name; with `tune` one that chooses the method's settings, too."""
-    from ..adapt.auto import Auto
-    from ..adapt.run import adapter
+    from ..adapt.choose.auto import Auto
+    from ..adapt.worth.run import adapter
 
     if name == "auto":
         return adapter(name, **{"classifier": classifier, "by": by, "tune": tune, "random_state": seed, **chosen})
@@ -152,7 +152,7 @@ def _fitted(a: "Embeddings", b: "Embeddings", more: list["Embeddings"], model: A
 
 
 def _keep(a: "Embeddings", b: "Embeddings", model: Any, method: str, out: Path, with_: str) -> None:
-    from ..adapt.kept import keep
+    from ..adapt.saved import keep
 
     choice = getattr(model, "choice_", None)
     name = method if choice is None else choice.name

@@ -35,7 +35,7 @@ def compare_adapt(
     samples and draws, and "no gain" is said where that of the difference includes 0.
     """
     from ..adapt.classifier import CLASSIFIERS
-    from ..adapt.run import check_target, compare
+    from ..adapt.worth.run import check_target, compare
     from ..core.checks import bad, check_choice, check_number, check_output
     from ..core.discover import names
     from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source

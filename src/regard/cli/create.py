@@ -49,8 +49,8 @@ def create(
     """
     from ..backbones.encoder import make_encoder
     from ..core.checks import check_output
-    from ..core.training import TrainSettings
     from ..create.run import check_asked, first_process, train
+    from ..learning.loop import TrainSettings
 
     # all that can be wrong is told before the images are read through
     check_output("--out", out, folder=True, marker="run.json" if len(task) == 1 else None)
@@ -135,7 +135,7 @@ def _settings(tasks: list[str], given: Mapping[str, Any]) -> dict[str, dict[str,
     """Task -> the settings that it has; raise for a setting that none of them has, or a task given twice."""
     from ..core.checks import bad, check_choice
     from ..core.discover import load, names
-    from ..create.objective import setting_names
+    from ..learning.objective import setting_names
 
     for name in tasks:
         check_choice("--task", name, names("task"), see="regard methods task")

@@ -54,7 +54,7 @@ def duplicates(
     from ..core.checks import InputError, check_choice
     from ..core.runtime import measured
     from ..report.html import check_page
-    from ..reuse.search.duplicates import KINDS, find_duplicates
+    from ..reuse.duplicates.find import KINDS, find_duplicates
 
     names = {one.replace(" ", "-"): one for one in KINDS}
     kinds = [names[check_choice("--kind", one.strip(), names)] for one in kind.split(",")]
@@ -152,10 +152,10 @@ def _opened(index: str, allow_host: list[str] | None) -> tuple[Any, Any, Path | 
 
     from ..data.imageset import ImageSet
     from ..data.sources import open_images
-    from ..reuse.search.duplicate_groups import REMEMBERED
-    from ..reuse.search.index import SearchIndex
+    from ..reuse.duplicates.groups import REMEMBERED
+    from ..reuse.search.index.atomic_replace import CARD
+    from ..reuse.search.index.search_index import SearchIndex
     from ..reuse.search.store.protocol import vectors_in
-    from ..reuse.search.swap import CARD
 
     if not (Path(index) / CARD).exists():
         return open_images(index, argument="INDEX"), None, None

@@ -66,8 +66,8 @@ def index(
     """
     from ..core.checks import InputError, check_choice, check_output
     from ..core.runtime import measured
-    from ..reuse.search.index import SearchIndex
-    from ..reuse.search.metric import METRICS
+    from ..reuse.search.index.search_index import SearchIndex
+    from ..reuse.search.nearest.metric import METRICS
     from ..reuse.search.regions.table import has_regions
     from ..reuse.search.store.allowed import origin_of
 
@@ -155,8 +155,8 @@ def _ids(images: str, there: Any) -> list[str]:
     from ..data.sources import open_images
     from ..representation.embeddings import Embeddings
     from ..representation.sources import is_vectors
-    from ..reuse.search.places import to_remove
-    from ..reuse.search.update import facts_of
+    from ..reuse.search.index.same_files import to_remove
+    from ..reuse.search.index.update import facts_of
 
     if is_vectors(images):
         return [str(name) for name in Embeddings.load(images).ids]
@@ -172,9 +172,9 @@ def _updated(
     from ..data.sources import open_images
     from ..representation.representation import Representation
     from ..representation.sources import is_vectors
-    from ..reuse.search.index import SearchIndex
-    from ..reuse.search.record import check_representation
-    from ..reuse.search.update import update
+    from ..reuse.search.index.record import check_representation
+    from ..reuse.search.index.search_index import SearchIndex
+    from ..reuse.search.index.update import update
 
     if is_vectors(images):
         raise bad("--update", images, "a folder or table of images", "Vectors are added with --add.")
@@ -203,11 +203,11 @@ def _added(
     from ..representation.int8 import alike
     from ..representation.representation import Representation
     from ..representation.sources import is_vectors, load_vectors
-    from ..reuse.search.build import build
-    from ..reuse.search.index import SearchIndex
-    from ..reuse.search.metadata import note_not_kept
-    from ..reuse.search.record import check_representation
-    from ..reuse.search.update import with_contents
+    from ..reuse.search.index.build import build
+    from ..reuse.search.index.metadata import note_not_kept
+    from ..reuse.search.index.record import check_representation
+    from ..reuse.search.index.search_index import SearchIndex
+    from ..reuse.search.index.update import with_contents
 
     chosen: Any = with_ or "imagenet"
     if not add and not is_vectors(images):

@@ -78,8 +78,8 @@ def search(
     from ..report.html import check_page
     from ..representation.embeddings import Embeddings
     from ..representation.sources import is_vectors
-    from ..reuse.search.index import SearchIndex
-    from ..reuse.search.reranking import read_stages
+    from ..reuse.search.index.search_index import SearchIndex
+    from ..reuse.search.query.reranking import read_stages
 
     if out is not None:
         check_page("--out", out)
@@ -110,7 +110,7 @@ def search(
                 wanted, unwanted = there.embedded(asked, with_, **options), None
                 if not_:
                     unwanted = there.embedded(_asked(not_, None), with_, **options).vectors
-                from ..reuse.search.queries import combine
+                from ..reuse.search.query.combine import combine
 
                 one = combine(wanted.vectors, unwanted)
                 hits = there.search(
@@ -175,7 +175,7 @@ def _asked(query: list[str], box: str | None) -> Any:
     from ..core.checks import bad
     from ..data.imageset import ImageSet
     from ..data.sources import open_images
-    from ..reuse.search.crop import cut_out, read_box
+    from ..reuse.search.query.crop import cut_out, read_box
 
     found = open_images(query[0] if len(query) == 1 else [Path(name) for name in query], argument="QUERY")
     if box is None:

@@ -63,10 +63,10 @@ def search_eval(
     from ..core.checks import check_choice
     from ..core.runtime import measured
     from ..report.html import check_page
-    from ..reuse.search.evaluation import evaluate
-    from ..reuse.search.index import SearchIndex
-    from ..reuse.search.reranking import read_stages
-    from ..reuse.search.truth import read_truth
+    from ..reuse.search.evaluate.evaluation import evaluate
+    from ..reuse.search.evaluate.ground_truth import read_truth
+    from ..reuse.search.index.search_index import SearchIndex
+    from ..reuse.search.query.reranking import read_stages
 
     if out is not None:
         check_page("--out", out)

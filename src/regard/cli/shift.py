@@ -25,7 +25,7 @@ def shift(
     0 says that the domains cannot be told apart; an A-distance of 2 that they always can. The p-value is the share
     of random relabellings of the domains that give at least the observed MMD.
     """
-    from ..adapt.shift import shift as measure
+    from ..adapt.shift.measure import shift as measure
     from ..representation.sources import check_alike, check_same_representation, load_vectors, open_source
 
     check_machine(device)

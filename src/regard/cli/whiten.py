@@ -48,7 +48,7 @@ def whiten(
     from ..core.checks import bad, check_output
     from ..core.runtime import measured
     from ..core.storage import appearing
-    from ..reuse.search.whiten import whiten as run
+    from ..reuse.whiten import whiten as run
 
     check_output("--out", out, folder=True)
     check_machine(device)

@@ -1,6 +1,6 @@
 """Methods are found by their file names: no table, no decorator, no import until asked.
 
-A kind is a folder or two of modules; a method `coral` of kind `adapt` is `regard/adapt/shallow/coral.py`, whose
+A kind is a folder or two of modules; a method `coral` of kind `adapt` is `regard/adapt/vectors/coral.py`, whose
 name `Method` is what `load` gives. Other packages add theirs by the entry point group `regard.KIND`.
 """
 
@@ -15,7 +15,7 @@ from .checks import InputError, check_choice
 
 KINDS: dict[str, tuple[str, ...]] = {
     "task": ("regard.create.supervised", "regard.create.pretext"),
-    "adapt": ("regard.adapt.shallow",),
+    "adapt": ("regard.adapt.vectors",),
     "backbone": ("regard.backbones.networks",),
     "pooling": ("regard.representation.pooling",),
     "rerank": ("regard.reuse.search.rerank",),

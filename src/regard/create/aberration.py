@@ -68,7 +68,7 @@ def position_probe(
     if photos_NCHW.shape[2] != photos_NCHW.shape[3] or photos_NCHW.shape[3] <= side:
         raise bad("photos", f"shape {tuple(photos_NCHW.shape)}", f"squares of more than {side} pixels")
     photos = aberrate(photos_NCHW, aberration) if aberration else photos_NCHW
-    known, exam = photos[[row for row in range(len(photos)) if row not in out]], photos[out]
+    known, held_out = photos[[row for row in range(len(photos)) if row not in out]], photos[out]
     rng = torch_rng(seed, "position probe", aberration, colour)
     encoder = make_encoder("convnet4", seed=seed, size=side)
     with seeded_init(derive_seed(seed, "position probe")):
@@ -85,7 +85,7 @@ def position_probe(
         optimiser.step()
     encoder.eval()
     with torch.no_grad():
-        x, places = _patches(exam, test_patches, side, rng)
+        x, places = _patches(held_out, test_patches, side, rng)
         said = head(encoder(recoloured(x, colour, rng)))
     return float(((said - places).square().mean() / places.square().mean()).sqrt())
 

@@ -17,27 +17,27 @@ import torch
 
 from .. import __version__
 from ..backbones.encoder import Encoder, evaluating, make_encoder
-from ..core.checkpoint import BEST, CHECKPOINT, read_state, refuse_other
 from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
 from ..core.event_log import logged
 from ..core.events import Event
-from ..core.game import completed
 from ..core.leftovers import clear
 from ..core.records import check_record, maybe, number, read_record, whole
 from ..core.runtime import derive_seed, measured, seeded_init
 from ..core.storage import hash_json, load_tensors, new_folder, write_json
-from ..core.training import TrainSettings, training
 from ..data.sources import open_images
+from ..learning.batches import Feed, Look, look, pick_size, split_by_hash
+from ..learning.checkpoint import BEST, CHECKPOINT, read_state, refuse_other
+from ..learning.loop import TrainSettings, training
+from ..learning.objective import LearningModule, Split, method_settings
+from ..learning.preview import save_preview
+from ..learning.scores import control_scores, feature_scores, held_out_scores, shortcut_scores
+from ..learning.trainable import completed
 from ..representation.checksums import RESULTS, check_results, of_files
 from ..representation.classifier import save_classifier
 from ..representation.folder_records import read_card
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
-from .feed import Feed, Look, look, pick_size, split_by_hash
-from .objective import Known, Pupil, method_settings
-from .preview import save_preview
-from .score import control_scores, feature_scores, held_out_scores, shortcut_scores
 
 
 def train(
@@ -174,7 +174,7 @@ class Plan:
     """A run with everything resolved."""
 
     found: Look
-    known: Known
+    known: Split
     objective: Any
     backbone: str
     settings: TrainSettings
@@ -183,9 +183,9 @@ class Plan:
 
 def _plan(found: Look, objective: Any, backbone: str, asked: TrainSettings, size: int | None, holdout: float) -> Plan:
     rows, out = split_by_hash(found.hashes, holdout)
-    known = Known(found.images.subset(rows), found.images.subset(out), found.symbols)
-    if hasattr(objective, "fitted_to"):
-        objective = objective.fitted_to(known)
+    known = Split(found.images.subset(rows), found.images.subset(out), found.symbols)
+    if hasattr(objective, "configure"):
+        objective = objective.configure(known)
     count = len(known.train)
     batch = asked.batch or min((128 if count < 5000 else 256) // getattr(objective, "copies", 1), count)
     settings = replace(asked, batch=batch)
@@ -200,17 +200,17 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
     if hasattr(objective, "admits"):
         objective.admits(encoder)
     with seeded_init(derive_seed(settings.seed, "head")):
-        pupil = Pupil(objective, encoder, objective.head(encoder))
+        pupil = LearningModule(objective, encoder, objective.head(encoder))
     preprocess = Preprocess(plan.size, plan.size)
     options: dict[str, Any] = {"classes": getattr(objective, "classes", ()), "workers": settings.threads}
-    feed, exam = Feed(plan.known.train, preprocess, **options), Feed(plan.known.held_out, preprocess, **options)
+    feed, held_out = Feed(plan.known.train, preprocess, **options), Feed(plan.known.held_out, preprocess, **options)
     assert settings.batch is not None  # resolved by _plan
     pupil.follow(feed, len(plan.known.train) // settings.batch, settings.seed)
-    watched = _Watched(encoder, feed, exam, plan.known, preprocess)
+    watched = _Watched(encoder, feed, held_out, plan.known, preprocess)
     if first_process():
-        save_preview(folder / "preview.png", objective, next(exam.in_order(4)).images, settings.seed)
+        save_preview(folder / "preview.png", objective, next(held_out.in_order(4)).images, settings.seed)
     # similar pictures are similar vectors for any network: what no training reaches is the honest floor beside chance
-    untrained = held_out_scores(pupil, exam, settings.seed)["accuracy"]
+    untrained = held_out_scores(pupil, held_out, settings.seed)["accuracy"]
     scores: dict[str, float] = {}
     finished = Event("done")
     with measured() as cost:
@@ -219,7 +219,7 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
             feed,
             len(plan.known.train),
             settings,
-            evaluate=lambda: held_out_scores(pupil, exam, settings.seed) | watched.scores(),
+            evaluate=lambda: held_out_scores(pupil, held_out, settings.seed) | watched.scores(),
             folder=folder,
             about=arguments,
         ):
@@ -230,21 +230,24 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
             yield event
     if not first_process():
         return
-    scores = scores or held_out_scores(pupil, exam, settings.seed) | watched.scores()
+    scores = scores or held_out_scores(pupil, held_out, settings.seed) | watched.scores()
     if keep == "best":
         pupil.load_state_dict(
             {name.removeprefix("module/"): value for name, value in load_tensors(folder / BEST).items()}
         )
-        scores = held_out_scores(pupil, exam, settings.seed) | watched.scores()
+        scores = held_out_scores(pupil, held_out, settings.seed) | watched.scores()
     scores |= (
         {"untrained_accuracy": untrained}
-        | control_scores(pupil, exam, settings.seed)
-        | shortcut_scores(pupil, exam, settings.seed)
+        | control_scores(pupil, held_out, settings.seed)
+        | shortcut_scores(pupil, held_out, settings.seed)
     )
     with evaluating(pupil):
-        images = next(exam.in_order(4)).images.to(next(encoder.parameters()).device)
+        images = next(held_out.in_order(4)).images.to(next(encoder.parameters()).device)
         save_preview(folder / "answers.png", objective, images, settings.seed, encoder, pupil.head)
-    aside = [*plan.found.images.set_aside, *({"path": k, "cause": v} for k, v in (feed.failed | exam.failed).items())]
+    aside = [
+        *plan.found.images.set_aside,
+        *({"path": k, "cause": v} for k, v in (feed.failed | held_out.failed).items()),
+    ]
     seconds = finished.values["seconds"]
     metrics = {**scores, "steps": finished.step, "seconds": round(seconds, 3), "set_aside": len(aside)}
     state = read_state(folder / CHECKPOINT)
@@ -283,8 +286,8 @@ def _run(plan: Plan, folder: Path, arguments: Mapping[str, Any], keep: str) -> I
 class _Watched:
     """The features' health and, where labels are known, an online k-NN: what is looked at while training goes on."""
 
-    def __init__(self, encoder: Encoder, feed: Feed, exam: Feed, known: Known, preprocess: Preprocess) -> None:
-        self.encoder, self.exam, self.known, self.labels = encoder, exam, None, None
+    def __init__(self, encoder: Encoder, feed: Feed, held_out: Feed, known: Split, preprocess: Preprocess) -> None:
+        self.encoder, self.held_out, self.known, self.labels = encoder, held_out, None, None
         if known.train.labels is None or known.held_out.labels is None:
             return
         rows = np.unique(np.linspace(0, len(known.train) - 1, 2000).astype(int))
@@ -293,7 +296,7 @@ class _Watched:
 
     def scores(self) -> dict[str, float]:
         """As `feature_scores`."""
-        return feature_scores(self.encoder, self.exam, self.known, self.labels)
+        return feature_scores(self.encoder, self.held_out, self.known, self.labels)
 
 
 def _closing(folder: Path, aside: list[dict[str, str]], used: int) -> str:

@@ -1,6 +1,6 @@
 """HEIC, the photographs of phones: read by Pillow once the extra `heic` (pillow-heif) is installed.
 
-Known by the first bytes and not by the suffix, as phones and messengers rename files. AVIF, which has the same frame,
+Split by the first bytes and not by the suffix, as phones and messengers rename files. AVIF, which has the same frame,
 is read by Pillow itself.
 """
 

@@ -60,10 +60,10 @@ def hold_out(
     _check_unmixed(images)
     if by is None and "identity" in images.columns:
         groups = group_names(images.columns["identity"], images.ids, "identity")
-        learn, exam = _cut(images, groups, test, seed, "identity")
+        learn, held_out = _cut(images, groups, test, seed, "identity")
     else:
-        learn, exam = split(images, test, seed, by)
-    return learn, exam, [f"No test images were named: {len(exam)} of the training images were held out."]
+        learn, held_out = split(images, test, seed, by)
+    return learn, held_out, [f"No test images were named: {len(held_out)} of the training images were held out."]
 
 
 def one_part(data: Any, part: str, argument: str) -> tuple[Any, list[str]]:
@@ -98,8 +98,8 @@ def parts(data: Any) -> dict[str, Any]:
             "train, test or val in each row",
             "Complete the column, or drop it.",
         )
-    exam = "test" if "test" in held else "val"
-    return {part: data.subset(names == name) for part, name in (("train", "train"), ("test", exam))}
+    held_out = "test" if "test" in held else "val"
+    return {part: data.subset(names == name) for part, name in (("train", "train"), ("test", held_out))}
 
 
 def _check_unmixed(images: Any) -> None:

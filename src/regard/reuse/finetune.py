@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..core.checkpoint import BEST, CHECKPOINT, refuse_other
 from ..core.checks import bad, check_number
 from ..core.discover import load
 from ..core.event_log import logged, read_log
@@ -28,10 +27,12 @@ from ..core.reading import MOST_ROWS
 from ..core.records import check_record, listed, maybe, number, read_record, record, text, whole
 from ..core.runtime import derive_seed, measured, seeded_init
 from ..core.storage import new_folder, write_json
-from ..core.training import TrainSettings, training
 from ..core.values import group_codes
-from ..create.feed import Feed
-from ..create.objective import Known, method_settings
+from ..learning.batches import Feed
+from ..learning.checkpoint import BEST, CHECKPOINT, refuse_other
+from ..learning.freezing import Tuned
+from ..learning.loop import TrainSettings, training
+from ..learning.objective import Split, method_settings
 from ..metrics.classify import balanced_accuracy
 from ..metrics.intervals import Interval, accuracy_interval, unknown
 from ..representation import checksums
@@ -39,8 +40,7 @@ from ..representation.checksums import check_results
 from ..representation.classifier import read_classifier, save_classifier
 from ..representation.folder_records import read_card
 from ..representation.representation import Representation
-from .labelled import open_pair
-from .thaw import Tuned
+from .pairs import open_pair
 
 RESULTS = ("metrics.json", "predictions.json")
 METRICS = {"steps": whole(), "accuracy": number(0, 1)}
@@ -156,7 +156,7 @@ def finetune_events(
         **asked.recipe(),
         "images": content,
     }
-    objective = load("task", "labels")(**given).fitted_to(known)
+    objective = load("task", "labels")(**given).configure(known)
     encoder = copy.deepcopy(start.encoder)
     with seeded_init(derive_seed(asked.seed, "head")):
         pupil = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
@@ -198,7 +198,7 @@ def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np
 def _run(
     pupil: Tuned,
     start: Representation,
-    known: Known,
+    known: Split,
     settings: TrainSettings,
     folder: Path,
     arguments: Mapping[str, Any],
@@ -206,7 +206,7 @@ def _run(
 ) -> Iterator[Event]:
     objective = pupil.objective
     options: dict[str, Any] = {"classes": objective.classes, "workers": settings.threads}
-    feed, exam = (Feed(images, start.preprocess, **options) for images in (known.train, known.held_out))
+    feed, held_out = (Feed(images, start.preprocess, **options) for images in (known.train, known.held_out))
     truth = np.searchsorted(np.array(objective.classes), known.held_out.need_labels("TEST", 1))
     # a run that was killed after its last step has no loss to come: the last one stands in its log
     before = read_log(log) if (log := folder / "events.jsonl").exists() else []
@@ -217,7 +217,7 @@ def _run(
             feed,
             len(known.train),
             settings,
-            evaluate=lambda: {"accuracy": float(np.mean(_answers(pupil, exam) == truth))},
+            evaluate=lambda: {"accuracy": float(np.mean(_answers(pupil, held_out) == truth))},
             folder=folder,
             about=arguments,
         ):
@@ -227,7 +227,7 @@ def _run(
             train_loss = event.values["loss"] if event.kind == "train" else train_loss
             yield event
     pupil.cpu().eval().to(memory_format=torch.contiguous_format)
-    answers = _answers(pupil, exam)
+    answers = _answers(pupil, held_out)
     things = known.held_out.columns.get("identity")
     things = None if things is None else group_codes(things, "identity")
     interval = accuracy_interval(answers == truth, things)
@@ -269,11 +269,11 @@ def _run(
 
 
 @torch.no_grad()
-def _answers(pupil: Tuned, exam: Feed) -> np.ndarray:
+def _answers(pupil: Tuned, held_out: Feed) -> np.ndarray:
     device = next(pupil.parameters()).device
     was, found = pupil.training, []
     pupil.eval()
-    for batch in exam.in_order(128):
+    for batch in held_out.in_order(128):
         x_NCHW: Tensor = batch.images.to(device).float() / 255
         found.append(pupil.head(pupil.encoder(x_NCHW)).argmax(1).cpu())
     pupil.train(was)

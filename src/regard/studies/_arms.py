@@ -13,10 +13,10 @@ from ..backbones.rescale import rescale
 from ..core.checks import bad
 from ..core.runtime import numpy_rng
 from ..core.storage import hash_json
-from ..core.training import TrainSettings
-from ..create.objective import Known
 from ..create.run import train
 from ..data.decode import content_hash, read
+from ..learning.loop import TrainSettings
+from ..learning.objective import Split
 from ..representation.representation import Representation
 from ._bench import Bench
 
@@ -76,7 +76,7 @@ def check_alike(first: Representation, others: Mapping[str, list[Representation]
     return notes
 
 
-def check_leaks(reps: Sequence[Representation], known: Known) -> list[str]:
+def check_leaks(reps: Sequence[Representation], known: Split) -> list[str]:
     """Refuse a run that learned from TEST, as far as the hash of its training set tells; note what it does not tell."""
     here, there = ([content_hash(read(item)) for item in images.items] for images in (known.train, known.held_out))
     whole = {hash_json(sorted(there)): "TEST", hash_json(sorted(here + there)): "TRAIN and TEST together"}

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ..core.runtime import numpy_rng
-from ..core.training import TrainSettings
-from ..create.feed import Feed
-from ..create.objective import Known
 from ..data.imageset import ImageSet
 from ..data.sampling import few_shot
-from ..metrics.health import effective_rank, feature_spread
+from ..learning.batches import Feed
+from ..learning.loop import TrainSettings
+from ..learning.objective import Split
+from ..metrics.collapse import effective_rank, feature_spread
 from ..metrics.knn import unit
 from ..metrics.retrieve import ap_at_k
 from ..representation.embeddings import Embeddings
@@ -42,7 +42,7 @@ class Measured(NamedTuple):
 class Bench:
     """What all arms are measured with."""
 
-    known: Known
+    known: Split
     shots: tuple[int, ...]
     layers: bool
     steps: int  # of fine-tuning; 0: none

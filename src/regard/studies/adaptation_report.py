@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import __version__
-from ..adapt.comparison import BASELINES, Comparison, Row
-from ..adapt.run import adapter
-from ..adapt.select import Choice
+from ..adapt.choose.select import Choice
+from ..adapt.worth.comparison import BASELINES, Comparison, Row
+from ..adapt.worth.run import adapter
 from ..core.discover import names
 from ..core.runtime import numpy_rng, threads
 from ..metrics.intervals import TOO_FEW, Interval

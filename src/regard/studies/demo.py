@@ -15,23 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from ..adapt.run import Comparison, adapter, compare
+from ..adapt.worth.run import Comparison, adapter, compare
 from ..core.checks import check_number
 from ..core.event_log import read_log
 from ..core.events import Event
 from ..core.runtime import Cost, measured
-from ..core.training import TrainSettings
 from ..create.run import train
 from ..data.builtin import builtin
 from ..data.imageset import ImageSet
 from ..data.sampling import few_shot, split
+from ..learning.loop import TrainSettings
 from ..metrics.intervals import Interval, over_seeds
 from ..representation.embed import embed
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
 from ..reuse.logistic import fit_logistic
 from ..reuse.probe import probe
-from ..reuse.search.index import SearchIndex
+from ..reuse.search.index.search_index import SearchIndex
 from .experiment import Arm, Design, Experiment
 
 BACKBONE = "convnet4"

@@ -182,8 +182,8 @@ def _costs(demo: Demo) -> Section:
 def _puzzles(demo: Demo) -> Markup:
     from ..core.discover import load
     from ..core.runtime import torch_rng
-    from ..create.feed import Feed
-    from ..create.objective import Known
+    from ..learning.batches import Feed
+    from ..learning.objective import Split
     from ..representation.preprocess import Preprocess
 
     images = demo.digits[0].subset(slice(0, 6)).without_labels()
@@ -191,8 +191,8 @@ def _puzzles(demo: Demo) -> Markup:
     pictures = []
     for name in PRETEXTS:
         objective = load("task", name)()
-        if hasattr(objective, "fitted_to"):
-            objective = objective.fitted_to(Known(images, images, True))
+        if hasattr(objective, "configure"):
+            objective = objective.configure(Split(images, images, True))
         batch = next(feed.in_order(3)).images.float() / 255
         pictures += [
             (f"{name}: {caption}", image)

@@ -28,7 +28,7 @@ from ..core.values import group_codes
 from ..data.imageset import ImageSet
 from ..metrics.contrast import Difference, contrast
 from ..representation.representation import Representation
-from ..reuse.labelled import open_pair
+from ..reuse.pairs import open_pair
 from ._arms import ceiling_arm, check_alike, check_leaks, first_seeds, named_others, opened, random_arm, rescaled_arm
 from ._bench import Bench
 from .evaluate_report import Evaluation, Network, title

@@ -6,18 +6,18 @@ from torch import nn
 
 from regard.backbones.encoder import make_encoder
 from regard.core.runtime import seeded_init, torch_rng
-from regard.create.objective import Batch, Pupil
 from regard.create.pretext.ali import Method, drawn_code
+from regard.learning.objective import Batch, LearningModule
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
     return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
-def pupil(**settings) -> Pupil:
+def pupil(**settings) -> LearningModule:
     encoder, method = make_encoder("convnet4", size=32), Method(**settings)
     with seeded_init(0):
-        return Pupil(method, encoder, method.head(encoder))
+        return LearningModule(method, encoder, method.head(encoder))
 
 
 def test_codes_have_the_mean_and_the_variance_that_were_asked_for() -> None:

@@ -5,13 +5,13 @@ from torch import nn
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
 from regard.create.pretext._decoder import MapDecoder, VectorDecoder, last_map, map_shape, mean_colour, moved
 from regard.create.pretext.autoencoder import Method
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, Split
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
@@ -102,7 +102,7 @@ def test_held_out_images_are_not_moved_and_what_is_moved_is_what_is_drawn() -> N
 
 def test_contests_are_no_larger_than_the_held_out_set() -> None:
     few = ImageSet([np.zeros((8, 8), np.uint8)] * 3, np.array(list("abc")))
-    fitted = Method().fitted_to(Known(few, few, True))
+    fitted = Method().configure(Split(few, few, True))
     assert fitted.candidates == 3 and fitted.chance == 1 / 3 and fitted.colour == (0, 0, 0)
     with pytest.raises(InputError, match="--set candidates"):
         Method(candidates=1)

@@ -6,20 +6,20 @@ from torch import nn
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
-from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext._adversarial import fooling_loss, telling_loss
 from regard.create.pretext.bigan import Method
 from regard.data.imageset import ImageSet
+from regard.learning.objective import Batch, LearningModule, Split
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
     return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
-def pupil(**settings) -> Pupil:
+def pupil(**settings) -> LearningModule:
     encoder, method = make_encoder("convnet4", size=32), Method(**settings)
     with seeded_init(0):
-        return Pupil(method, encoder, method.head(encoder))
+        return LearningModule(method, encoder, method.head(encoder))
 
 
 @pytest.mark.parametrize(("player", "other"), [("discriminator", "coder"), ("coder", "discriminator")])
@@ -109,7 +109,7 @@ def test_the_answer_is_the_image_nearest_to_the_reconstruction() -> None:
 
 def test_contests_are_no_larger_than_the_held_out_set() -> None:
     few = ImageSet([np.full((8, 8), 51, np.uint8)] * 3, np.array(list("abc")))
-    fitted = Method().fitted_to(Known(few, few, True))
+    fitted = Method().configure(Split(few, few, True))
     assert fitted.candidates == 3 and fitted.chance == 1 / 3 and fitted.colour == (0.2, 0.2, 0.2)
 
 

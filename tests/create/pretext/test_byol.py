@@ -7,12 +7,12 @@ from torch import nn
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import torch_rng
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch
 from regard.create.pretext._twins import follow, teacher_of, twins_found
 from regard.create.pretext.byol import Method, foresight_loss
 from regard.create.run import train_events
 from regard.data.builtin import builtin
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch
 
 
 def pair(n: int = 6, d: int = 4) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,9 +8,6 @@ from torch import nn
 from regard.backbones.encoder import evaluating, make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init
-from regard.core.training import TrainSettings, training
-from regard.create.feed import Feed
-from regard.create.objective import Batch, Known, Pupil, features_of
 from regard.create.pretext import clustering
 from regard.create.pretext.clustering import (
     Groups,
@@ -22,6 +19,9 @@ from regard.create.pretext.clustering import (
 )
 from regard.data.builtin import builtin
 from regard.data.sampling import split
+from regard.learning.batches import Feed
+from regard.learning.loop import TrainSettings, training
+from regard.learning.objective import Batch, LearningModule, Split, features_of
 from regard.representation.preprocess import Preprocess
 
 
@@ -131,12 +131,12 @@ def test_triplets_are_those_of_slow_plain_python(monkeypatch: pytest.MonkeyPatch
         assert float(cluster_triplets(z.detach(), alone, margin)) == 0
 
 
-def pupil(test: float = 0.1, **settings) -> tuple[Pupil, np.ndarray, Feed]:
+def pupil(test: float = 0.1, **settings) -> tuple[LearningModule, np.ndarray, Feed]:
     known, rest = split(builtin("digits"), test, seed=0)
-    method = Method(**settings).fitted_to(Known(known, rest, True))
+    method = Method(**settings).configure(Split(known, rest, True))
     encoder = make_encoder("convnet4", size=32)
     with seeded_init(0):
-        game = Pupil(method, encoder, method.head(encoder))
+        game = LearningModule(method, encoder, method.head(encoder))
     feed = Feed(known, Preprocess(32, 32))
     game.follow(feed, len(known) // 64, 0)
     return game, known.labels, feed

@@ -4,13 +4,13 @@ import torch
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
 from regard.create.pretext import _lab
 from regard.create.pretext.colorization import Method
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, Split
 
 
 def lawns(n: int = 96) -> ImageSet:
@@ -76,12 +76,12 @@ def test_grey_images_cost_nothing_and_sets_of_them_are_refused() -> None:
     assert all(g is not None and torch.isfinite(g).all() for g in grads)
     digits = builtin("digits")
     with pytest.raises(InputError, match="colorization needs colour images"):
-        method.fitted_to(Known(digits, digits, True))
+        method.configure(Split(digits, digits, True))
 
 
 def test_the_head_weighs_colours_by_the_training_images() -> None:
     images = lawns(40)
-    method = Method().fitted_to(Known(images, images.subset(np.arange(5)), False))
+    method = Method().configure(Split(images, images.subset(np.arange(5)), False))
     assert method.candidates == 5 and method.chance == 0.2 and len(method.prior) == 76
     head = method.head(make_encoder("convnet4", size=32))
     prior = torch.tensor(method.prior)

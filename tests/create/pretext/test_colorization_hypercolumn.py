@@ -6,8 +6,6 @@ import torch
 
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
 from regard.create.pretext.colorization_hypercolumn import (
     TOP,
     Method,
@@ -21,6 +19,8 @@ from regard.create.pretext.colorization_hypercolumn import (
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, Split
 
 
 def test_maps_are_read_between_their_cells() -> None:
@@ -97,7 +97,7 @@ def test_grey_images_cost_nothing_and_sets_of_them_are_refused() -> None:
     assert float(loss.detach()) == 0 and all(g is not None and torch.isfinite(g).all() for g in grads)
     digits = builtin("digits")
     with pytest.raises(InputError, match="colorization_hypercolumn needs colour images"):
-        method.fitted_to(Known(digits, digits, True))
+        method.configure(Split(digits, digits, True))
 
 
 @pytest.mark.slow

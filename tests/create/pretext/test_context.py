@@ -5,11 +5,11 @@ import torch
 
 from regard.core.checks import InputError
 from regard.core.runtime import torch_rng
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch
 from regard.create.pretext.context import NEIGHBOURS, Beside, Method, geometry, mean_colour, pairs
 from regard.create.run import train
 from regard.data.builtin import builtin
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch
 
 
 def test_the_papers_proportions_and_small_images() -> None:

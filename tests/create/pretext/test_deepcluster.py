@@ -10,9 +10,6 @@ from torch import nn
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init
-from regard.core.training import Player, TrainSettings, training
-from regard.create.feed import Feed
-from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext._clusters import (
     dealt,
     edges,
@@ -28,6 +25,9 @@ from regard.create.pretext.deepcluster import Classifier, Method, cluster_weight
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.batches import Feed
+from regard.learning.loop import Player, TrainSettings, training
+from regard.learning.objective import Batch, LearningModule, Split
 from regard.representation.preprocess import Preprocess
 
 
@@ -65,8 +65,8 @@ def test_a_share_of_the_views_is_shown_as_edges() -> None:
 
 def test_views_leave_colours_alone_where_the_paper_does() -> None:
     images = ImageSet([np.zeros((8, 8), np.uint8)] * 9, np.arange(9).astype(str))
-    assert [pick_views("auto", Known(images, images, symbols)) for symbols in (True, False)] == ["digit", "crop"]
-    assert pick_views("photo", Known(images, images, True)) == "photo"
+    assert [pick_views("auto", Split(images, images, symbols)) for symbols in (True, False)] == ["digit", "crop"]
+    assert pick_views("photo", Split(images, images, True)) == "photo"
     colours = torch.rand(20, 3, 1, 1, generator=rng()).expand(-1, -1, 8, 8)
     assert torch.allclose(training_view(colours, "crop", rng()), colours, atol=1e-6)
 
@@ -171,13 +171,13 @@ def test_clusters_and_the_classifier_are_renewed_every_few_epochs_from_the_gener
     assert float(heads[0].kept) == pytest.approx(1), "the same clusters, whatever their names"
 
 
-def small_run(every: int) -> tuple[Pupil, dict[int, set[str]]]:
+def small_run(every: int) -> tuple[LearningModule, dict[int, set[str]]]:
     """Six steps of two epochs' length each; which parameters Adam knew when each step's gradients were there."""
     images = builtin("digits").subset(np.arange(48))
-    method = Method(clusters=4, every=every).fitted_to(Known(images, images, True))
+    method = Method(clusters=4, every=every).configure(Split(images, images, True))
     with seeded_init(0):
         encoder = make_encoder("convnet4", size=32)
-        game = Pupil(method, encoder, method.head(encoder))
+        game = LearningModule(method, encoder, method.head(encoder))
     game.follow(Feed(images, Preprocess(32, 32)), 2, 0)
     made, known = [], {}
 
@@ -210,9 +210,9 @@ def test_what_the_optimiser_knew_of_the_old_classifier_is_forgotten_and_nothing_
 @pytest.mark.parametrize(("n", "clusters"), [(16, 2), (400, 57), (1213, 173), (5000, 200), (30_000, 300)])
 def test_how_many_clusters(n: int, clusters: int) -> None:
     images = ImageSet([np.zeros((8, 8), np.uint8)] * n, np.arange(n).astype(str))
-    found = Method().fitted_to(Known(images, images.subset(np.arange(9)), True))
+    found = Method().configure(Split(images, images.subset(np.arange(9)), True))
     assert (found.clusters, found.n, found.candidates, found.recipe) == (clusters, n, 9, "digit")
-    photos = Method(clusters=7, every=2).fitted_to(Known(images, images, False))
+    photos = Method(clusters=7, every=2).configure(Split(images, images, False))
     assert (photos.clusters, photos.recipe) == (7, "photo")
 
 

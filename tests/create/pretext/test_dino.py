@@ -8,11 +8,11 @@ import torch
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
-from regard.core.training import Player, TrainSettings, training
-from regard.create.objective import Batch, Pupil
 from regard.create.pretext.dino import Head, Method, Prototypes, cross_entropy, entropy, teacher_shares
 from regard.create.run import train
 from regard.data.builtin import builtin
+from regard.learning.loop import Player, TrainSettings, training
+from regard.learning.objective import Batch, LearningModule
 
 
 def softmax(values: list[float], temperature: float) -> list[float]:
@@ -100,12 +100,12 @@ def test_gradients_reach_all_but_the_teacher_which_follows() -> None:
     assert torch.equal(head.teacher[1].prototypes, head.own.prototypes)
 
 
-def run_of(settings: TrainSettings, **given) -> tuple[Pupil, list[bool], list[list[float]]]:
+def run_of(settings: TrainSettings, **given) -> tuple[LearningModule, list[bool], list[list[float]]]:
     """Eight steps in epochs of two: after each, are the prototypes as drawn, and what was the weight decay?"""
     method = Method(recipe="digit", prototypes=16, **given)
     with seeded_init(0):
         encoder = make_encoder("convnet4", size=32)
-        game = Pupil(method, encoder, method.head(encoder))
+        game = LearningModule(method, encoder, method.head(encoder))
     game.follow(None, 2, 0)
     drawn, same, decays, made = game.head.own.prototypes.detach().clone(), [], [], []
 

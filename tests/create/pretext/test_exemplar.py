@@ -7,8 +7,6 @@ import torch
 from torch import nn
 
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
 from regard.create.pretext.exemplar import (
     Method,
     exemplar_view,
@@ -20,6 +18,8 @@ from regard.create.pretext.exemplar import (
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, Split
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -140,14 +140,14 @@ def test_the_loss_is_cross_entropy_over_the_rows_with_a_class() -> None:
 
 
 def test_what_is_fitted_to_the_data() -> None:
-    known = Known(blank(50), blank(9), True)
-    few = Method().fitted_to(known)
+    known = Split(blank(50), blank(9), True)
+    few = Method().configure(known)
     assert (few.n, few.seeds, few.candidates, few.recipe, few.copies) == (50, 50, 9, "digit", 1)
     assert few.chance == 1 / 9
     counts = (50, 1500, 5000, 50_000)
-    many = [Method().fitted_to(known._replace(train=blank(n))).seeds for n in counts]
+    many = [Method().configure(known._replace(train=blank(n))).seeds for n in counts]
     assert many == [50, 1000, 2500, 8000]
-    photos = Method(form="triplet", seeds=20).fitted_to(known._replace(symbols=False))
+    photos = Method(form="triplet", seeds=20).configure(known._replace(symbols=False))
     assert (photos.seeds, photos.recipe, photos.copies) == (20, "exemplar", 4)
 
 

@@ -7,8 +7,6 @@ from torch import nn
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
-from regard.core.training import TrainSettings, training
-from regard.create.objective import Batch, Pupil
 from regard.create.pretext._adversarial import (
     ImageDiscriminator,
     PairDiscriminator,
@@ -19,16 +17,18 @@ from regard.create.pretext._adversarial import (
 from regard.create.pretext.gan import Method
 from regard.create.run import train
 from regard.data.builtin import builtin
+from regard.learning.loop import TrainSettings, training
+from regard.learning.objective import Batch, LearningModule
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
     return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
-def pupil(size: int = 32, name: str = "convnet4") -> Pupil:
+def pupil(size: int = 32, name: str = "convnet4") -> LearningModule:
     encoder, method = make_encoder(name, size=size), Method()
     with seeded_init(0):
-        return Pupil(method, encoder, method.head(encoder))
+        return LearningModule(method, encoder, method.head(encoder))
 
 
 def test_the_discriminators_optimum_is_the_log_ratio_of_the_densities() -> None:

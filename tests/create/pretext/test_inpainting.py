@@ -6,8 +6,6 @@ from torch import nn
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
-from regard.core.training import TrainSettings, training
-from regard.create.objective import Batch, Pupil
 from regard.create.pretext import inpainting
 from regard.create.pretext.inpainting import (
     ChannelWise,
@@ -19,6 +17,8 @@ from regard.create.pretext.inpainting import (
 )
 from regard.create.run import train
 from regard.data.builtin import builtin
+from regard.learning.loop import TrainSettings, training
+from regard.learning.objective import Batch, LearningModule
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
@@ -151,7 +151,7 @@ def player_steps(adversarial: float, names: list[str]) -> None:
     encoder = make_encoder("convnet4", size=32)
     method = Method(adversarial=adversarial)
     with seeded_init(0):
-        pupil = Pupil(method, encoder, method.head(encoder))
+        pupil = LearningModule(method, encoder, method.head(encoder))
     players = pupil.players()
     assert [player.name for player in players] == names
     everyone = {id(p) for player in players for p in player.parameters}
@@ -222,7 +222,7 @@ def test_networks_without_a_square_map_are_refused() -> None:
 def test_two_players_take_steps_at_another_size() -> None:
     encoder, method = make_encoder("timm:test_resnet", size=50), Method(region="centre", adversarial=0.01)
     with seeded_init(0):
-        pupil = Pupil(method, encoder, method.head(encoder))
+        pupil = LearningModule(method, encoder, method.head(encoder))
     pixels = (images(8, 50) * 255).byte()
     settings = TrainSettings(steps=2, batch=4, precision="fp32")
     events = list(training(pupil, lambda rows: Batch(pixels[rows], torch.as_tensor(rows)), 8, settings))

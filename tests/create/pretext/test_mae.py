@@ -8,12 +8,12 @@ import torch
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
-from regard.core.training import TrainSettings, training
-from regard.create.objective import Batch, Known, Pupil
 from regard.create.pretext.mae import Method, encoded, image_of, normalised_patches, patches_of, places
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings, training
+from regard.learning.objective import Batch, LearningModule, Split
 from regard.representation.representation import Representation
 
 
@@ -68,7 +68,7 @@ def test_the_networks_places_are_sines_and_cosines_and_never_learned(name: str, 
     own, across = encoder.network.pos_embed, side // 16
     Method().admits(encoder)
     method = Method(recipe="none")
-    game = Pupil(method, encoder, method.head(encoder))
+    game = LearningModule(method, encoder, method.head(encoder))
     width = own.shape[2]
     found = encoder.network.pos_embed[0]
     assert len(found) == prefix + across**2 and not found[:prefix].any()
@@ -155,7 +155,7 @@ def test_held_out_images_are_hidden_alike_and_matched_and_the_control_deals_the_
     assert torch.equal(same, order) and not torch.equal(dealt, answer)
     assert torch.equal(dealt.flatten(1).sum(1).sort().values, answer.flatten(1).sum(1).sort().values)
     few = ImageSet([np.zeros((8, 8), np.uint8)] * 3, np.array(list("abc")))
-    assert Method().fitted_to(Known(few, few, True)).candidates == 3
+    assert Method().configure(Split(few, few, True)).candidates == 3
 
 
 def test_a_backbone_that_cannot_leave_patches_out_is_refused() -> None:
@@ -190,7 +190,7 @@ def test_a_few_digits_are_learned_by_heart_and_painted_better_than_their_means()
     x = torch.nn.functional.interpolate(digits[:, None].expand(-1, 3, -1, -1), size=(64, 64), mode="bilinear")
     encoder, method = make_encoder("timm:test_vit", size=64), Method(recipe="none", hidden=0.5)
     with seeded_init(0):
-        game = Pupil(method, encoder, method.head(encoder))
+        game = LearningModule(method, encoder, method.head(encoder))
     settings = TrainSettings(steps=150, batch=8, precision="fp32", device="cpu")
 
     def left() -> float:

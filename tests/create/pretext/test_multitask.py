@@ -8,21 +8,21 @@ from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.discover import load
 from regard.core.runtime import torch_rng
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
 from regard.create.pretext import multitask
 from regard.create.pretext.multitask import Heads, Method, grey_inputs, side_by_side
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.data.views import luma
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, Split
 
 
-def known(n: int = 40) -> Known:
+def known(n: int = 40) -> Split:
     rng = np.random.default_rng(0)
     items = [rng.integers(0, 256, (32, 32, 3), dtype=np.uint8) for _ in range(n)]
     found = ImageSet(items, np.arange(n).astype(str), np.array(["a", "b"] * (n // 2)))
-    return Known(found, found, True)
+    return Split(found, found, True)
 
 
 def images(n: int = 8, held_out: bool = False) -> Batch:
@@ -31,8 +31,8 @@ def images(n: int = 8, held_out: bool = False) -> Batch:
 
 
 def test_it_is_made_of_the_tasks_themselves_fitted_to_the_data() -> None:
-    method = Method().fitted_to(known())
-    own = [load("task", name)().fitted_to(known()) for name in ("rotation", "simclr")]
+    method = Method().configure(known())
+    own = [load("task", name)().configure(known()) for name in ("rotation", "simclr")]
     assert list(method.parts) == own and method.copies == 6
     assert method.chance == pytest.approx((1 / 4 + 1 / 63) / 2)
     assert not method.needs_labels and method.classes == ()
@@ -42,7 +42,7 @@ def test_it_is_made_of_the_tasks_themselves_fitted_to_the_data() -> None:
 def test_the_loss_is_the_weighed_sum_of_the_tasks_own() -> None:
     encoder = make_encoder("convnet4", size=32).eval()
     for balance in ("equal", "scale"):
-        method = Method(balance=balance).fitted_to(known())
+        method = Method(balance=balance).configure(known())
         head = method.head(encoder).eval()
         inputs, targets = method.prepare(images(), torch_rng(1))
         with torch.no_grad():
@@ -68,12 +68,12 @@ def test_harmonised_inputs_are_grey_wherever_they_stand_and_nothing_else_changes
     grey, (inner, other) = grey_inputs((x, (x, y)))
     assert torch.equal(grey, luma(x).clamp(0, 1).expand(-1, 3, -1, -1)) and torch.equal(inner, grey) and other is y
     assert torch.equal(x, images(2).images)
-    inputs, _ = Method(harmonise=True).fitted_to(known()).prepare(images(), torch_rng(0))
+    inputs, _ = Method(harmonise=True).configure(known()).prepare(images(), torch_rng(0))
     assert all(torch.equal(part[:, 0], part[:, 2]) for part in inputs)
 
 
 def test_a_split_batch_gives_each_task_its_part_and_held_out_images_are_whole() -> None:
-    method = Method(batch="split").fitted_to(known())
+    method = Method(batch="split").configure(known())
     assert method.copies == 3
     inputs, _ = method.prepare(images(), torch_rng(0))
     assert [len(part) for part in inputs] == [4 * 4, 4 * 2]
@@ -91,7 +91,7 @@ def test_the_answers_of_tasks_count_alike() -> None:
 
 
 def test_answers_and_control_are_each_tasks_own() -> None:
-    encoder, method = make_encoder("convnet4", size=32).eval(), Method().fitted_to(known())
+    encoder, method = make_encoder("convnet4", size=32).eval(), Method().configure(known())
     method = Method(parts=tuple(multitask.replace(part) for part in method.parts))
     method = multitask.replace(method, parts=(method.parts[0], multitask.replace(method.parts[1], candidates=4)))
     head = method.head(encoder).eval()
@@ -108,11 +108,11 @@ def test_answers_and_control_are_each_tasks_own() -> None:
 def test_labels_may_be_one_of_the_tasks() -> None:
     method = Method(tasks="labels, rotation")
     assert method.needs_labels
-    assert method.fitted_to(known()).classes == ("a", "b")
+    assert method.configure(known()).classes == ("a", "b")
 
 
 def test_the_tasks_hooks_are_called() -> None:
-    encoder, method = make_encoder("convnet4", size=32), Method(tasks="byol,rotation").fitted_to(known())
+    encoder, method = make_encoder("convnet4", size=32), Method(tasks="byol,rotation").configure(known())
     head = method.head(encoder)
     slow = next(head.of["byol"]["teacher"].parameters())
     before = slow.clone()
@@ -135,7 +135,7 @@ def test_tasks_that_train_in_a_way_of_their_own_are_refused(hook: str, monkeypat
     rotation = load("task", "rotation")
     monkeypatch.setattr(multitask, "load", lambda kind, name: Other if name == "simclr" else rotation)
     with pytest.raises(InputError, match="--set tasks: expected tasks that learn by one loss.*got simclr"):
-        Method().fitted_to(known())
+        Method().configure(known())
 
 
 @pytest.mark.parametrize("tasks", ["rotation", "rotation,rotation", "rotation,multitask", "rotation,simclear", ""])

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
 from regard.create.pretext.noise_as_targets import Method, Targets, best_exchange
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, Split
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -92,7 +92,7 @@ def test_the_loss_is_the_squared_distance_on_the_sphere() -> None:
 
 def test_what_is_fitted_to_the_data_and_shown() -> None:
     images = ImageSet([np.zeros((8, 8), np.uint8)] * 20, np.arange(20).astype(str))
-    method = Method().fitted_to(Known(images, images.subset(np.arange(7)), True))
+    method = Method().configure(Split(images, images.subset(np.arange(7)), True))
     assert (method.n, method.candidates, method.recipe, method.chance) == (20, 7, "digit", 1 / 7)
     x = torch.rand(3, 3, 16, 16, generator=rng())
     inputs, rows = method.prepare(Batch(x, torch.tensor([7, 1, 3])), rng())

@@ -2,9 +2,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from regard.create.objective import Batch, Known
 from regard.create.pretext.rotation import Method, four_rotations, shuffled_pixels
 from regard.data.imageset import ImageSet
+from regard.learning.objective import Batch, Split
 
 
 def test_rotations_are_those_of_numpy_to_the_bit() -> None:
@@ -43,9 +43,9 @@ def test_correct_counts_each_turn_of_each_image() -> None:
 
 def test_auto_keeps_left_and_right_of_symbols() -> None:
     some = ImageSet([np.zeros((8, 8), np.uint8)], np.array(["a"]))
-    assert Method().fitted_to(Known(some, some, True)).recipe == "digit"
-    assert Method().fitted_to(Known(some, some, False)).recipe == "photo"
-    assert Method(recipe="none").fitted_to(Known(some, some, False)).recipe == "none"
+    assert Method().configure(Split(some, some, True)).recipe == "digit"
+    assert Method().configure(Split(some, some, False)).recipe == "photo"
+    assert Method(recipe="none").configure(Split(some, some, False)).recipe == "none"
 
 
 def test_shuffled_pixels_keep_colours_and_lose_places() -> None:

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from regard.core.checks import InputError
-from regard.create.objective import Batch, Known
 from regard.create.pretext.simclr import Method, alignment, nt_xent, twins_found, uniformity
 from regard.data.imageset import ImageSet
+from regard.learning.objective import Batch, Split
 
 
 def views(n: int = 5, d: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,8 +81,8 @@ def test_contests_have_a_fixed_size_so_that_chance_is_exact() -> None:
     assert method.correct(nn.Identity(), nn.Identity(), torch.randn(2 * 11, 16), None).shape == (8, 2)
     assert method.correct(nn.Identity(), nn.Identity(), torch.randn(2 * 3, 16), None).shape == (0, 2)
     few = ImageSet([np.zeros((8, 8), np.uint8)] * 3, np.array(list("abc")))
-    assert Method().fitted_to(Known(few, few, True)).candidates == 3
-    found = [Method(temperature=t).fitted_to(Known(few, few, symbols)).temperature for t, symbols in AUTO]
+    assert Method().configure(Split(few, few, True)).candidates == 3
+    found = [Method(temperature=t).configure(Split(few, few, symbols)).temperature for t, symbols in AUTO]
     assert found == [0.5, 0.1, 0.3]
 
 

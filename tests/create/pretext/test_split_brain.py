@@ -4,8 +4,6 @@ import torch
 
 from regard.backbones.encoder import evaluating, make_encoder
 from regard.core.checks import InputError
-from regard.core.training import TrainSettings
-from regard.create.objective import Batch, Known
 from regard.create.pretext import _lab
 from regard.create.pretext._decoder import last_map
 from regard.create.pretext.split_brain import BRIGHTNESS, Method, colour_image, cut, halves_are_apart, lightness_bin
@@ -13,6 +11,8 @@ from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.data.views import luma
+from regard.learning.loop import TrainSettings
+from regard.learning.objective import Batch, Split
 
 
 def striped(n: int = 96) -> ImageSet:
@@ -116,7 +116,7 @@ def test_grey_images_cost_nothing_and_sets_of_them_are_refused() -> None:
     assert float(loss.detach()) == 0 and all(g is not None and torch.isfinite(g).all() for g in grads)
     digits = builtin("digits")
     with pytest.raises(InputError, match="split_brain needs colour images"):
-        method.fitted_to(Known(digits, digits, True))
+        method.configure(Split(digits, digits, True))
 
 
 @pytest.mark.slow

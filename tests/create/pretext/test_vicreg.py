@@ -7,10 +7,10 @@ from torch import nn
 
 from regard.core.checks import InputError
 from regard.core.runtime import torch_rng
-from regard.core.training import TrainSettings
 from regard.create.pretext.vicreg import Method, covariance, invariance, variance
 from regard.create.run import train
 from regard.data.builtin import builtin
+from regard.learning.loop import TrainSettings
 
 
 def pair(n: int = 7, d: int = 4) -> tuple[torch.Tensor, torch.Tensor]:

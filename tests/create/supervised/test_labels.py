@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from regard.core.checks import InputError
-from regard.create.objective import Batch, Known
 from regard.create.supervised.labels import Method, smoothed_cross_entropy
 from regard.data.imageset import ImageSet
+from regard.learning.objective import Batch, Split
 
 
 def labelled(labels: list[str] | None, start: int = 0) -> ImageSet:
@@ -31,8 +31,8 @@ def test_cross_entropy_is_the_slow_sum(smoothing: float) -> None:
 
 
 def test_classes_and_chance_come_from_the_data() -> None:
-    known = Known(labelled(["a", "b", "a"]), labelled(["b", "c", "b", "a"], 50), False)
-    method = Method().fitted_to(known)
+    known = Split(labelled(["a", "b", "a"]), labelled(["b", "c", "b", "a"], 50), False)
+    method = Method().configure(known)
     assert method.classes == ("a", "b", "c") and method.chance == 0.5 and method.recipe == "photo"
     assert method.head(_Encoder()).out_features == 3
 
@@ -43,7 +43,7 @@ class _Encoder:
 
 def test_images_without_labels_are_refused() -> None:
     with pytest.raises(InputError, match="IMAGES: expected labelled images"):
-        Method().fitted_to(Known(labelled(None), labelled(None, 50), False))
+        Method().configure(Split(labelled(None), labelled(None, 50), False))
 
 
 def test_held_out_images_are_scored_as_they_are() -> None:

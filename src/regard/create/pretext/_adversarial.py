@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ...core.game import Player
-from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture, spread
+from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture, spread
+from ...learning.trainable import Player
 from ._decoder import GREY, VectorDecoder, mean_colour, moved
 from ._matching import own_is_nearest
 
@@ -168,7 +168,7 @@ class Inference:
         """
         raise NotImplementedError
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, their mean colour, and contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
         colour = mean_colour(known.train)

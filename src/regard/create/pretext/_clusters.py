@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from ...data.views import Recipe, luma, two_views, view
-from ..objective import Known, picture, recipe_of
+from ...learning.objective import Split, picture, recipe_of
 from ._matching import own_is_nearest
 
 EXACT = 20_000  # rows up to which k-means looks at all of them in each iteration
 
 
-def pick_views(name: str, known: Known) -> Any:
+def pick_views(name: str, known: Split) -> Any:
     """Resolve `auto`: the views for small grey symbols, crops and mirrors else."""
     return name if name != "auto" else "digit" if known.symbols else "crop"
 

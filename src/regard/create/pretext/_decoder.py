@@ -17,7 +17,7 @@ from ...core.checks import bad
 from ...data.decode import DecodeError, decode
 from ...data.imageset import ImageSet
 from ...data.views import view
-from ..objective import recipe_of
+from ...learning.objective import recipe_of
 
 GREY = (0.5, 0.5, 0.5)
 WIDEST = 256

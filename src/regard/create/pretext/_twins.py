@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import two_views
-from ..objective import Batch, Known, pick_recipe, picture, recipe_of
+from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
 
 
 def twins_found(za_ND: Tensor, zb_ND: Tensor, candidates: int) -> Tensor:
@@ -85,7 +85,7 @@ class TwoViews:
         """(N, D): where twins should be near each other."""
         raise NotImplementedError
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, and contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
         return replace(self, recipe=pick_recipe(self.recipe, known), candidates=candidates)

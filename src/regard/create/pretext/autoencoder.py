@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture
+from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
 from ._decoder import GREY, VectorDecoder, mean_colour, moved
 from ._matching import own_is_nearest
 
@@ -40,7 +40,7 @@ class Method:
     def __post_init__(self) -> None:
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, their mean colour, and contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
         colour = mean_colour(known.train)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import spread
+from ...learning.objective import spread
 from ._twins import TwoViews, follow, mlp, teacher_of
 
 

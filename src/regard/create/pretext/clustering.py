@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import FROM_DATA, Batch, Known, features_of, spread
+from ...learning.objective import FROM_DATA, Batch, Split, features_of, spread
 from ._clusters import dealt, epochs_between, pick_views, shown_twins, training_view, twin_views, twins_matched
 
 LOCAL = 5  # clusters that a pair must stand out from (K_c)
@@ -186,7 +186,7 @@ class Method:
             check_number(f"--set {name}", getattr(self, name), least, whole=True)
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Counts from the number of images, views that suit them, contests no larger than the held-out set."""
         n = len(known.train)
         return replace(

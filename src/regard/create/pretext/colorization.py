@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture
+from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
 from . import _lab
 from ._decoder import last_map, map_shape, moved, need_square_map
 from ._matching import own_is_nearest
@@ -68,7 +68,7 @@ class Method:
         check_number("--set hidden", self.hidden, 1, whole=True)
         check_number("--set candidates", self.candidates, 2, 256, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, the prior of colours, contests no larger than the held-out set."""
         prior = _lab.colour_prior(known.train, self.grid, "colorization")
         candidates = min(self.candidates, len(known.held_out))

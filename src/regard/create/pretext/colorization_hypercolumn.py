@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import Batch, Known, pick_recipe, picture
+from ...learning.objective import Batch, Split, pick_recipe, picture
 from . import _lab
 from ._decoder import moved
 from ._matching import own_is_nearest
@@ -137,7 +137,7 @@ class Method:
         check_number("--set hidden", self.hidden, 1, whole=True)
         check_number("--set candidates", self.candidates, 2, 256, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, contests no larger than the held-out set; raises where images are grey."""
         _lab.colour_sample(known.train, "colorization_hypercolumn")
         candidates = min(self.candidates, len(known.held_out))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import view
-from ..objective import Batch, Known, pick_recipe, picture, recipe_of
+from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
 from ._patches import LEAST_SIDE, Colour, check_takes, cut, enlarged, recoloured, resampled, whole_numbers
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
@@ -110,7 +110,7 @@ class Method:
         check_number("--set pairs", self.pairs, 1, 64, whole=True)
         check_number("--set width", self.width, 1, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images."""
         return replace(self, recipe=pick_recipe(self.recipe, known))
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import FROM_DATA, Batch, Known, features_of, pick_recipe
+from ...learning.objective import FROM_DATA, Batch, Split, features_of, pick_recipe
 from ._clusters import (
     dealt,
     epochs_between,
@@ -106,7 +106,7 @@ class Method:
         check_number("--set sobel", self.sobel, 0, 0.9)
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Counts from the number of images, views that suit them, contests no larger than the held-out set."""
         n = len(known.train)
         return replace(

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import two_views, view
-from ..objective import Batch, recipe_of, spread
+from ...learning.objective import Batch, recipe_of, spread
 from ._twins import TwoViews, follow, teacher_of
 
 CENTRE_MOMENTUM = 0.9

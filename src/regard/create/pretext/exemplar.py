@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import random_affine, shift_hue, view
-from ..objective import FROM_DATA, Batch, Known, picture, recipe_of, spread
+from ...learning.objective import FROM_DATA, Batch, Split, picture, recipe_of, spread
 from ._clusters import dealt, shown_twins, twins_matched
 
 
@@ -122,7 +122,7 @@ class Method:
         if self.seeds:
             check_number("--set seeds", self.seeds, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """No more classes than training images, no larger contests than the held-out set, views for the images."""
         recipe = self.recipe if self.recipe != "auto" else "digit" if known.symbols else "exemplar"
         n = len(known.train)

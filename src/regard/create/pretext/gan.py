@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ...core.game import Player
-from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture
+from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
+from ...learning.trainable import Player
 from ._adversarial import BETAS, fooling_loss, shown_codes, statistics_kept, telling_loss
 from ._decoder import GREY, VectorDecoder, mean_colour, moved
 
@@ -57,7 +57,7 @@ class Method:
         check_number("--set width", self.width, 1, whole=True)
         check_number("--set rate", self.rate, 0, open_low=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, and their mean colour."""
         return replace(self, recipe=pick_recipe(self.recipe, known), colour=mean_colour(known.train))
 

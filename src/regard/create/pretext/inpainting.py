@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ...core.game import Player
-from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture
+from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
+from ...learning.trainable import Player
 from ._adversarial import BETAS, ImageDiscriminator, fooling_loss, telling_loss
 from ._decoder import GREY, MapDecoder, last_map, map_shape, mean_colour, moved, need_square_map
 from ._matching import own_is_nearest
@@ -135,7 +135,7 @@ class Method:
         check_number("--set adversarial", self.adversarial, 0, 0.999)
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, their mean colour, and contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
         colour = mean_colour(known.train)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import grayscale, view
-from ..objective import Batch, Known, pick_recipe, picture, recipe_of
+from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
 from ._patches import LEAST_SIDE, check_takes, cut, enlarged, standardised, whole_numbers
 from ._permutations import orders
 
@@ -84,7 +84,7 @@ class Method:
         check_number("--set hidden", self.hidden, 1, whole=True)
         orders(self.permutations)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images."""
         return replace(self, recipe=pick_recipe(self.recipe, known))
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...core.checks import bad, check_number
 from ...data.views import view
-from ..objective import Batch, Known, pick_recipe, picture, recipe_of
+from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
 from ._matching import own_is_nearest
 
 EPSILON = 1e-6
@@ -130,7 +130,7 @@ class Method:
         check_number("--set depth", self.depth, 1, whole=True)
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images, and contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
         return replace(self, recipe=pick_recipe(self.recipe, known), candidates=candidates)

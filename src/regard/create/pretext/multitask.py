@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ...core.checks import bad, check_choice
 from ...core.discover import load, names
 from ...data.views import luma
-from ..objective import FROM_DATA, Batch, Known, dealt_anew
+from ...learning.objective import FROM_DATA, Batch, Split, dealt_anew
 
 SCALE_MOMENTUM = 0.99
 
@@ -100,7 +100,7 @@ class Method:
         """The tasks by name, fitted where this is."""
         return dict(zip(self.names, self.parts or [load("task", name)() for name in self.names]))
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Each task fitted; raises InputError for tasks that train in a way of their own."""
         fitted = []
         for name, part in self.all.items():
@@ -108,7 +108,7 @@ class Method:
                 if hasattr(part, hook):
                     others = "Leave it out, or train it alone: --task " + name
                     raise bad("--set tasks", f"{name}, which has {what}", "tasks that learn by one loss alone", others)
-            fitted.append(part.fitted_to(known) if hasattr(part, "fitted_to") else part)
+            fitted.append(part.configure(known) if hasattr(part, "configure") else part)
         return replace(self, parts=tuple(fitted))
 
     @property

@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ..objective import FROM_DATA, Batch, Known, spread
+from ...learning.objective import FROM_DATA, Batch, Split, spread
 from ._clusters import dealt, pick_views, shown_twins, training_view, twin_views, twins_matched
 
 
@@ -91,7 +91,7 @@ class Method:
         check_number("--set sobel", self.sobel, 0, 0.9)
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """A target for each training image, views that suit them, contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
         return replace(self, recipe=pick_views(self.recipe, known), candidates=candidates, n=len(known.train))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import view
-from ..objective import Batch, Known, pick_recipe, picture, recipe_of
+from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
 
 
 def four_rotations(x_NCHW: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class Method:
     def __post_init__(self) -> None:
         check_number("--set hidden", self.hidden, 0, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views that suit the images."""
         return replace(self, recipe=pick_recipe(self.recipe, known))
 

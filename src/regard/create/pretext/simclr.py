@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import two_views
-from ..objective import Batch, Known, pick_recipe, picture, recipe_of, spread
+from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of, spread
 
 
 def nt_xent(za_ND: Tensor, zb_ND: Tensor, temperature: float = 0.5) -> Tensor:
@@ -74,7 +74,7 @@ class Method:
         check_number("--set width", self.width, 2, whole=True)
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """Views and temperature that suit the images, and contests no larger than the held-out set."""
         candidates = min(self.candidates, len(known.held_out))
         temperature = self.temperature or (0.5 if known.symbols else OF_PHOTOS)

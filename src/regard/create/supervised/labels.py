@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...core.checks import check_number
 from ...data.views import view
-from ..objective import FROM_DATA, Batch, Known, pick_recipe, picture, recipe_of
+from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture, recipe_of
 
 
 def smoothed_cross_entropy(logits_NC: Tensor, targets_N: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -50,7 +50,7 @@ class Method:
     def __post_init__(self) -> None:
         check_number("--set smoothing", self.smoothing, 0, 0.9)
 
-    def fitted_to(self, known: Known) -> Self:
+    def configure(self, known: Split) -> Self:
         """The classes, and what guessing the commonest gives; raises InputError where there are no labels."""
         known.train.need_labels("IMAGES")
         shares = np.unique(known.held_out.need_labels("IMAGES", 1), return_counts=True)[1] / len(known.held_out)

@@ -17,12 +17,14 @@ from ....data.sources import open_images
 from ....representation.embed import embed
 from ....representation.int8 import not_int8
 from ....representation.representation import Representation
-from .. import kept, plan, reranking
-from ..collection import Collection
-from ..maxsim import top_maxsim
-from ..metric import prepared_queries
-from ..record import Hit, Hits
-from ..searcher import Searcher
+from ..index import snapshot as kept
+from ..index.collection import Collection
+from ..index.record import Hit, Hits
+from ..nearest import strategy as plan
+from ..nearest.maxsim import top_maxsim
+from ..nearest.metric import prepared_queries
+from ..query import reranking
+from ..query.searcher import Searcher
 from .grid import box_of, regions_of
 from .table import APART, check_same, keys, opened
 

@@ -23,10 +23,10 @@ from ....representation.pipeline import NothingRead
 from ....representation.representation import Representation
 from ....representation.transform.steps import L2, Chain, Step
 from ....representation.transform.whitening import fit_whitening
-from ..index import SearchIndex
+from ..index.search_index import SearchIndex
+from ..index.update import facts_of
 from ..store.lance import ROWS_A_VERSION, LanceStore
 from ..store.protocol import vectors_in
-from ..update import facts_of
 from .grid import LEVELS, Regions, regions_of
 from .table import AGAIN, APART, check_same, create, has_regions, keys, opened, write
 

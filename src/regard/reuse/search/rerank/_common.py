@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core.checks import bad, check_matrix
 from ....metrics.knn import unit
-from ..exact import top_by_product
+from ..nearest.exact import top_by_product
 
 _SLACK = 1e-3  # by how much a cosine in half precision passes 1
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ....core.checks import bad
 from ....core.runtime import numpy_rng
-from ..plan import SKETCH
+from ..nearest.strategy import SKETCH
 from . import intact, manifest, versions
 from .commits import repeated, size_of
 from .lock import locked, readable

@@ -1,0 +1,1 @@
+"""Which adaptation to trust, said without target labels."""

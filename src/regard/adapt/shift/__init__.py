@@ -1,0 +1,1 @@
+"""How far two domains lie apart, and how source samples count in the target."""

@@ -1,0 +1,180 @@
+"""Optimal transport: move the source onto the target as cheaply as can be (Courty, Flamary, Tuia & Rakotomamonjy 2017).
+
+A plan G says how much of each source sample goes to each target sample, at the squared distance as cost; a source
+sample moves to the mean of where it goes. TPAMI 39, eq. 6-19. The plan may be exact, or held back: by its entropy, by
+keeping the classes of the source apart (group lasso, l_p l_1), or by keeping neighbours together (Laplacian).
+
+Split target labels forbid moves between different classes. Costs are divided by their median, so that `reg` and `eta`
+mean the same for any features. Source samples that were not in the plan move as the nearest one that was.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.metrics.pairwise import euclidean_distances
+
+from ...core.checks import bad, check_choice, check_number
+from ...core.runtime import numpy_rng
+from ..contract import Domains, ShallowAdapter
+from ..shift.priors import class_weights
+from ..transport_plans import exact, group_lasso, laplacian, lp_l1, sinkhorn
+from ._common import drawn_by_class
+
+KINDS = ("group_lasso", "none", "entropic", "lpl1", "laplace")
+_FORBIDDEN = 10.0  # times the largest cost, for a move between known classes that differ
+COST = ("median", "max", "none")
+
+
+def moved(plan: np.ndarray, Xt: np.ndarray) -> np.ndarray:
+    """Where each source sample goes: the mean of the target weighted by its row of the plan (eq. 13)."""
+    return plan @ Xt / np.maximum(plan.sum(axis=1, keepdims=True), 1e-300)
+
+
+class Transport(ShallowAdapter):
+    """Optimal transport of the source; the target stays. Time and memory O(ns nt) a round, O(n^3) at worst for "none".
+
+    Above `max_samples` in a domain the plan is that of a draw (of the source by classes), so that memory stays below
+    about 4 max_samples^2 numbers; the other source samples move as the nearest one drawn.
+
+    Args:
+        regularization: "group_lasso" (few classes go to one target sample), "none" (exact), "entropic", "lpl1"
+            (alike, not convex) or "laplace" (neighbours stay neighbours).
+        reg: above 0; weight of the entropy, against costs of median 1 (not for "none" and "laplace").
+        eta: 0 or more; weight of the class or Laplacian term.
+        alpha: 0 to 1; share of the target's neighbourhoods in "laplace".
+        neighbours: of each sample in "laplace".
+        rounds: at most, of "group_lasso" and "lpl1".
+        cost: what squared distances are divided by: "median", "max" or "none".
+        class_shares: the target's class shares (K,) in the order of `classes_`, by which source classes carry mass;
+            "estimated" from a classifier (see `regard.adapt.shift.priors.class_weights`); None: as in the source.
+        max_samples: of each domain in the plan.
+        classifier: "1nn" (as in the paper), "linear", "svm" or a scikit-learn classifier.
+        random_state: of the draw.
+
+    Attributes:
+        plan_: (samples, samples) of the sorted (and drawn) rows; `source_rows_` and `target_rows_` say which.
+        displacement_: (samples, d) of the source samples in the plan.
+        objective_: "group_lasso" and "lpl1": over the rounds.
+
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], 40)
+    >>> X = rng.normal(size=(80, 2)) * 0.3 + y[:, None] * [2, 0]
+    >>> Xt = X @ [[0.8, 0.6], [-0.6, 0.8]] + 1
+    >>> Transport().fit(X, y, Xt).score(Xt, y) > 0.9
+    True
+    """
+
+    keeps_features = True
+    grid = {"regularization": ("group_lasso", "entropic", "none"), "reg": (0.05, 0.01)}
+
+    def __init__(
+        self,
+        regularization: str = "group_lasso",
+        reg: float = 0.05,
+        eta: float = 0.1,
+        alpha: float = 0.5,
+        neighbours: int = 8,
+        rounds: int = 10,
+        cost: str = "median",
+        class_shares: Any = None,
+        max_samples: int = 5000,
+        classifier: Any = "1nn",
+        random_state: int = 0,
+    ) -> None:
+        self.regularization = regularization
+        self.reg = reg
+        self.eta = eta
+        self.alpha = alpha
+        self.neighbours = neighbours
+        self.rounds = rounds
+        self.cost = cost
+        self.class_shares = class_shares
+        self.max_samples = max_samples
+        self.classifier = classifier
+        self.random_state = random_state
+
+    def _align(self, data: Domains) -> None:
+        self._check()
+        codes = data.ys
+        rng = numpy_rng(self.random_state, "transport")
+        s, t = drawn_by_class(codes, self.max_samples, rng), np.arange(len(data.Xt))
+        if len(t) > self.max_samples:
+            t = np.sort(rng.choice(len(t), self.max_samples, replace=False))
+        # distances are taken from here: far from the origin their digits would be lost
+        self._centre = np.concatenate([data.Xs, data.Xt]).mean(axis=0)
+        self.source_rows_, self.target_rows_ = data.Xs[s], data.Xt[t]
+        self._codes = codes[s]
+        a, b = self._masses(data, codes)[s], np.full(len(t), 1 / len(t))
+        self.__dict__.pop("objective_", None)
+        if np.array_equal(data.Xs, data.Xt):  # equal domains: an entropic plan would blur what is in place already
+            self.plan_, self.displacement_ = np.diag(a), np.zeros_like(self.source_rows_)
+            return
+        self.plan_ = self._plan(self._costs(data, s, t), a / a.sum(), b)
+        self.displacement_ = moved(self.plan_, self.target_rows_) - self.source_rows_
+
+    def _check(self) -> None:
+        check_choice("regularization", self.regularization, KINDS)
+        check_choice("cost", self.cost, COST)
+        check_number("reg", self.reg, 0, open_low=True)
+        check_number("eta", self.eta, 0)
+        check_number("alpha", self.alpha, 0, 1)
+        check_number("neighbours", self.neighbours, 1, whole=True)
+        check_number("rounds", self.rounds, 1, whole=True)
+        check_number("max_samples", self.max_samples, 2, whole=True)
+
+    def _masses(self, data: Domains, codes: np.ndarray) -> np.ndarray:
+        """The mass (ns,) of each source sample."""
+        if self.class_shares is None:
+            return np.full(len(codes), 1 / len(codes))
+        counts = np.bincount(codes, minlength=len(self.classes_))
+        if isinstance(self.class_shares, str):
+            check_choice("class_shares", self.class_shares, ("estimated",))
+            shares = np.zeros(len(counts))
+            shares[counts > 0] = class_weights(data.Xs, codes, data.Xt)[1]
+        else:
+            shares = np.asarray(self.class_shares, float)
+            if shares.shape != counts.shape or (shares < 0).any() or not (shares[counts > 0] > 0).any():
+                raise bad(
+                    "class_shares", repr(self.class_shares), f"a share of 0 or more for each of {len(counts)} classes"
+                )
+        # every class keeps a little, or its samples would move nowhere
+        shares = np.maximum(shares / shares.sum(), 1e-4)
+        mass = (shares / np.maximum(counts, 1))[codes]
+        return mass / mass.sum()
+
+    def _costs(self, data: Domains, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+        M = euclidean_distances(data.Xs[s] - self._centre, data.Xt[t] - self._centre, squared=True)
+        if self.cost != "none":
+            scale = float(np.median(M) if self.cost == "median" else M.max()) or float(M.max()) or 1.0
+            M /= scale
+        labels = np.full(len(data.Xt), -1)
+        labels[data.known] = data.yt
+        labels = labels[t]
+        # a class that the source does not have may come from anywhere
+        told = np.flatnonzero(np.isin(labels, data.ys[s]))
+        if len(told):
+            wrong = data.ys[s][:, None] != labels[told]
+            M[:, told] += wrong * (_FORBIDDEN * max(float(M.max()), 1e-12))
+        return M
+
+    def _plan(self, M: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        kind = self.regularization
+        if kind == "none":
+            return exact(M, a, b)
+        if kind == "laplace":
+            rows = self.source_rows_ - self._centre, self.target_rows_ - self._centre
+            return laplacian(M, a, b, *rows, self.eta, self.alpha, self.neighbours)
+        if kind == "entropic" or self.eta == 0:
+            return sinkhorn(M, a, b, self.reg)
+        solve = group_lasso if kind == "group_lasso" else lp_l1
+        plan, self.objective_ = solve(M, a, b, self._codes, self.reg, self.eta, self.rounds)
+        return plan
+
+    def _map(self, X: np.ndarray, domain: str) -> np.ndarray:
+        if domain == "target":
+            return X
+        return X + self.displacement_[pairwise_distances_argmin(X - self._centre, self.source_rows_ - self._centre)]
+
+
+Method = Transport

@@ -1,0 +1,1 @@
+"""What adaptation was worth: trials, comparisons, and the figures of both."""

@@ -1,0 +1,1 @@
+"""How anything is trained: one loop, what it is told, what it trains, and what it keeps."""

@@ -1,0 +1,101 @@
+"""Which part of a network learns: all of it, its last stages, or only the new head.
+
+What is frozen is frozen whole: no gradients, batch normalisation keeps the statistics it came with, dropout is off.
+What learns of the network does so at a lower rate than the head, which starts from nothing (Yosinski et al. 2014,
+NIPS: transferred layers are worth keeping, the more so the earlier they are).
+"""
+
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from ..backbones.encoder import Encoder
+from ..core.checks import bad, check_number
+from .loop import Player
+from .objective import LearningModule
+
+
+class Tuned(LearningModule):
+    """An encoder that was trained before and a head that was not, learning together at two rates.
+
+    Args:
+        objective: the task.
+        encoder: changed in place.
+        head: on its pooled vector.
+        layers: `all`, `head`, or `last:N` for the last N of the stages in `encoder.feature_info`, with whatever comes
+            after them.
+        factor: the encoder's rate is this times the head's.
+    """
+
+    def __init__(self, objective: Any, encoder: Encoder, head: nn.Module, layers: str, factor: float) -> None:
+        super().__init__(objective, encoder, head)
+        check_number("--backbone-lr-factor", factor, 0, 1, open_low=True)
+        self.factor = factor
+        # names, not modules: a copy of this game must freeze its own
+        self.frozen = freeze(encoder, layers)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for what learns; the rest stays as it is when it predicts."""
+        super().train(mode)
+        for name, module in self.encoder.network.named_modules():
+            if name in self.frozen:
+                module.training = False
+        return self
+
+    def players(self) -> list[Player]:
+        """One player whose optimiser has the encoder's weights at the lower rate."""
+        learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        own = {id(parameter) for parameter in self.head.parameters()}
+
+        def adamw(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
+            rated = []
+            for group in groups:
+                for mine, rate in ((True, lr), (False, lr * self.factor)):
+                    chosen = [parameter for parameter in group["params"] if (id(parameter) in own) == mine]
+                    rated += [{**group, "params": chosen, "lr": rate}] if chosen else []
+            return torch.optim.AdamW(rated, lr)
+
+        return [Player("all", learning, adamw)]
+
+
+def freeze(encoder: Encoder, layers: str) -> set[str]:
+    """Stop all but the chosen layers from learning; return the names of the network's modules that are frozen.
+
+    >>> from regard.backbones.encoder import make_encoder
+    >>> encoder = make_encoder("convnet4")
+    >>> frozen = freeze(encoder, "last:1")
+    >>> [name for name, p in encoder.network.named_parameters() if p.requires_grad]
+    ['blocks.3.0.weight', 'blocks.3.1.weight', 'blocks.3.1.bias']
+    """
+    modules = dict(encoder.network.named_modules())
+    places = {name: place for place, name in enumerate(modules)}
+    last = len(modules) - _learning_from(encoder, layers, places)
+    frozen: set[str] = set()
+    for name, module in modules.items():
+        still = places[name] < last
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(not still)
+    for name, module in modules.items():
+        if places[name] < last and not any(parameter.requires_grad for parameter in module.parameters()):
+            frozen.add(name)
+    return frozen
+
+
+def _learning_from(encoder: Encoder, layers: str, places: dict[str, int]) -> int:
+    """How many modules, counted from the end in the order they are defined, learn."""
+    if layers == "all":
+        return len(places)
+    if layers == "head":
+        return 0
+    kind, _, number = layers.partition(":")
+    stages = [info.module for info in encoder.feature_info]
+    if kind != "last" or not number.isdigit() or int(number) < 1:
+        raise bad("--layers", repr(layers), "all, head, or last:N with N of at least 1", "For example last:2.")
+    if any(stage not in places for stage in stages):
+        raise bad("--layers", repr(layers), f"all or head: the stages of {encoder.name} are not modules of their own")
+    if int(number) >= len(stages):
+        raise bad("--layers", repr(layers), f"at most last:{len(stages) - 1}; {encoder.name} has {len(stages)} stages")
+    before = stages[-int(number) - 1]
+    inside = [place for name, place in places.items() if name == before or name.startswith(before + ".")]
+    return len(places) - 1 - max(inside)

@@ -1,0 +1,53 @@
+"""Which precision this machine trains a network fastest in: measured once and remembered, so that runs repeat."""
+
+import copy
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..core.runtime import check_training_precision, pick_precision, torch_rng
+from ..core.storage import cache_folder, hash_json, read_json, write_json
+
+
+def settle_precision(precision: str, device: str, game: Any, make_batch: Callable[[], Any]) -> str:
+    """Resolve auto | fp32 | bf16 for a game (see `learning.loop`) by timing its own step on a copy of it.
+
+    The answer for a processor, a network and a batch shape is kept in the cache folder: otherwise the same command
+    could give other numbers the next day, when the machine is busier. Several processes on CPUs use fp32, as they
+    would disturb each other's timing and must all agree.
+    """
+    check_training_precision(precision)
+    if precision != "auto" or device != "cpu":
+        return pick_precision(precision, device)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return "fp32"
+    batch = make_batch()
+    shapes = {name: list(value.shape) for name, value in game.state_dict().items()}
+    machine = [platform.machine(), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads(), torch.__version__]
+    parts = batch if isinstance(batch, tuple | list) else (batch,)
+    work = [type(game).__name__, shapes, [list(part.shape) for part in parts if torch.is_tensor(part)]]
+    known = cache_folder() / "precision" / f"{hash_json([machine, work])}.json"
+    try:
+        if (remembered := read_json(known)["precision"]) in ("fp32", "bf16"):
+            return str(remembered)
+    except (OSError, LookupError, TypeError, ValueError):
+        pass  # not known, or damaged: measured, and written anew
+    found = pick_precision("auto", device, _step(game, batch))
+    write_json(known, {"precision": found})
+    return found
+
+
+def _step(game: Any, batch: Any) -> Callable[[], object]:
+    trial = copy.deepcopy(game).to(memory_format=torch.channels_last).train()
+    own = getattr(trial, "players", None)
+    first = own()[0].name if own else "all"
+
+    def step() -> None:
+        with torch.random.fork_rng([]):  # dropout must not shift anybody's global generator
+            loss, _ = trial(first, batch, torch_rng(0, "precision"))
+            loss.backward()
+
+    return step

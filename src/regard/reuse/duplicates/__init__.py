@@ -1,0 +1,1 @@
+"""Copies in a collection: candidates, what each pair is, groups, and what people decided."""

@@ -1,0 +1,1 @@
+"""A collection of images on disk: made, opened, brought up to date."""

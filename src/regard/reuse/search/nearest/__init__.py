@@ -1,0 +1,1 @@
+"""Nearest neighbours: exactly, through a sketch, or of several vectors an item."""

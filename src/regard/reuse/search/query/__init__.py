@@ -1,0 +1,1 @@
+"""From a query to its results: parts of images, several images, what stands out, re-ranking."""
