@@ -161,3 +161,14 @@ def test_a_bordered_picture_stands_in_the_networks_mean_colour():
 def test_nearest_is_decoded_whole():
     assert Preprocess(64, 70, "nearest").decode_side is None
     assert Preprocess((64, 48), (96, 72)).decode_side == 96
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "bicubic"])
+def test_thin_pictures_are_those_of_pillow_on_every_processor(kind):
+    resample = Image.Resampling[kind.upper()]
+    for high, wide in [(1, 1), (2, 1), (3, 2), (64, 1), (300, 3), (3, 300), (500, 5)]:
+        pixels = np.random.default_rng(high).integers(0, 256, (high, wide, 3), np.uint8)
+        for side in (1, 2, 16):  # one column wide, as `border` makes a picture that is very high
+            found = Preprocess((side, 1), (side, 1), kind, "squash").apply(torch.from_numpy(pixels).permute(2, 0, 1))
+            exact = np.asarray(Image.fromarray(pixels).resize((1, side), resample)).transpose(2, 0, 1)
+            assert np.array_equal(found.numpy(), exact), (high, wide, side)

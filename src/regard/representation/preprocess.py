@@ -146,7 +146,8 @@ def sides(size: Size) -> tuple[int, int]:
 
 
 def _resized(pixels: Tensor, target: tuple[int, int], kind: str) -> Tensor:
-    if kind in _BY_TORCH:
+    # one column wide torch gives wrong values (2.14, without AVX2), or ends with an assertion (AVX2)
+    if kind in _BY_TORCH and target[1] > 1:
         interpolate = torch.nn.functional.interpolate
         return interpolate(pixels[None], target, mode=kind, align_corners=False, antialias=True)[0]
     import numpy as np
