@@ -13,7 +13,7 @@ from PIL import Image
 
 from regard.create.run import train, train_events
 from regard.data.sources import open_images
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 from regard.representation.embeddings import Embeddings
 from regard.representation.pooled import Pooled
 from regard.representation.pooling import vlad

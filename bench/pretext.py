@@ -42,7 +42,7 @@ from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.data.sampling import few_shot, split
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 from regard.metrics.knn import unit
 from regard.representation.embed import embed
 from regard.representation.embeddings import Embeddings

@@ -53,7 +53,7 @@ def ours(task: str, folder: Path, steps: int) -> None:
     import time
 
     from regard.create.run import train_events
-    from regard.learning.loop import TrainSettings
+    from regard.learning.settings import TrainSettings
 
     settings = TrainSettings(
         steps=WARM + steps, batch=BATCH, log_every=1, eval_every=10**6, checkpoint_seconds=10**6, schedule="constant"

@@ -20,7 +20,7 @@ import typer
 
 from regard.cli import _app, verbs
 from regard.core.discover import KINDS, load, names
-from regard.learning.objective import setting_names
+from regard.learning.method_settings import setting_names
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent

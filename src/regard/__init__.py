@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 # Public name -> module. Loaded on first use, so that `import regard` does not import torch.
 _PUBLIC = {
     "Embeddings": "regard.representation.embeddings",
-    "TrainSettings": "regard.learning.loop",
+    "TrainSettings": "regard.learning.settings",
     "UNKNOWN": "regard.adapt.contract",
     "compare": "regard.adapt.worth.run",
     "split": "regard.data.sampling",

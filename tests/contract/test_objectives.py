@@ -12,9 +12,13 @@ from regard.core.runtime import seeded_init, torch_rng
 from regard.core.storage import read_json
 from regard.create.run import train_events
 from regard.data.imageset import ImageSet
+from regard.learning.batch import Batch
 from regard.learning.batches import Feed
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch, LearningModule, Split, method_settings, setting_names
+from regard.learning.method_settings import method_settings, setting_names
+from regard.learning.module import LearningModule
+from regard.learning.objective import Split
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import START, Moment
 from regard.representation.preprocess import Preprocess
 
 TASKS = names("task")
@@ -29,13 +33,13 @@ def images(n: int = N, start: int = 0) -> ImageSet:
 
 def example(task: str) -> tuple[str, int]:
     """A small network that the task admits, and the side of its input."""
-    return getattr(load("task", task), "example_backbone", ("convnet4", SIDE))
+    return load("task", task).example_backbone
 
 
 def fitted(task: str):
     method = load("task", task)()
     known = Split(images(), images(8, 1), False)
-    return method.configure(known) if hasattr(method, "configure") else method
+    return method.configure(known)
 
 
 def batch(held_out: bool = False, side: int = SIDE) -> Batch:
@@ -52,8 +56,8 @@ def pupil(task: str) -> LearningModule:
     objective = fitted(task)
     with seeded_init(0):
         game = LearningModule(objective, encoder, objective.head(encoder))
-    game.follow(Feed(images(), Preprocess(side, side), classes=["even", "odd"]), 1, 0)
-    game.before_step(0)
+    game.follow(Feed(images(), Preprocess(side, side), classes=["even", "odd"]), 0)
+    game.before_step(START)
     return game
 
 
@@ -96,7 +100,7 @@ def test_the_loss_of_each_player_is_a_number_whose_gradient_reaches_all_that_it_
     game, reached = pupil(task), False
     for player in game.players():
         game.zero_grad()
-        loss, log = game(player.name, batch(side=example(task)[1]), torch_rng(0, "views"))
+        loss, log = game(Moment(player=player.name), batch(side=example(task)[1]), torch_rng(0, "views"))
         assert loss.ndim == 0 and torch.isfinite(loss) and all(np.isfinite(float(value)) for value in log.values())
         loss.backward()
         moved = [p for p in player.parameters if p.requires_grad]
@@ -111,14 +115,14 @@ def test_a_small_step_against_the_gradient_lowers_the_loss_by_what_the_gradient_
     """On the same puzzle, with the same draws and state: whatever a task learns, it learns by this."""
     game, given = pupil(task), batch(side=example(task)[1])
     for player in game.players():
-        game(player.name, given, torch_rng(0, "views"))  # running scales and statistics are set
+        game(Moment(player=player.name), given, torch_rng(0, "views"))  # running scales and statistics are set
         state = {name: value.clone() for name, value in game.state_dict().items()}
 
         def loss(player=player, state=state) -> torch.Tensor:
             for name, value in game.named_buffers():
                 value.copy_(state[name]) if name in state else None
             with seeded_init(1):  # dropout
-                return game(player.name, given, torch_rng(0, "views"))[0]
+                return game(Moment(player=player.name), given, torch_rng(0, "views"))[0]
 
         game.zero_grad()
         before = loss()
@@ -143,8 +147,8 @@ def test_held_out_images_get_answers_that_are_right_or_wrong(task: str) -> None:
     game = pupil(task).eval()
     given = batch(held_out=True, side=example(task)[1])
     with torch.no_grad():
-        blinded = getattr(game.objective, "blinded", dict)()
-        for altered in (None, game.dealt_anew, *blinded.values()):
+        blinded = game.objective.blinded()
+        for altered in (None, game.objective.shuffled, *blinded.values()):
             right = game.answers(given, torch_rng(0, "views"), altered)
             assert right.ndim == 2 and 0 < len(right) <= N and set(right.unique().tolist()) <= {0.0, 1.0}
 
@@ -187,7 +191,7 @@ def test_a_run_that_is_stopped_and_goes_on_ends_in_the_same_numbers(task: str, t
 @pytest.mark.parametrize("task", TASKS)
 def test_shortcuts_keep_the_form_of_images(task: str) -> None:
     objective, x = fitted(task), batch(side=example(task)[1]).images
-    controls = objective.shortcuts() if hasattr(objective, "shortcuts") else {}
+    controls = objective.shortcuts()
     for change in controls.values():
         changed = change(x, torch_rng(0, "shortcut"))
         assert changed.shape == x.shape and not torch.equal(changed, x)

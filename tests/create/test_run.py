@@ -14,7 +14,7 @@ from regard.core.storage import hash_file
 from regard.create.run import train, train_events
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 from regard.representation.representation import Representation
 
 SHORT = TrainSettings(steps=4, batch=8, precision="fp32", device="cpu", checkpoint_seconds=0)

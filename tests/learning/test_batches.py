@@ -7,7 +7,8 @@ from PIL import Image
 
 from regard.core.checks import InputError
 from regard.data.imageset import ImageSet
-from regard.learning.batches import Feed, look, split_by_hash
+from regard.learning.batches import Feed
+from regard.learning.look import look, split_by_hash
 from regard.representation.preprocess import Preprocess
 
 
@@ -87,8 +88,8 @@ def test_streaming_gives_the_batches_of_memory(tmp_path: Path) -> None:
     assert held.held is not None and streamed.held is None
     for rows in (np.array([3, 1, 19]), np.arange(20)):
         one, two = held(rows), streamed(rows)
-        assert torch.equal(one.images, two.images) and torch.equal(one.targets, two.targets)
-        assert one.images.dtype == torch.uint8 and one.targets.tolist() == [1 - row % 2 for row in rows]
+        assert torch.equal(one.images, two.images) and torch.equal(one.labels, two.labels)
+        assert one.images.dtype == torch.uint8 and one.labels.tolist() == [1 - row % 2 for row in rows]
     assert torch.equal(torch.cat([b.images for b in held.in_order(6)]), held(np.arange(20)).images)
     assert all(b.held_out for b in held.in_order(6))
 
@@ -101,5 +102,5 @@ def test_a_picture_that_fails_is_replaced_by_the_next_with_its_own_label(tmp_pat
     paths[4].write_bytes(b"not an image")
     feed = Feed(as_set(paths, list("ab") * 10), Preprocess(16, 16), classes="ab", memory=memory)
     batch = feed(np.array([4]))
-    assert torch.equal(batch.images, next_one.images) and batch.targets.tolist() == [1] and batch.rows.tolist() == [5]
+    assert torch.equal(batch.images, next_one.images) and batch.labels.tolist() == [1] and batch.rows.tolist() == [5]
     assert list(feed.failed) == ["004"]

@@ -13,8 +13,11 @@ from regard.core.events import Event
 from regard.core.runtime import seeded_init
 from regard.core.storage import load_tensors, read_header, save_tensors
 from regard.learning.checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state
-from regard.learning.loop import Player, TrainSettings, training
-from regard.learning.trainable import completed
+from regard.learning.loop import training as loop_training
+from regard.learning.sampling import Shuffled
+from regard.learning.scored import Scores
+from regard.learning.settings import TrainSettings, completed
+from regard.learning.trainable import Player, Trainable
 
 N = 48
 SETTINGS = TrainSettings(
@@ -22,7 +25,11 @@ SETTINGS = TrainSettings(
 )
 
 
-class Small(nn.Module):
+def training(game, batches, n, settings, **more):
+    return loop_training(game, Shuffled(batches, n, settings.batch, settings.seed), settings, **more)
+
+
+class Small(Trainable):
     """A network with all that could break a resume: convolution, normalisation, dropout, draws, a buffer, a hook."""
 
     def __init__(self) -> None:
@@ -33,13 +40,13 @@ class Small(nn.Module):
         self.register_buffer("average", torch.zeros(2, 64))
         self.steps: list[int] = []
 
-    def forward(self, player, batch, generator):
+    def forward(self, at, batch, generator):
         x, y = batch
         x = x + 0.1 * torch.rand(x.shape, generator=generator)
         return nn.functional.cross_entropy(self.net(x), y), {"seen": len(x)}
 
-    def after_step(self, step: int) -> None:
-        self.steps.append(step)
+    def after_step(self, at) -> None:
+        self.steps.append(at.step)
         self.average.lerp_(self.net[-1].weight.detach(), 0.1)
 
 
@@ -68,12 +75,12 @@ def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 def test_one_player_is_a_plain_loop_of_torch() -> None:
     """The same numbers as ten obvious lines, for a game without draws."""
 
-    class Plain(nn.Module):
+    class Plain(Trainable):
         def __init__(self) -> None:
             super().__init__()
             self.net = nn.Linear(108, 2)
 
-        def forward(self, player, batch, generator):
+        def forward(self, at, batch, generator):
             return nn.functional.cross_entropy(self.net(batch[0].flatten(1)), batch[1]), {}
 
     with seeded_init(1):
@@ -101,7 +108,7 @@ def test_one_player_is_a_plain_loop_of_torch() -> None:
 
 def test_events_tell_the_run() -> None:
     game = small()
-    events = run(game, evaluate=lambda: {"accuracy": 0.5}, settings=replace(SETTINGS, eval_every=6))
+    events = run(game, evaluate=lambda: Scores({"accuracy": 0.5}), settings=replace(SETTINGS, eval_every=6))
     assert [(e.kind, e.step) for e in events] == [
         ("start", 0), ("train", 4), ("eval", 6), ("train", 8), ("train", 12), ("eval", 12), ("done", 12),
     ]  # fmt: skip
@@ -251,8 +258,8 @@ def test_left_over_files_of_a_kill_are_cleared(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     class Breaks(Small):
-        def forward(self, player, batch, generator):
-            loss, log = super().forward(player, batch, generator)
+        def forward(self, at, batch, generator):
+            loss, log = super().forward(at, batch, generator)
             return loss * (float("nan") if len(self.steps) >= 6 else 1.0), log
 
     with seeded_init(0):
@@ -265,9 +272,9 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     class Explodes(Small):
-        def after_step(self, step: int) -> None:
-            super().after_step(step)
-            if step == 11:
+        def after_step(self, at) -> None:
+            super().after_step(at)
+            if at.step == 11:
                 self.average.fill_(torch.inf)
 
     with seeded_init(0):
@@ -282,8 +289,8 @@ class Spread(Small):
 
     value = 0.0
 
-    def forward(self, player, batch, generator):
-        loss, _ = super().forward(player, batch, generator)
+    def forward(self, at, batch, generator):
+        loss, _ = super().forward(at, batch, generator)
         return loss, {"spread": self.value if len(self.steps) % 40 else self.value * 100}
 
 
@@ -302,7 +309,7 @@ def test_collapse_stops_the_run_with_advice_and_a_dip_does_not() -> None:
     assert run(dips, replace(settings, steps=90, log_every=10))[-1].kind == "done"
 
 
-class Two(nn.Module):
+class Two(Trainable):
     """A generator and a critic, each with a weight that counts its moves."""
 
     def __init__(self) -> None:
@@ -316,13 +323,13 @@ class Two(nn.Module):
             Player("maker", list(self.made.parameters()), optimiser="sgd", lr=0.5, every=3),
         ]
 
-    def forward(self, player, batch, generator):
-        self.moves.append(player)
+    def forward(self, at, batch, generator):
+        self.moves.append(at.player)
         noise = torch.randn(len(batch[0]), 4, generator=generator)
         for name, part in (("critic", self.judge), ("maker", self.made)):
-            assert all(p.requires_grad == (name == player) for p in part.parameters()), "others are frozen"
+            assert all(p.requires_grad == (name == at.player) for p in part.parameters()), "others are frozen"
         score = self.judge(self.made(noise)).mean()
-        return score if player == "critic" else -score, {"score": score.detach()}
+        return score if at.player == "critic" else -score, {"score": score.detach()}
 
 
 def test_players_move_in_turn_with_the_others_frozen(tmp_path: Path) -> None:
@@ -356,14 +363,14 @@ def test_the_best_weights_are_kept(tmp_path: Path) -> None:
     game, accuracies = small(), iter([0.2, 0.9, 0.4])
     kept: list[dict[str, torch.Tensor]] = []
 
-    def evaluate() -> dict[str, float]:
+    def evaluate() -> Scores:
         assert not game.training and not torch.is_grad_enabled()
         kept.append(weights(game))
-        return {"accuracy": next(accuracies)}
+        return Scores({"accuracy": next(accuracies)})
 
     run(game, replace(SETTINGS, eval_every=4), evaluate=evaluate, folder=tmp_path)
     best = {name.removeprefix("module/"): value for name, value in load_tensors(tmp_path / BEST).items()}
-    assert equal(best, kept[1]) and read_state(tmp_path / BEST) == {"step": 8, "accuracy": 0.9}
+    assert equal(best, kept[1]) and read_state(tmp_path / BEST) == {"step": 8, "main": "accuracy", "score": 0.9}
 
 
 def test_minutes_end_by_the_clock_which_goes_on_after_a_stop(tmp_path: Path) -> None:
@@ -409,11 +416,11 @@ from torch import nn
 import torch
 import test_loop as t
 
-class Plain(nn.Module):
+class Plain(t.Trainable):
     def __init__(self):
         super().__init__()
         self.net = nn.Linear(108, 2)
-    def forward(self, player, batch, generator):
+    def forward(self, at, batch, generator):
         return nn.functional.cross_entropy(self.net(batch[0].flatten(1)), batch[1]), {{}}
 
 with t.seeded_init(1):
@@ -442,15 +449,15 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
 class Renewing(Small):
     """Draws its last layer anew before step 5, keeps its first from learning until step 3, decays ever more."""
 
-    def before_step(self, step: int):
-        if step != 5:
-            return None
+    def before_step(self, at):
+        if at.step != 5:
+            return ()
         with torch.no_grad(), seeded_init(9):
             self.net[-1].reset_parameters()
         return self.net[-1].parameters()
 
-    def before_update(self, step: int) -> None:
-        if step < 3:
+    def before_update(self, at) -> None:
+        if at.step < 3:
             self.net[0].weight.grad = None
 
     def decay_factor(self, progress: float) -> float:
@@ -481,9 +488,9 @@ def test_optimisers_forget_parameters_that_are_drawn_anew_and_no_others(optimise
     game, seen = played_by(renewing(), optimiser), {}
     look = game.before_update
 
-    def noted(step: int) -> None:
-        look(step)
-        seen[step] = {name for name, p in game.named_parameters() if made[0].state.get(p)}
+    def noted(at) -> None:
+        look(at)
+        seen[at.step] = {name for name, p in game.named_parameters() if made[0].state.get(p)}
 
     game.before_update = noted
     run(game)
@@ -497,7 +504,7 @@ def test_optimisers_forget_parameters_that_are_drawn_anew_and_no_others(optimise
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
 def test_a_layer_drawn_anew_moves_as_under_a_new_optimiser(optimiser: str, made) -> None:
     game, noted = played_by(renewing(), optimiser), {}
-    game.after_step = lambda step: noted.setdefault(step, (game.net[-1].weight.clone(), game.net[-1].weight.grad))
+    game.after_step = lambda at: noted.setdefault(at.step, (game.net[-1].weight.clone(), game.net[-1].weight.grad))
     run(game, replace(SETTINGS, steps=6, schedule="constant", warmup=0.0))
     with seeded_init(9):
         fresh = nn.Linear(64, 2)
@@ -524,7 +531,7 @@ def test_a_parameter_without_gradient_stays_to_the_last_bit_and_decay_follows_pr
     game, kept, decays = renewing(), [], []
     start = game.net[0].weight.detach().clone()
 
-    def noted(step: int) -> None:
+    def noted(at) -> None:
         kept.append(torch.equal(game.net[0].weight, start))
         decays.append([group["weight_decay"] for group in made[0].param_groups])
 
@@ -542,4 +549,4 @@ def test_weight_decay_is_the_users_or_the_games_or_the_usual(own, given, used, m
     settings = replace(SETTINGS, steps=1, weight_decay=given)
     run(game, settings)
     assert [group["weight_decay"] for group in made[0].param_groups] == [used, 0]
-    assert completed(settings, game).recipe()["weight_decay"] == used
+    assert completed(settings, game.weight_decay).recipe()["weight_decay"] == used

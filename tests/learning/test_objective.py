@@ -6,7 +6,10 @@ import torch
 
 from regard.core.checks import InputError
 from regard.learning import objective
-from regard.learning.objective import FROM_DATA, method_settings, picture, setting_names, spread
+from regard.learning.divergence import spread
+from regard.learning.method_settings import method_settings, setting_names
+from regard.learning.objective import FROM_DATA
+from regard.learning.preview import picture
 
 
 @dataclass(frozen=True)

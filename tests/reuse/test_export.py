@@ -15,7 +15,7 @@ from regard.core.checks import InputError, RunError
 from regard.core.storage import read_json
 from regard.data.builtin import builtin
 from regard.data.decode import decode
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 from regard.representation.classifier import read_classifier
 from regard.representation.openvino_graph import core as openvino_core
 from regard.representation.openvino_graph import cosines

@@ -14,7 +14,7 @@ from regard.core.storage import load_tensors, save_tensors
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.learning.freezing import Tuned, freeze
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 from regard.representation.representation import Representation
 from regard.reuse.finetune import FinetuneResult, classify, finetune, finetune_events
 
@@ -87,7 +87,7 @@ def test_a_step_moves_what_learns_and_keeps_the_rest_with_its_statistics():
     before = weights(encoder.network)
     game.train()
     assert not encoder.network.blocks[0][1].training and encoder.network.blocks[3][1].training
-    from regard.learning.objective import Batch
+    from regard.learning.batch import Batch
 
     x = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     loss, _ = game("all", Batch(x, torch.arange(8), torch.arange(8) % 3), torch.Generator())

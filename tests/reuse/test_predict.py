@@ -16,7 +16,7 @@ from regard.core.storage import load_tensors, read_json, save_tensors, write_jso
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 from regard.metrics.intervals import accuracy_interval
 from regard.representation.representation import Representation
 from regard.reuse.finetune import classify, finetune

@@ -8,7 +8,7 @@ from regard.core.checks import InputError
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 from regard.metrics.contrast import contrast
 from regard.metrics.retrieve import retrieval
 from regard.representation.representation import Representation

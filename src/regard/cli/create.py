@@ -49,8 +49,9 @@ def create(
     """
     from ..backbones.encoder import make_encoder
     from ..core.checks import check_output
-    from ..create.run import check_asked, first_process, train
-    from ..learning.loop import TrainSettings
+    from ..core.processes import first as first_process
+    from ..create.run import check_asked, train
+    from ..learning.settings import TrainSettings
 
     # all that can be wrong is told before the images are read through
     check_output("--out", out, folder=True, marker="run.json" if len(task) == 1 else None)
@@ -135,7 +136,7 @@ def _settings(tasks: list[str], given: Mapping[str, Any]) -> dict[str, dict[str,
     """Task -> the settings that it has; raise for a setting that none of them has, or a task given twice."""
     from ..core.checks import bad, check_choice
     from ..core.discover import load, names
-    from ..learning.objective import setting_names
+    from ..learning.method_settings import setting_names
 
     for name in tasks:
         check_choice("--task", name, names("task"), see="regard methods task")

@@ -43,7 +43,7 @@ def finetune(
     given again.
     """
     from ..core.checks import check_output
-    from ..learning.loop import TrainSettings
+    from ..learning.settings import TrainSettings
     from ..reuse.finetune import finetune as run
 
     check_output("--out", out, folder=True, marker="run.json")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from . import processes
 from .checks import bad, check_choice
 
 # of glibc's mallopt; what they are set back to are its defaults
@@ -191,7 +192,7 @@ def launch(device: str = "auto", precision: str = "fp32", devices: int | str = 1
     fabric = Fabric(
         accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
         devices=chosen,
-        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+        num_nodes=processes.machines(),
         precision="bf16-mixed" if precision == "bf16" else "32-true",
     )
     fabric.launch()

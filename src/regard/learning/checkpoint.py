@@ -15,7 +15,7 @@ from torch import nn
 
 from ..core.checks import InputError, RunError, bad
 from ..core.reading import parsed
-from ..core.records import anything, check_record, mapped, number, one_of, whole
+from ..core.records import anything, check_record, mapped, number, one_of, text, whole
 from ..core.storage import load_tensors, plain, read_header, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -27,7 +27,8 @@ _STATE = {
     "flat": whole(),
     "precision": one_of("fp32", "bf16"),
     "about": mapped(anything),
-    "accuracy": number(),
+    "main": text,
+    "score": number(),
 }
 
 
@@ -98,6 +99,11 @@ def read_state(path: Path) -> dict[str, Any]:
         return check_record(str(path), state, {"step": whole()} | there)
     except (InputError, KeyError) as error:
         raise _unreadable(path, error) from None
+
+
+def read_best(path: Path) -> float | None:
+    """The main score of the best weights so far; None where there are none yet."""
+    return float(read_state(path)["score"]) if path.exists() else None
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from torch import Tensor, nn
 
 from ..core.checks import RunError
 
@@ -64,3 +65,15 @@ def _collapse(step: int, spread: float) -> str:
         f"0.1). The network found a way to a low loss without looking. Lower --lr, use a larger --batch, or stronger "
         "views; and see that the images are not all alike."
     )
+
+
+def spread(features_ND: Tensor) -> Tensor:
+    """How much of the sphere unit vectors fill: sqrt(d) · std over the batch, averaged over dimensions.
+
+    1 for vectors in all directions, 0 where all images get the same vector (collapse; Chen and He 2021, figure 2).
+
+    >>> float(spread(torch.ones(8, 4)))
+    0.0
+    """
+    unit = nn.functional.normalize(features_ND.detach().float(), dim=1)
+    return unit.std(0).mean() * unit.shape[1] ** 0.5

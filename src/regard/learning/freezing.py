@@ -12,8 +12,9 @@ from torch import nn
 
 from ..backbones.encoder import Encoder
 from ..core.checks import bad, check_number
-from .loop import Player
-from .objective import LearningModule
+from .module import LearningModule
+from .objective import Objective
+from .trainable import Player
 
 
 class Tuned(LearningModule):
@@ -28,11 +29,11 @@ class Tuned(LearningModule):
         factor: the encoder's rate is this times the head's.
     """
 
-    def __init__(self, objective: Any, encoder: Encoder, head: nn.Module, layers: str, factor: float) -> None:
+    def __init__(self, objective: Objective, encoder: Encoder, head: nn.Module, layers: str, factor: float) -> None:
         super().__init__(objective, encoder, head)
         check_number("--backbone-lr-factor", factor, 0, 1, open_low=True)
         self.factor = factor
-        # names, not modules: a copy of this game must freeze its own
+        # names, not modules: a copy of this must freeze its own
         self.frozen = freeze(encoder, layers)
 
     def train(self, mode: bool = True) -> Self:

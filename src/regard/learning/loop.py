@@ -1,41 +1,39 @@
 """The one training loop: a generator of events over steps, for one player or several, that goes on after a kill.
 
-The loop knows no method by name. What it trains is a *game*: a module that holds everything with weights or state and
-whose `forward(player, batch, generator)` gives a loss. Every random draw comes from (seed, step), never from a
-generator that lives on, so that a run which goes on from a checkpoint meets the same batches, the same views and the
-same dropout: on one machine, with as many threads, its weights are equal to the last bit. Only a run bounded by
-`minutes` is not repeatable to the bit, since its schedule follows the clock; one that goes on also continues its clock.
+The loop knows no method by name, and no data: it trains a `Trainable` on the batches that it is given. Every random
+draw comes from (seed, step), never from a generator that lives on, so that a run which goes on from a checkpoint meets
+the same batches, the same views and the same dropout: on one machine, with as many threads, its weights are equal to
+the last bit. Only a run bounded by `minutes` is not repeatable to the bit, since its schedule follows the clock; one
+that goes on also continues its clock.
 """
 
+import json
 import logging
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
 
+from ..core import processes
 from ..core.checks import bad
 from ..core.events import Event
-from ..core.runtime import derive_seed, kept_memory, launch, numpy_rng, pick_device, torch_rng
+from ..core.runtime import kept_memory, launch, pick_device, torch_rng
 from ..core.storage import save_tensors
-from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_state, refuse_other, save_checkpoint
+from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_best, read_state, refuse_other, save_checkpoint
 from .divergence import Window
 from .precision import settle_precision
 from .prefetch import ahead
+from .sampling import Batches
 from .schedules import learning_rate_factor
+from .scored import Scores
+from .settings import TrainSettings, completed
 from .small_maps import small_maps_as_products
-from .trainable import Player, Trainable, TrainSettings, completed
-
-# who moves; what its draws are named by (step, player, turn, process); on what
-Move: TypeAlias = tuple[Player, tuple[int, str, int, int], Any]
-
-__all__ = ["Trainable", "Player", "Progress", "TrainSettings", "training"]
+from .trainable import Moment, Player, Trainable
+from .update import Place, Updates, forget
 
 
 @dataclass
@@ -50,25 +48,22 @@ class Progress:
 
 
 def training(
-    game: Any,
-    batches: Callable[[np.ndarray], Any],
-    count: int,
+    trainable: Trainable,
+    batches: Batches,
     settings: TrainSettings,
     *,
-    evaluate: Callable[[], Mapping[str, float]] | None = None,
+    evaluate: Callable[[], Scores] | None = None,
     folder: Path | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Iterator[Event]:
-    """Train a game and yield what happens: `start`, `train`, `eval`, `checkpoint`, `done`.
+    """Train a module and yield what happens: `start`, `train`, `eval`, `checkpoint`, `done`.
 
     Args:
-        game: an `nn.Module` as `Trainable` says.
-        batches: makes the batch of some rows (whole numbers below `count`); runs in a thread of its own, ahead of
-            the network, and must depend on nothing but the rows. So does the game's `prepared`, on a CPU.
-        count: how many rows there are. Each epoch takes them in a new order and leaves out the last part batch.
-        settings: with `batch` and one of `epochs`, `steps`, `minutes` given.
-        evaluate: held-out scores, called without gradients and with the game in evaluation mode; the weights with
-            the highest `accuracy` are kept in `best.safetensors`.
+        trainable: what learns.
+        batches: what it learns from; made in a thread, ahead of the network. So is `prepared`, on a CPU.
+        settings: with one of `epochs`, `steps`, `minutes` given.
+        evaluate: held-out scores, called without gradients and with the module in evaluation mode; the weights with
+            the best main score are kept in `best.safetensors`.
         folder: where checkpoints are; one that is there is gone on from. None keeps nothing.
         about: what else makes this run itself (task, data, ...); a checkpoint of another run is refused.
 
@@ -76,214 +71,163 @@ def training(
         InputError: settings that cannot be, or a folder with a checkpoint of another run.
         RunError: the loss or a weight is NaN or infinite, or the features have collapsed.
     """
-    batch_size = settings.batch
-    if batch_size is None:
-        raise bad("--batch", None, "a whole number of at least 1")
-    if count < batch_size:
-        raise bad("--batch", batch_size, f"at most {count}, as many as there are images to train on")
-    settings = completed(settings, game)
-    per_epoch = count // batch_size
-    steps: int | None = settings.epochs * per_epoch if settings.epochs else settings.steps
-    limit = settings.minutes * 60 if settings.minutes else None
-    if steps is None and limit is None:
-        raise bad("--epochs, --steps, --minutes", "none of them", "one of the three")
-    about = {**(about or {}), **settings.recipe()}
-    saved = folder / CHECKPOINT if folder else None
-    at = Progress(about=about)
-    if saved and saved.exists():
-        at = Progress(**{key: value for key, value in read_state(saved).items() if key in Progress.__annotations__})
-        refuse_other("--out", saved.parent, at.about, about)
-    else:
-        at.precision = settle_precision(
-            settings.precision, pick_device(settings.device), game, lambda: batches(np.arange(batch_size))
-        )
-    # its notes on precision are in the `start` event
-    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
-    fabric = launch(settings.device, at.precision, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    if fabric.device.type != "mps":
-        game.to(memory_format=torch.channels_last)
-    # moved before the optimisers look at the parameters
-    game.to(fabric.device)
-    players = _players(game)
-    optimisers = {player.name: player.make_optimiser(settings) for player in players}
-    highest = [(group["lr"], group.get("weight_decay", 0.0)) for group in _groups(optimisers)]
-    if saved and saved.exists():
-        load_checkpoint(saved, game, optimisers)
-    if saved and fabric.global_rank == 0:
-        for left_over in saved.parent.glob(f".{CHECKPOINT}.*.tmp"):
-            left_over.unlink(missing_ok=True)
-    module = fabric.setup_module(game)
-    fabric.barrier()
+    yield from _Loop(trainable, batches, settings, evaluate, folder, about or {}).events()
 
-    @lru_cache(maxsize=2)
-    def order(epoch: int) -> np.ndarray:
-        return numpy_rng(settings.seed, "order", epoch).permutation(count)
 
-    def rows(step: int) -> np.ndarray:
-        epoch, place = divmod(step, per_epoch)
-        here = order(epoch)[place * batch_size : (place + 1) * batch_size]
-        return here[fabric.global_rank :: fabric.world_size]
+class _Loop:
+    """One run: set up when it is made; each method is a phase of a step."""
 
-    last_look = getattr(game, "before_update", _nothing)
-    prepared = getattr(game, "prepared", None) if fabric.device.type == "cpu" else None
+    def __init__(
+        self,
+        trainable: Trainable,
+        batches: Batches,
+        settings: TrainSettings,
+        evaluate: Callable[[], Scores] | None,
+        folder: Path | None,
+        about: Mapping[str, Any],
+    ) -> None:
+        # the settings name the size, wherever the batches come from: it makes a run itself
+        settings = replace(completed(settings, trainable.weight_decay), batch=batches.size)
+        self.trainable, self.batches, self.settings, self.evaluate = trainable, batches, settings, evaluate
+        self.per_epoch = batches.steps_per_epoch
+        self.steps = settings.epochs * self.per_epoch if settings.epochs else settings.steps
+        self.limit = settings.minutes * 60 if settings.minutes else None
+        if self.steps is None and self.limit is None:
+            raise bad("--epochs, --steps, --minutes", "none of them", "one of the three")
+        self.saved = folder / CHECKPOINT if folder else None
+        self.at = self._where_it_stood({**about, **settings.recipe()})
+        # its notes on precision are in the `start` event
+        logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
+        self.fabric = launch(settings.device, self.at.precision, processes.local_world_size())
+        if self.fabric.device.type != "mps":
+            trainable.to(memory_format=torch.channels_last)
+        # moved before the optimisers look at the parameters
+        trainable.to(self.fabric.device)
+        self.updates = Updates(self.fabric, trainable, settings)
+        self._take_up()
+        self.updates.module = self.fabric.setup_module(trainable)
+        self.fabric.barrier()
+        self.began = time.monotonic() - self.at.seconds
+        self.seen, self.counted = Window(self.at.flat), self.at.step
+        self.reported = self.noted = time.monotonic()
 
-    def moves(step: int) -> list[Move]:
-        batch, found = batches(rows(step)), []
-        for player in (player for player in players if step % player.every == 0):
-            for place in ((step, player.name, turn, fabric.global_rank) for turn in range(player.turns)):
-                ready = prepared(batch, torch_rng(settings.seed, "views", *place)) if prepared else batch
+    def _where_it_stood(self, about: Mapping[str, Any]) -> Progress:
+        if self.saved and self.saved.exists():
+            state = read_state(self.saved)
+            at = Progress(**{key: value for key, value in state.items() if key in Progress.__annotations__})
+            refuse_other("--out", self.saved.parent, at.about, about)
+            return at
+        device = pick_device(self.settings.device)
+        precision = settle_precision(self.settings.precision, device, self.trainable, lambda: self.batches(0))
+        return Progress(precision=precision, about=about)
+
+    def _take_up(self) -> None:
+        """Go on from a checkpoint, and clear what a kill left beside it."""
+        if self.saved and self.saved.exists():
+            load_checkpoint(self.saved, self.trainable, self.updates.optimisers)
+        if self.saved and self.fabric.global_rank == 0:
+            for left_over in self.saved.parent.glob(f".{CHECKPOINT}.*.tmp"):
+                left_over.unlink(missing_ok=True)
+
+    def events(self) -> Iterator[Event]:
+        """The run, step by step."""
+        settings, at = self.settings, self.at
+        every = settings.eval_every or max(1, (self.steps or 10 * self.per_epoch) // 10)
+        self.trainable.train()
+        yield self._started()
+        done = self._share()
+        with kept_memory(), small_maps_as_products(self.trainable), closing(ahead(self._moves, at.step)) as feed:
+            while done < 1:
+                rate = self._step(next(feed), done)
+                at.step += 1
+                done = self._share()
+                over = done >= 1
+                if at.step % settings.log_every == 0 or over:
+                    yield self._report(rate, done)
+                if at.step % every == 0 or over:
+                    self.seen.check()
+                    if event := self._examine(done):
+                        yield event
+                if self._is_time_to_save(over):
+                    self.seen.check()
+                    yield self._save(done)
+        self.fabric.barrier()
+        yield Event("done", at.step, at.step, {"seconds": time.monotonic() - self.began})
+
+    def _moves(self, step: int) -> list[tuple[Player, Place, Any]]:
+        """Who moves in a step, and on what; made ahead."""
+        batch, found = self.batches(step), []
+        for player in (player for player in self.updates.players if step % player.every == 0):
+            for place in ((step, player.name, turn, self.fabric.global_rank) for turn in range(player.turns)):
+                ready = batch
+                if self.fabric.device.type == "cpu":
+                    ready = self.trainable.prepared(batch, torch_rng(self.settings.seed, "views", *place))
                 found.append((player, place, ready))
         return found
 
-    began = time.monotonic() - at.seconds
-    seen, counted = Window(at.flat), at.step
-    since = noted = time.monotonic()
-    every = settings.eval_every or max(1, (steps or 10 * per_epoch) // 10)
+    def _step(self, moves: list[tuple[Player, Place, Any]], done: float) -> float:
+        """All moves of one step; returns the learning rate."""
+        settings, several = self.settings, len(self.updates.players) > 1
+        factor = learning_rate_factor(settings.schedule, done, settings.warmup)
+        self.updates.set_rates(factor, self.trainable.decay_factor(min(done, 1.0)))
+        now = Moment(self.at.step, min(done, 1.0), self.per_epoch)
+        forget(self.updates.optimisers, self.trainable.before_step(now))
+        for player, place, batch in moves:
+            ready = self.fabric.to_device(batch)
+            log = self.updates.move(player, replace(now, player=player.name), ready, place)
+            self.seen.add(self.at.step, settings.lr * factor, player.name if several else "", log)
+        self.trainable.after_step(now)
+        return settings.lr * factor
 
-    def share() -> float:
-        gone = at.step / steps if steps else (time.monotonic() - began) / (limit or 1.0)
+    def _share(self) -> float:
+        """The share of the run that is done."""
+        gone = self.at.step / self.steps if self.steps else (time.monotonic() - self.began) / (self.limit or 1.0)
         # all processes must take the same number of steps: the first one's clock counts
-        return float(fabric.broadcast(gone)) if limit and fabric.world_size > 1 else gone
+        return float(self.fabric.broadcast(gone)) if self.limit and self.fabric.world_size > 1 else gone
 
-    def ends() -> int:
-        # of a run bounded by minutes: where it will end at this speed
-        return steps or round(at.step / max(done, 1e-9))
+    def _ends(self, done: float) -> int:
+        """At which step; of a run bounded by minutes, at this speed."""
+        return self.steps or round(self.at.step / max(done, 1e-9))
 
-    def keep() -> Event:
-        at.seconds = time.monotonic() - began
-        if saved and fabric.global_rank == 0:
-            save_checkpoint(saved, game, optimisers, asdict(at))
-        return Event("checkpoint", at.step, ends(), {"seconds": at.seconds}, str(saved))
+    def _started(self) -> Event:
+        at = self.at
+        text = f"{self.fabric.device} in {at.precision}" + (f", going on from step {at.step}" if at.step else "")
+        values = {"images": self.batches.images, "batch": self.batches.size, "processes": self.fabric.world_size}
+        return Event("start", at.step, self.steps or 0, values, text)
 
-    def examine() -> Event | None:
-        if evaluate is None or fabric.global_rank != 0:
+    def _report(self, rate: float, done: float) -> Event:
+        now, steps = time.monotonic(), self.at.step - self.counted
+        speed = steps * self.batches.size / (now - self.reported)
+        values = self.seen.report() | {"images_per_second": speed}
+        self.reported, self.counted, self.at.flat = now, self.at.step, self.seen.flat
+        return Event("train", self.at.step, self._ends(done), {"lr": rate, **values})
+
+    def _examine(self, done: float) -> Event | None:
+        """Held-out scores; the best weights by them are kept."""
+        if self.evaluate is None or self.fabric.global_rank != 0:
             return None
-        scores = _examined(game, evaluate, fabric)
-        if saved and scores.get("accuracy", -1.0) > _best(saved.parent / BEST):
-            text = {"state": f'{{"step": {at.step}, "accuracy": {scores["accuracy"]!r}}}'}
-            best = {f"module/{name}": value for name, value in game.state_dict().items()}
-            save_tensors(saved.parent / BEST, best, text, seal=True)
-        return Event("eval", at.step, ends(), scores)
+        self.trainable.eval()
+        try:
+            with torch.no_grad(), self.fabric.autocast():
+                scores = self.evaluate()
+        finally:
+            self.trainable.train()
+        # the file itself is the record of the best so far, whatever the checkpoint's step
+        if self.saved and scores.main in scores.values and scores.better_than(read_best(self.saved.parent / BEST)):
+            text = {"state": json.dumps({"step": self.at.step, "main": scores.main, "score": scores.score})}
+            best = {f"module/{name}": value for name, value in self.trainable.state_dict().items()}
+            save_tensors(self.saved.parent / BEST, best, text, seal=True)
+        return Event("eval", self.at.step, self._ends(done), dict(scores.values))
 
-    game.train()
-    yield Event(
-        "start",
-        at.step,
-        steps or 0,
-        {"images": count, "batch": batch_size, "processes": fabric.world_size},
-        f"{fabric.device} in {at.precision}" + (f", going on from step {at.step}" if at.step else ""),
-    )
-    done = share()
-    with kept_memory(), small_maps_as_products(game), closing(ahead(moves, at.step)) as feed:
-        while done < 1:
-            factor = learning_rate_factor(settings.schedule, done, settings.warmup)
-            decayed = getattr(game, "decay_factor", _always)(min(done, 1.0))
-            for group, (rate, decay) in zip(_groups(optimisers), highest):
-                group["lr"], group["weight_decay"] = rate * factor, decay * decayed
-            _forget(optimisers, getattr(game, "before_step", _nothing)(at.step))
-            for player, place, batch in next(feed):
-                ready = fabric.to_device(batch)
-                log = _move(fabric, module, player, players, optimisers, ready, settings, place, last_look)
-                seen.add(at.step, settings.lr * factor, player.name if len(players) > 1 else "", log)
-            getattr(game, "after_step", _nothing)(at.step)
-            at.step += 1
-            done = share()
-            over = done >= 1
-            if at.step % settings.log_every == 0 or over:
-                now = time.monotonic()
-                values = seen.report() | {"images_per_second": (at.step - counted) * batch_size / (now - since)}
-                since, counted, at.flat = now, at.step, seen.flat
-                yield Event("train", at.step, ends(), {"lr": settings.lr * factor, **values})
-            if at.step % every == 0 or over:
-                seen.check()
-                event = examine()
-                if event:
-                    yield event
-            by_step = settings.checkpoint_steps and at.step % settings.checkpoint_steps == 0
-            if saved and (over or by_step or time.monotonic() - noted >= settings.checkpoint_seconds):
-                seen.check()
-                yield keep()
-                noted = time.monotonic()
-    fabric.barrier()
-    yield Event("done", at.step, at.step, {"seconds": time.monotonic() - began})
+    def _is_time_to_save(self, over: bool) -> bool:
+        if not self.saved:
+            return False
+        by_step = self.settings.checkpoint_steps and self.at.step % self.settings.checkpoint_steps == 0
+        return bool(over or by_step or time.monotonic() - self.noted >= self.settings.checkpoint_seconds)
 
-
-def _nothing(step: int) -> None:
-    """The default of the hooks."""
-
-
-def _always(progress: float) -> float:
-    """The default of factors."""
-    return 1.0
-
-
-def _groups(optimisers: Mapping[str, torch.optim.Optimizer]) -> list[dict[str, Any]]:
-    return [group for optimiser in optimisers.values() for group in optimiser.param_groups]
-
-
-def _forget(optimisers: Mapping[str, torch.optim.Optimizer], renewed: Iterable[torch.Tensor] | None) -> None:
-    """Drop what optimisers know of parameters that were drawn anew: it is about weights that are gone."""
-    for parameter in renewed or ():
-        for optimiser in optimisers.values():
-            optimiser.state.pop(parameter, None)
-
-
-def _players(game: Any) -> list[Player]:
-    own = getattr(game, "players", None)
-    return list(own()) if own else [Player("all", [p for p in game.parameters() if p.requires_grad])]
-
-
-def _move(
-    fabric: Any,
-    module: Any,
-    player: Player,
-    players: list[Player],
-    optimisers: dict[str, torch.optim.Optimizer],
-    batch: Any,
-    settings: TrainSettings,
-    place: tuple[int, str, int, int],
-    before_update: Callable[[int], object],
-) -> dict[str, Any]:
-    """One update of one player; returns what it logs, with the loss."""
-    alone = len(players) == 1
-    if not alone:
-        for other in players:
-            for parameter in other.parameters:
-                parameter.requires_grad_(other is player)
-    generator = torch_rng(settings.seed, "views", *place, device=str(fabric.device))
-    devices = [fabric.device.index] if fabric.device.type == "cuda" else []
-    optimisers[player.name].zero_grad()
-    # dropout draws from the global generator: seeded for this step, and given back as it was
-    with torch.random.fork_rng(devices), fabric.no_backward_sync(module, enabled=not alone):
-        torch.manual_seed(derive_seed(settings.seed, "dropout", *place))
-        loss, log = module(player.name, batch, generator)
-        fabric.backward(loss)
-    if not alone:
-        for other in players:
-            for parameter in other.parameters:
-                parameter.requires_grad_(True)
-    if not alone and fabric.world_size > 1:
-        # DDP averages by itself only where each step reaches every parameter
-        for parameter in player.parameters:
-            if parameter.grad is not None:
-                parameter.grad = fabric.all_reduce(parameter.grad, reduce_op="mean")
-    before_update(place[0])
-    if settings.clip:
-        torch.nn.utils.clip_grad_norm_(list(player.parameters), settings.clip)
-    optimisers[player.name].step()
-    # detached, or the graph of each step would be kept until the next report
-    return {key: v.detach() if torch.is_tensor(v) else v for key, v in {"loss": loss, **log}.items()}
-
-
-def _examined(game: Any, evaluate: Callable[[], Mapping[str, float]], fabric: Any) -> dict[str, float]:
-    game.eval()
-    try:
-        with torch.no_grad(), fabric.autocast():
-            return dict(evaluate())
-    finally:
-        game.train()
-
-
-def _best(path: Path) -> float:
-    """The accuracy of the best weights so far; the file itself is the record, whatever the checkpoint's step."""
-    return float(read_state(path)["accuracy"]) if path.exists() else -1.0
+    def _save(self, done: float) -> Event:
+        self.at.seconds = time.monotonic() - self.began
+        if self.saved and self.fabric.global_rank == 0:
+            save_checkpoint(self.saved, self.trainable, self.updates.optimisers, asdict(self.at))
+        self.noted = time.monotonic()
+        return Event("checkpoint", self.at.step, self._ends(done), {"seconds": self.at.seconds}, str(self.saved))

@@ -1,49 +1,32 @@
 """What a way of learning is: a puzzle made from a batch, a head that answers it, and how well it is answered.
 
-A task is one file in `create/supervised` or `create/pretext` whose `Method` is a frozen dataclass: its fields are its
-settings, its methods are those of `Objective`.
+A task is one file in `create/supervised` or `create/pretext` whose `Method` is a frozen dataclass on `Objective`: its
+fields are its settings. A task in another package is found by the entry point group `regard.task`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
-from typing import Any, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..backbones.encoder import evaluating
-from ..core.checks import bad, check_choice
-from ..core.discover import load
-from ..core.runtime import torch_rng
+from ..backbones.encoder import Encoder
 from ..data.imageset import ImageSet
-from ..data.views import Recipe, digit_recipe, photo_recipe
-from .loop import Player
-from .trainable import WEIGHT_DECAY
+from .batch import Batch
+from .settings import WEIGHT_DECAY
+from .trainable import START, Log, Moment, Player
 
 # (inputs, targets, generator) -> (inputs, targets)
 Altered = Callable[[Any, Any, torch.Generator], tuple[Any, Any]]
+# (images_NCHW, generator) -> images_NCHW
+Change = Callable[[Tensor, torch.Generator], Tensor]
+# captions and uint8 pictures (H, W, 3)
+Pictures = list[tuple[str, np.ndarray]]
 
-
-class Batch(NamedTuple):
-    """Some images.
-
-    Attributes:
-        images: (N, 3, H, W); uint8 as they are fed, float32 in [0, 1] when an objective gets them.
-        rows: (N,) their places in the training set.
-        targets: (N,) whole numbers, the place of each label among the classes; None where there are no labels.
-        held_out: the batch is for scoring: no augmentation beyond what the puzzle itself needs.
-    """
-
-    images: Tensor
-    rows: Tensor
-    targets: Tensor | None = None
-    held_out: bool = False
-
-    def to(self, device: Any) -> "Batch":
-        """The same batch on a device."""
-        targets = None if self.targets is None else self.targets.to(device)
-        return Batch(self.images.to(device), self.rows.to(device), targets, self.held_out)
+# marks fields that `configure` fills in, which a user cannot set
+FROM_DATA = {"from_data": True}
 
 
 class Split(NamedTuple):
@@ -61,239 +44,131 @@ class Puzzle(NamedTuple):
     targets: Any
 
 
-# marks fields that `configure` fills in, which a user cannot set
-FROM_DATA = {"from_data": True}
+class Objective(ABC):
+    """A way of learning: `prepare`, `head`, `loss` and `correct` (or `measure`) make one; the rest has defaults.
 
+    A wrapper (several tasks, a penalty, distillation) is an objective that calls those of another.
 
-def recipe_of(name: str, x_NCHW: Tensor) -> Recipe:
-    """The views of this name (photo | digit | none) for images of this size; `pick_recipe` resolves `auto`."""
-    side = min(x_NCHW.shape[-2:])
-    return {"photo": photo_recipe(side), "digit": digit_recipe(), "none": Recipe()}[name]
-
-
-def pick_recipe(name: str, known: Split) -> Any:
-    """Resolve `auto`: views that keep left, right and the whole for small grey symbols, photographers' ones else."""
-    return name if name != "auto" else "digit" if known.symbols else "photo"
-
-
-class Objective(Protocol):
-    """A way of learning.
-
-    Optional, found by name where a method has them:
-
-    - `configure(known) -> Self`: the same with settings completed from the data (classes, counts, views).
-    - `copies = 4`: how many inputs the network gets for one image; batches are chosen accordingly.
-    - `needs_labels = True`: the images' labels are used, so they are part of what makes a run itself.
-    - `players(encoder, head) -> Sequence[Player]`: several players; `loss` then gets `player=name` too.
-    - `before_step(encoder, head, step)`, `after_step(encoder, head, step)`: a teacher's average, a queue.
-    - `every_epoch(encoder, head, feed, epoch, generator)`: before the first step of each epoch, without gradients and
-      with the encoder in evaluation mode: the place for clusters. `feed.in_order(size)` gives all training images.
-      Parameters that it drew anew are returned, so that the optimiser forgets what it knew of the old ones.
-    - `before_update(encoder, head, epoch)`: between gradients and update, with the epoch counted from 0: the place to
-      take gradients away from what shall stay as it is (`grad = None`).
-    - `weight_decay = 0.04`: what it is where a run leaves it open; `decay_factor(progress) -> float`: what it is
-      multiplied by when this share of the run is done.
-    - `equip(encoder)`: what the task changes in a fresh encoder, before anything else looks at it.
-    - `admits(encoder)`: raises InputError where a backbone cannot do the task.
-    - `shuffled(inputs, targets, generator) -> (inputs, targets)`: the puzzle with the answers dealt to other images, on
-      which accuracy must be at chance. Where a method has none, a tensor of targets is permuted.
-    - `shortcuts() -> Mapping[str, Callable]`: functions (x_NCHW, generator) -> x_NCHW that destroy what the puzzle is
-      about and leave a cue that could betray the answer: accuracy on such images must fall to chance.
-    - `blinded() -> Mapping[str, Callable]`: functions (inputs, targets, generator) -> (inputs, targets) that take from
-      the puzzle itself what is needed to solve it: accuracy must fall far below that of the whole puzzle.
-    - `example_backbone = (name, size)`: a small network that the task admits, for tests.
+    Attributes:
+        main: the name of the score by which the best weights are told.
+        higher: whether more of it is better.
+        weight_decay: what it is where a run leaves it open.
+        example_backbone: (name, size) of a small network that the task admits, for tests.
     """
+
+    main: ClassVar[str] = "accuracy"
+    higher: ClassVar[bool] = True
+    weight_decay: ClassVar[float] = WEIGHT_DECAY
+    example_backbone: ClassVar[tuple[str, int]] = ("convnet4", 32)
 
     @property
-    def chance(self) -> float:
-        """How often a guess is right."""
-        ...
+    def copies(self) -> int:
+        """How many inputs the network gets for one image; batches are chosen accordingly."""
+        return 1
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the images' labels are used, so that they are part of what makes a run itself."""
+        return False
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels in the order of the outputs, where the head tells them."""
+        return ()
+
+    @property
+    def chance(self) -> float | None:
+        """How often a guess is right; None where there is no such thing."""
+        return None
+
+    @abstractmethod
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
         """Make the puzzle: (inputs for the network, targets) from images in [0, 1]; all draws from `generator`."""
-        ...
 
-    def head(self, encoder: Any) -> nn.Module:
-        """What answers it, on the encoder's features; thrown away after training."""
-        ...
+    @abstractmethod
+    def head(self, encoder: Encoder) -> nn.Module:
+        """What answers it, on the encoder's features."""
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Any, targets: Any) -> tuple[Tensor, Mapping[str, Any]]:
-        """The loss and what to log beside it; `spread` is watched for collapse."""
-        ...
+    @abstractmethod
+    def loss(self, encoder: Encoder, head: Any, inputs: Any, targets: Any, at: Moment = START) -> tuple[Tensor, Log]:
+        """The loss and what to log beside it (`spread` is watched for collapse), of the player that `at` names."""
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Any, targets: Any) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Any, targets: Any) -> Tensor:
         """Which answers are right: (N, k) of 0 and 1, k answers for each image."""
-        ...
+        raise TypeError(f"{type(self).__module__} needs `correct`, or a `measure` of its own")
+
+    def measure(self, encoder: Encoder, head: Any, inputs: Any, targets: Any) -> Mapping[str, Tensor]:
+        """What is scored on held-out images: one number for each, (N,), by name; `main` among the names."""
+        return {"accuracy": self.correct(encoder, head, inputs, targets).mean(1)}
+
+    def summary(self, columns: Mapping[str, Tensor]) -> dict[str, float]:
+        """From the numbers of all held-out images, (n,) each, to scores: the means, unless said otherwise."""
+        return {name: float(values.mean()) for name, values in columns.items()}
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
-    ) -> list[tuple[str, np.ndarray]]:
-        """The very puzzles that the network gets, as captions and uint8 pictures (H, W, 3).
+        self,
+        images_NCHW: Tensor,
+        generator: torch.Generator,
+        encoder: Encoder | None = None,
+        head: Any = None,
+    ) -> Pictures:
+        """The very puzzles that the network gets; with an encoder and its head also how they answer."""
+        return []
 
-        With an encoder and its head also how they answer: in the captions, or as pictures.
+    def configure(self, known: Split) -> Self:
+        """The same with settings completed from the data: classes, counts, views."""
+        return self
+
+    def admits(self, encoder: Encoder) -> None:
+        """Raise InputError where a backbone cannot do the task."""
+
+    def equip(self, encoder: Encoder) -> None:
+        """What the task changes in a fresh encoder, before anything else looks at it."""
+
+    def players(self, encoder: Encoder, head: Any) -> Sequence[Player]:
+        """Several players, each with its parameters; none: one with all."""
+        return ()
+
+    def every_epoch(
+        self, encoder: Encoder, head: Any, feed: Any, at: Moment, generator: torch.Generator
+    ) -> Sequence[nn.Parameter]:
+        """Called before the first step of each epoch, without gradients, with the encoder in evaluation mode.
+
+        The place for clusters: `feed.in_order(size)` gives all training images. Parameters that it drew anew are
+        returned, so that the optimiser forgets what it knew of the old ones.
         """
-        ...
+        return ()
 
+    def before_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
+        """Called before the first forward pass of a step."""
 
-class LearningModule(nn.Module):
-    """An encoder and a head that learn by an objective: the game that `learning.loop` plays."""
+    def before_update(self, encoder: Encoder, head: Any, at: Moment) -> None:
+        """Called between gradients and update: `grad = None` leaves a parameter as it is."""
 
-    def __init__(self, objective: Any, encoder: nn.Module, head: nn.Module) -> None:
-        super().__init__()
-        if hasattr(objective, "equip"):
-            objective.equip(encoder)
-        self.objective, self.encoder, self.head = objective, encoder, head
-        self.weight_decay = getattr(objective, "weight_decay", WEIGHT_DECAY)
-        self.seed, self.per_epoch, self.feed = 0, 0, None
-
-    def follow(self, feed: Any, per_epoch: int, seed: int) -> None:
-        """Say which images are learned from, and how many steps an epoch has: what `every_epoch` needs."""
-        self.feed, self.per_epoch, self.seed = feed, per_epoch, seed
-
-    def players(self) -> Sequence[Player]:
-        """The objective's players, or one with all parameters."""
-        if hasattr(self.objective, "players"):
-            return list(self.objective.players(self.encoder, self.head))
-        return [Player("all", [p for p in self.parameters() if p.requires_grad])]
-
-    def before_step(self, step: int) -> Sequence[nn.Parameter]:
-        """The objective's hooks, where it has them; returns the parameters that it drew anew."""
-        renewed: Sequence[nn.Parameter] | None = None
-        if self.per_epoch and step % self.per_epoch == 0 and hasattr(self.objective, "every_epoch"):
-            device, epoch = str(next(self.encoder.parameters()).device), step // self.per_epoch
-            generator = torch_rng(self.seed, "epoch", epoch, device=device)
-            with torch.no_grad(), evaluating(self.encoder):
-                renewed = self.objective.every_epoch(self.encoder, self.head, self.feed, epoch, generator)
-        if hasattr(self.objective, "before_step"):
-            self.objective.before_step(self.encoder, self.head, step)
-        return renewed or ()
-
-    def before_update(self, step: int) -> None:
-        """The objective's hook, where it has one and the length of an epoch is known."""
-        if self.per_epoch and hasattr(self.objective, "before_update"):
-            self.objective.before_update(self.encoder, self.head, step // self.per_epoch)
+    def after_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
+        """Called after the last update of a step: a teacher's average, a queue."""
 
     def decay_factor(self, progress: float) -> float:
-        """The objective's, or 1."""
-        return float(self.objective.decay_factor(progress)) if hasattr(self.objective, "decay_factor") else 1.0
+        """What the weight decay is multiplied by when this share of the run is done."""
+        return 1.0
 
-    def after_step(self, step: int) -> None:
-        """The objective's hook, where it has one."""
-        if hasattr(self.objective, "after_step"):
-            self.objective.after_step(self.encoder, self.head, step)
+    def shuffled(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
+        """The puzzle with the answers dealt to other images, on which accuracy must be at chance.
 
-    def prepared(self, batch: Batch, generator: torch.Generator) -> Puzzle:
-        """The objective's puzzle, made in full precision whatever the network runs in."""
-        images = batch.images
-        if images.dtype == torch.uint8:
-            images = images.float() / 255
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            inputs, targets = self.objective.prepare(batch._replace(images=images), generator)
-        return Puzzle(_channels_last(inputs), targets)
+        Raises:
+            TypeError: targets that are no tensor: such a task deals them in its own way.
+        """
+        if not torch.is_tensor(targets):
+            raise TypeError(f"{type(self).__module__} needs a `shuffled`: its targets are no tensor")
+        return inputs, targets[torch.randperm(len(targets), generator=generator, device=generator.device)]
 
-    def forward(
-        self, player: str, batch: Batch | Puzzle, generator: torch.Generator
-    ) -> tuple[Tensor, Mapping[str, Any]]:
-        """The loss of one player on one batch or the puzzle made of it, and what to log."""
-        inputs, targets = batch if isinstance(batch, Puzzle) else self.prepared(batch, generator)
-        who = {"player": player} if hasattr(self.objective, "players") else {}
-        return self.objective.loss(self.encoder, self.head, inputs, targets, **who)
+    def shortcuts(self) -> Mapping[str, Change]:
+        """Changes of images that destroy what the puzzle is about and leave a cue that could betray the answer.
 
-    def answers(self, batch: Batch, generator: torch.Generator, altered: Altered | None = None) -> Tensor:
-        """Which answers on a held-out batch are right, (N, k); `altered` changes the puzzle first (`dealt_anew`)."""
-        inputs, targets = self.prepared(batch, generator)
-        if altered:
-            inputs, targets = altered(inputs, targets, generator)
-        return self.objective.correct(self.encoder, self.head, inputs, targets)
+        Accuracy on such images must fall to chance.
+        """
+        return {}
 
-    def dealt_anew(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
-        """The puzzle with the answers dealt to other images: the control."""
-        return dealt_anew(self.objective, inputs, targets, generator)
-
-
-def dealt_anew(objective: Any, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
-    """An objective's puzzle with its answers dealt to other images: in its own way, or by permuting a tensor of them.
-
-    Raises:
-        TypeError: targets that are no tensor, and no `shuffled`.
-    """
-    if hasattr(objective, "shuffled"):
-        return objective.shuffled(inputs, targets, generator)
-    if not torch.is_tensor(targets):
-        raise TypeError(f"{type(objective).__module__} needs a `shuffled`: its targets are no tensor")
-    return inputs, targets[torch.randperm(len(targets), generator=generator, device=generator.device)]
-
-
-@torch.no_grad()
-def features_of(encoder: nn.Module, feed: Any, device: Any = None, size: int = 256) -> Tensor:
-    """Pooled features (n, D), float32, of all images of a feed in order; the encoder is used as it stands."""
-    device = next(encoder.parameters()).device if device is None else device
-    parts = []
-    for batch in feed.in_order(size):
-        x = batch.images.to(device).float() / 255
-        parts.append(encoder(_channels_last(x)).float())
-    return torch.cat(parts)
-
-
-def method_settings(task: str, given: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Turn a task's settings from text into the types of its fields.
-
-    >>> method_settings("simclr", {"temperature": "0.2"})
-    {'temperature': 0.2}
-    >>> method_settings("simclr", {"temprature": "0.2"})
-    Traceback (most recent call last):
-    regard.core.checks.InputError: --set: expected one of temperature, width, recipe, candidates, got 'temprature'. \
-Did you mean 'temperature'?
-    """
-    method = load("task", task)
-    kinds, known = get_type_hints(method), setting_names(method)
-    found = {}
-    for name, text in (given or {}).items():
-        check_choice("--set", name, known)
-        found[name] = _typed(f"--set {name}", text, kinds[name])
-    return found
-
-
-def setting_names(method: Any) -> list[str]:
-    """The fields of a method that a user may set: all but those that the data fill in."""
-    return [field.name for field in fields(method) if "from_data" not in field.metadata]
-
-
-def _typed(argument: str, text: Any, kind: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    if get_origin(kind) is Literal:
-        return check_choice(argument, text, [str(choice) for choice in get_args(kind)])
-    if kind is bool:
-        return check_choice(argument, text.lower(), ["true", "false"]) == "true"
-    if kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            raise bad(argument, repr(text), "a whole number" if kind is int else "a number") from None
-    return text
-
-
-def _channels_last(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return type(value)(_channels_last(part) for part in value)
-    if torch.is_tensor(value) and value.ndim == 4:
-        return value.contiguous(memory_format=torch.channels_last)
-    return value
-
-
-def picture(x_CHW: Tensor) -> np.ndarray:
-    """One image (3, H, W) in [0, 1] as uint8 (H, W, 3), for previews."""
-    return np.asarray((x_CHW.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu())
-
-
-def spread(features_ND: Tensor) -> Tensor:
-    """How much of the sphere unit vectors fill: sqrt(d) · std over the batch, averaged over dimensions.
-
-    1 for vectors in all directions, 0 where all images get the same vector (collapse; Chen and He 2021, figure 2).
-
-    >>> float(spread(torch.ones(8, 4)))
-    0.0
-    """
-    unit = nn.functional.normalize(features_ND.detach().float(), dim=1)
-    return unit.std(0).mean() * unit.shape[1] ** 0.5
+    def blinded(self) -> Mapping[str, Altered]:
+        """Changes of the puzzle that take from it what is needed to solve it: accuracy must fall far below."""
+        return {}

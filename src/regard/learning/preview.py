@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,3 +48,8 @@ def save_preview(
         axes.set(xlim=(0, WIDE * across), ylim=(0, HIGH * down))
         axes.set_axis_off()
         figure.savefig(beside, format="png", dpi=110)
+
+
+def picture(x_CHW: Tensor) -> np.ndarray:
+    """One image (3, H, W) in [0, 1] as uint8 (H, W, 3), for previews."""
+    return np.asarray((x_CHW.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu())

@@ -1,11 +1,9 @@
 """How well held-out puzzles are solved, against chance, and whether the network cheats."""
 
-from collections.abc import Callable
 from math import floor
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..backbones.encoder import evaluating
 from ..core.runtime import torch_rng
@@ -13,48 +11,53 @@ from ..metrics.collapse import effective_rank, feature_spread
 from ..metrics.intervals import binomial_p
 from ..metrics.knn import knn_predict
 from .batches import Feed
-from .objective import Altered, LearningModule, features_of
-
-Change = Callable[[Tensor, torch.Generator], Tensor]
+from .module import LearningModule, features_of
+from .objective import Altered, Change
+from .scored import Scores
 
 
 @torch.no_grad()
 def held_out_scores(
-    pupil: LearningModule, held_out: Feed, seed: int, change: Change | None = None, altered: Altered | None = None
-) -> dict[str, float]:
-    """Share of right answers on held-out images, with chance, the number of images n and a binomial p-value.
+    module: LearningModule, feed: Feed, seed: int, change: Change | None = None, altered: Altered | None = None
+) -> Scores:
+    """The objective's scores on held-out images; where a guess has a chance also that, n and a binomial p-value.
 
     The same puzzles each time: their draws come from the seed and the place in the set. Several answers on one image
     are not independent, so that the test counts each image once: the sum over images of the share that is right,
     rounded down, among n.
 
     Args:
-        pupil: encoder and head; put in evaluation mode for the call.
-        held_out: the held-out images.
+        module: encoder and head; put in evaluation mode for the call.
+        feed: the held-out images.
         seed: of the run.
         change: what to do to the images first (a `shortcut`).
-        altered: what to do to the puzzles that are made of them (`LearningModule.dealt_anew` for the control).
+        altered: what to do to the puzzles that are made of them (`shuffled` for the control).
     """
-    device = next(pupil.parameters()).device
-    was_training, shares = pupil.training, []
-    pupil.eval()
-    for place, batch in enumerate(held_out.in_order(256)):
+    device, objective = next(module.parameters()).device, module.objective
+    was_training, parts = module.training, []
+    module.eval()
+    for place, batch in enumerate(feed.in_order(256)):
         generator = torch_rng(seed, "held out", place, device=str(device))
         batch = batch.to(device)
         if change:
-            batch = batch._replace(images=change(batch.images.float() / 255, generator))
-        shares.append(pupil.answers(batch, generator, altered).mean(1).cpu())
-    pupil.train(was_training)
-    right = torch.cat(shares).double()
-    n, chance = len(right), float(pupil.objective.chance)
-    found = binomial_p(floor(float(right.sum()) + 1e-6), n, chance)
-    return {"accuracy": float(right.mean()), "chance": chance, "n": n, "p_value": found}
+            batch = batch.replace(images=change(batch.images.float() / 255, generator))
+        parts.append(module.measured(batch, generator, altered))
+    module.train(was_training)
+    columns = {name: torch.cat([part[name].cpu() for part in parts]).double() for name in parts[0]}
+    values = objective.summary(columns)
+    if objective.chance is not None:
+        right = columns[objective.main]
+        n, chance = len(right), float(objective.chance)
+        found = binomial_p(floor(float(right.sum()) + 1e-6), n, chance)
+        values |= {"chance": chance, "n": n, "p_value": found}
+    return Scores(values, objective.main, objective.higher)
 
 
-def control_scores(pupil: LearningModule, held_out: Feed, seed: int) -> dict[str, float]:
-    """Accuracy against the answers of other images, and the p-value of its being above chance."""
-    found = held_out_scores(pupil, held_out, seed, altered=pupil.dealt_anew)
-    return {"shuffled_accuracy": found["accuracy"], "shuffled_p_value": found["p_value"]}
+def control_scores(module: LearningModule, feed: Feed, seed: int) -> dict[str, float]:
+    """The main score against the answers of other images, and the p-value of its being above chance."""
+    found = held_out_scores(module, feed, seed, altered=module.objective.shuffled)
+    values = {f"shuffled_{found.main}": found.score}
+    return values | ({"shuffled_p_value": found.values["p_value"]} if "p_value" in found.values else {})
 
 
 @torch.no_grad()
@@ -78,11 +81,11 @@ def feature_scores(
     return found
 
 
-def shortcut_scores(pupil: LearningModule, held_out: Feed, seed: int) -> dict[str, float]:
-    """Accuracy on images without what the puzzle is about (`shortcuts`), and on puzzles without it (`blinded`)."""
-    found = {}
-    for name, how in getattr(pupil.objective, "shortcuts", dict)().items():
-        found[f"{name}_accuracy"] = held_out_scores(pupil, held_out, seed, how)["accuracy"]
-    for name, how in getattr(pupil.objective, "blinded", dict)().items():
-        found[f"{name}_accuracy"] = held_out_scores(pupil, held_out, seed, altered=how)["accuracy"]
+def shortcut_scores(module: LearningModule, feed: Feed, seed: int) -> dict[str, float]:
+    """The main score on images that lack what the puzzle is about (`shortcuts`), or what solves it (`blinded`)."""
+    found, objective = {}, module.objective
+    for name, change in objective.shortcuts().items():
+        found[f"{name}_{objective.main}"] = held_out_scores(module, feed, seed, change).score
+    for name, how in objective.blinded().items():
+        found[f"{name}_{objective.main}"] = held_out_scores(module, feed, seed, altered=how).score
     return found

@@ -1,86 +1,47 @@
-"""What a training run is told: its settings, its players, and the form of what it trains."""
+"""What the loop trains: a module with everything that has weights or state, and the moments at which it is told."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import InputError, check_choice, check_number
-from .schedules import SCHEDULES
+from ..core.checks import check_choice
+from .settings import WEIGHT_DECAY, TrainSettings, completed
 
-WEIGHT_DECAY = 1e-2  # where neither the user nor the task says another
+Log = Mapping[str, float | Tensor]
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """How long, how fast, on what.
+class Moment:
+    """Where a run stands when a hook is called.
 
     Attributes:
-        epochs, steps, minutes: the length, one of the three; none of them leaves the choice to the caller.
-        batch: images a step, over all processes together; None leaves the choice to the caller.
-        lr: of the optimiser.
-        weight_decay: of its matrices; biases and normalisation weights are not decayed. None: the task's own, or 0.01.
-        schedule, warmup: see `learning.schedules`.
-        clip: the gradient's longest norm, or None.
-        seed: what first weights, order, views and dropout are drawn from.
-        device, precision: auto | cpu | cuda | mps, and auto | fp32 | bf16.
-        checkpoint_seconds, checkpoint_steps: how often the run is saved; by the clock, or every so many steps too.
-        eval_every: steps between held-out scores; None: ten times along the run.
-        log_every: steps between `train` events.
-        threads: threads that read images; None: as many as there are processors.
+        step: from 0.
+        progress: the share of the run that is done, from 0 to 1.
+        steps_per_epoch: after so many steps each image has been seen once.
+        player: who moves, where there are several.
     """
 
-    epochs: int | None = None
-    steps: int | None = None
-    minutes: float | None = None
-    batch: int | None = None
-    lr: float = 2e-3
-    weight_decay: float | None = None
-    schedule: str = "one-cycle"
-    warmup: float = 0.05
-    clip: float | None = None
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "auto"
-    checkpoint_seconds: float = 30.0
-    checkpoint_steps: int | None = None
-    eval_every: int | None = None
-    log_every: int = 10
-    threads: int | None = None
+    step: int = 0
+    progress: float = 0.0
+    steps_per_epoch: int = 1
+    player: str = "all"
 
-    def __post_init__(self) -> None:
-        if sum(value is not None for value in (self.epochs, self.steps, self.minutes)) > 1:
-            raise InputError("--epochs, --steps, --minutes: expected one of the three, got several. Give one.")
-        for name in ("epochs", "steps", "batch", "checkpoint_steps", "eval_every", "log_every", "threads"):
-            if getattr(self, name) is not None:
-                check_number("--" + name.replace("_", "-"), getattr(self, name), 1, whole=True)
-        for name in ("minutes", "clip", "lr"):
-            if getattr(self, name) is not None:
-                check_number(f"--{name}", getattr(self, name), 0, open_low=True)
-        if self.weight_decay is not None:
-            check_number("--weight-decay", self.weight_decay, 0)
-        check_number("--warmup", self.warmup, 0, 0.9)
-        check_number("--checkpoint-seconds", self.checkpoint_seconds, 0)
-        check_number("--seed", self.seed, 0, whole=True)
-        check_choice("--schedule", self.schedule, SCHEDULES)
+    @property
+    def epoch(self) -> int:
+        """From 0."""
+        return self.step // self.steps_per_epoch
 
-    def recipe(self) -> dict[str, Any]:
-        """The settings that decide the numbers; how often to save, log and score are not among them."""
-        watching = ("checkpoint_seconds", "checkpoint_steps", "eval_every", "log_every", "threads", "device")
-        return {key: value for key, value in asdict(completed(self)).items() if key not in watching}
+    @property
+    def starts_epoch(self) -> bool:
+        """Whether this is the first step of an epoch."""
+        return self.step % self.steps_per_epoch == 0
 
 
-def completed(settings: TrainSettings, task: Any = None) -> TrainSettings:
-    """The same with what is left open as the task (or game) has it, or as all others.
-
-    >>> completed(TrainSettings()).weight_decay
-    0.01
-    """
-    if settings.weight_decay is not None:
-        return settings
-    return replace(settings, weight_decay=getattr(task, "weight_decay", WEIGHT_DECAY))
+START = Moment()
 
 
 @dataclass(frozen=True)
@@ -124,23 +85,52 @@ class Player:
         return torch.optim.AdamW(groups, lr, betas=self.betas, fused=True)
 
 
-class Trainable(Protocol):
-    """What the loop trains: an `nn.Module` with this `forward`, and what it likes of the following.
+class Trainable(nn.Module, ABC):
+    """What the loop trains; `forward(at, batch, generator)` is all that it must have.
 
-    - `players() -> Sequence[Player]`; without it there is one player with all parameters.
-    - `before_step(step)` comes before a step's first forward pass, `after_step(step)` after its last update: the
-      places for a teacher's moving average, a queue, a new assignment. What they keep belongs in the module's buffers,
-      so that it is in the checkpoint. `before_step` may return parameters that it drew anew: what the optimisers knew
-      of the old ones (moments, the number of steps) is forgotten.
-    - `before_update(step)` comes between the gradients of each move and its update: the place to take gradients away
-      (`parameter.grad = None`: the parameter stays as it is).
-    - `decay_factor(progress) -> float`: what the weight decay is multiplied by when this share of the run is done.
-    - `weight_decay`: what it is where the settings leave it open.
-    - `prepared(batch, generator) -> Any`: what `forward` gets in place of the batch, such as its views. On a CPU it is
-      called in the thread that reads images, some steps ahead, and must depend on nothing that training changes; on
-      other devices `forward` gets the batch itself, and prepares it there.
+    What the hooks keep (a teacher, a queue) belongs in the module's buffers, so that it is in the checkpoint.
+
+    Attributes:
+        weight_decay: what it is where the settings leave it open.
     """
 
-    def __call__(self, player: str, batch: Any, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Any]]:
-        """The loss of one player on one batch, and numbers to log; `spread` among them is watched for collapse."""
-        ...
+    weight_decay: float = WEIGHT_DECAY
+
+    @abstractmethod
+    def forward(self, at: Moment, batch: Any, generator: torch.Generator) -> tuple[Tensor, Log]:
+        """The loss of one player (`at.player`) on one batch, and numbers to log.
+
+        `spread` among them is watched for collapse. All draws come from the generator.
+        """
+
+    def players(self) -> Sequence[Player]:
+        """Who moves in a step, in turn; one with all parameters, unless said otherwise."""
+        return [Player("all", [p for p in self.parameters() if p.requires_grad])]
+
+    def prepared(self, batch: Any, generator: torch.Generator) -> Any:
+        """What `forward` gets in place of the batch, such as its views.
+
+        On a CPU it is called in the thread that reads images, some steps ahead, and must depend on nothing that
+        training changes; on other devices `forward` gets the batch itself, and prepares it there.
+        """
+        return batch
+
+    def before_step(self, at: Moment) -> Iterable[nn.Parameter]:
+        """Called before a step's first forward pass; returns parameters that it drew anew.
+
+        What the optimisers knew of the old ones (moments, the number of steps) is forgotten.
+        """
+        return ()
+
+    def before_update(self, at: Moment) -> None:
+        """Called between the gradients of each move and its update: the place to take gradients away.
+
+        A parameter whose `grad` is None stays as it is.
+        """
+
+    def after_step(self, at: Moment) -> None:
+        """Called after a step's last update: the place for a teacher's moving average, a queue, a new assignment."""
+
+    def decay_factor(self, progress: float) -> float:
+        """What the weight decay is multiplied by when this share of the run is done."""
+        return 1.0

@@ -15,8 +15,8 @@ from ..core.runtime import numpy_rng
 from ..core.storage import hash_json
 from ..create.run import train
 from ..data.decode import content_hash, read
-from ..learning.loop import TrainSettings
 from ..learning.objective import Split
+from ..learning.settings import TrainSettings
 from ..representation.representation import Representation
 from ._bench import Bench
 

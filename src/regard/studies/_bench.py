@@ -13,8 +13,8 @@ from ..core.runtime import numpy_rng
 from ..data.imageset import ImageSet
 from ..data.sampling import few_shot
 from ..learning.batches import Feed
-from ..learning.loop import TrainSettings
 from ..learning.objective import Split
+from ..learning.settings import TrainSettings
 from ..metrics.collapse import effective_rank, feature_spread
 from ..metrics.knn import unit
 from ..metrics.retrieve import ap_at_k

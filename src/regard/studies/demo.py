@@ -24,7 +24,7 @@ from ..create.run import train
 from ..data.builtin import builtin
 from ..data.imageset import ImageSet
 from ..data.sampling import few_shot, split
-from ..learning.loop import TrainSettings
+from ..learning.settings import TrainSettings
 from ..metrics.intervals import Interval, over_seeds
 from ..representation.embed import embed
 from ..representation.embeddings import Embeddings

@@ -7,7 +7,9 @@ from torch import nn
 from regard.backbones.encoder import make_encoder
 from regard.core.runtime import seeded_init, torch_rng
 from regard.create.pretext.ali import Method, drawn_code
-from regard.learning.objective import Batch, LearningModule
+from regard.learning.batch import Batch
+from regard.learning.module import LearningModule
+from regard.learning.trainable import Moment
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
@@ -78,7 +80,7 @@ def test_gradients_reach_only_the_player_whose_turn_it_is(player: str, other: st
     assert {id(p) for group in players.values() for p in group} == {id(p) for p in game.parameters()}
     for p in players[other]:
         p.requires_grad_(False)  # as the training loop does
-    loss, _ = game(player, Batch(images(), torch.arange(4)), torch_rng(0, "views"))
+    loss, _ = game(Moment(player=player), Batch(images(), torch.arange(4)), torch_rng(0, "views"))
     loss.backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in players[player])
     assert all(p.grad is None for p in players[other])

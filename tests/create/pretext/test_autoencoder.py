@@ -10,8 +10,9 @@ from regard.create.pretext.autoencoder import Method
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch, Split
+from regard.learning.batch import Batch
+from regard.learning.objective import Split
+from regard.learning.settings import TrainSettings
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:

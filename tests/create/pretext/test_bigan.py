@@ -9,7 +9,10 @@ from regard.core.runtime import seeded_init, torch_rng
 from regard.create.pretext._adversarial import fooling_loss, telling_loss
 from regard.create.pretext.bigan import Method
 from regard.data.imageset import ImageSet
-from regard.learning.objective import Batch, LearningModule, Split
+from regard.learning.batch import Batch
+from regard.learning.module import LearningModule
+from regard.learning.objective import Split
+from regard.learning.trainable import Moment
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
@@ -29,7 +32,7 @@ def test_gradients_reach_only_the_player_whose_turn_it_is(player: str, other: st
     assert {id(p) for group in players.values() for p in group} == {id(p) for p in game.parameters()}
     for p in players[other]:
         p.requires_grad_(False)  # as the training loop does
-    loss, _ = game(player, Batch(images(), torch.arange(4)), torch_rng(0, "views"))
+    loss, _ = game(Moment(player=player), Batch(images(), torch.arange(4)), torch_rng(0, "views"))
     loss.backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in players[player])
     assert all(p.grad is None for p in players[other])

@@ -11,8 +11,9 @@ from regard.create.pretext._twins import follow, teacher_of, twins_found
 from regard.create.pretext.byol import Method, foresight_loss
 from regard.create.run import train_events
 from regard.data.builtin import builtin
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch
+from regard.learning.batch import Batch
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import START
 
 
 def pair(n: int = 6, d: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,7 +83,7 @@ def test_no_gradient_reaches_the_teacher_and_a_step_moves_it() -> None:
     old = slow.clone()
     with torch.no_grad():
         weight += 1
-    method.after_step(encoder, head, 0)
+    method.after_step(encoder, head, START)
     assert torch.allclose(slow, old + 0.5, atol=1e-6)
     assert any(name.startswith("teacher.") for name in head.state_dict()), "it is in the checkpoint"
 

@@ -9,8 +9,9 @@ from regard.create.pretext.colorization import Method
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch, Split
+from regard.learning.batch import Batch
+from regard.learning.objective import Split
+from regard.learning.settings import TrainSettings
 
 
 def lawns(n: int = 96) -> ImageSet:

@@ -8,8 +8,8 @@ from regard.core.runtime import torch_rng
 from regard.create.pretext.context import NEIGHBOURS, Beside, Method, geometry, mean_colour, pairs
 from regard.create.run import train
 from regard.data.builtin import builtin
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch
+from regard.learning.batch import Batch
+from regard.learning.settings import TrainSettings
 
 
 def test_the_papers_proportions_and_small_images() -> None:

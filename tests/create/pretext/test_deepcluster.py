@@ -25,9 +25,14 @@ from regard.create.pretext.deepcluster import Classifier, Method, cluster_weight
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
+from regard.learning.batch import Batch
 from regard.learning.batches import Feed
-from regard.learning.loop import Player, TrainSettings, training
-from regard.learning.objective import Batch, LearningModule, Split
+from regard.learning.loop import training
+from regard.learning.module import LearningModule
+from regard.learning.objective import Split
+from regard.learning.sampling import Shuffled
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import Moment, Player
 from regard.representation.preprocess import Preprocess
 
 
@@ -156,10 +161,10 @@ def test_clusters_and_the_classifier_are_renewed_every_few_epochs_from_the_gener
     with torch.no_grad():
         for head in heads:
             before = head.linear.weight.clone()
-            method.every_epoch(Mean(), head, Twelve(), 1, rng())
+            method.every_epoch(Mean(), head, Twelve(), Moment(step=1), rng())
             assert torch.equal(head.linear.weight, before) and head.cluster.tolist() == [0, 1] * 6
             head.cluster.copy_(torch.arange(12) // 6)
-            method.every_epoch(Mean(), head, Twelve(), 3, rng(5))
+            method.every_epoch(Mean(), head, Twelve(), Moment(step=3), rng(5))
     for name, value in heads[0].state_dict().items():
         assert torch.equal(value, heads[1].state_dict()[name]), f"{name}: the same draws, the same start"
     cluster = heads[0].cluster
@@ -167,7 +172,7 @@ def test_clusters_and_the_classifier_are_renewed_every_few_epochs_from_the_gener
     assert float(heads[0].kept) == pytest.approx(0, abs=1e-6), "nothing is left of the first halves"
     assert float(heads[0].linear.weight.detach().abs().max()) < 0.05 and not heads[0].linear.bias.detach().any()
     with torch.no_grad():
-        method.every_epoch(Mean(), heads[0], Twelve(), 6, rng(6))
+        method.every_epoch(Mean(), heads[0], Twelve(), Moment(step=6), rng(6))
     assert float(heads[0].kept) == pytest.approx(1), "the same clusters, whatever their names"
 
 
@@ -178,7 +183,7 @@ def small_run(every: int) -> tuple[LearningModule, dict[int, set[str]]]:
     with seeded_init(0):
         encoder = make_encoder("convnet4", size=32)
         game = LearningModule(method, encoder, method.head(encoder))
-    game.follow(Feed(images, Preprocess(32, 32)), 2, 0)
+    game.follow(Feed(images, Preprocess(32, 32)), 0)
     made, known = [], {}
 
     def adam(groups, lr):
@@ -191,7 +196,7 @@ def small_run(every: int) -> tuple[LearningModule, dict[int, set[str]]]:
     game.players = lambda: [Player("all", list(game.parameters()), adam)]
     game.before_update = look
     settings = TrainSettings(steps=6, batch=24, precision="fp32", device="cpu")
-    assert list(training(game, game.feed, 48, settings))[-1].step == 6
+    assert list(training(game, Shuffled(game.feed, 48, settings.batch, settings.seed), settings))[-1].step == 6
     steps = {name: int(made[0].state[p]["step"]) for name, p in game.named_parameters()}
     last = {"head.linear.weight", "head.linear.bias"}
     assert steps == {name: (2 if every == 1 else 6 if every == 3 else 2) if name in last else 6 for name in steps}

@@ -11,8 +11,12 @@ from regard.core.runtime import seeded_init, torch_rng
 from regard.create.pretext.dino import Head, Method, Prototypes, cross_entropy, entropy, teacher_shares
 from regard.create.run import train
 from regard.data.builtin import builtin
-from regard.learning.loop import Player, TrainSettings, training
-from regard.learning.objective import Batch, LearningModule
+from regard.learning.batch import Batch
+from regard.learning.loop import training
+from regard.learning.module import LearningModule
+from regard.learning.sampling import Shuffled
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import START, Moment, Player
 
 
 def softmax(values: list[float], temperature: float) -> list[float]:
@@ -96,7 +100,7 @@ def test_gradients_reach_all_but_the_teacher_which_follows() -> None:
     assert all(p.grad is None for p in head.teacher.parameters())
     with torch.no_grad():
         head.own.prototypes += 1
-    method.after_step(encoder, head, 0)
+    method.after_step(encoder, head, START)
     assert torch.equal(head.teacher[1].prototypes, head.own.prototypes)
 
 
@@ -106,21 +110,21 @@ def run_of(settings: TrainSettings, **given) -> tuple[LearningModule, list[bool]
     with seeded_init(0):
         encoder = make_encoder("convnet4", size=32)
         game = LearningModule(method, encoder, method.head(encoder))
-    game.follow(None, 2, 0)
+    game.follow(None, 0)
     drawn, same, decays, made = game.head.own.prototypes.detach().clone(), [], [], []
 
     def adam(groups, lr):
         made.append(torch.optim.AdamW(groups, lr))
         return made[0]
 
-    def look(step: int) -> None:
-        method.after_step(game.encoder, game.head, step)
+    def look(at: Moment) -> None:
+        method.after_step(game.encoder, game.head, at)
         same.append(torch.equal(game.head.own.prototypes, drawn))
         decays.append([group["weight_decay"] for group in made[0].param_groups])
 
     game.players = lambda: [Player("all", [p for p in game.parameters() if p.requires_grad], adam)]
     game.after_step = look
-    list(training(game, lambda rows: images(len(rows)), 8, settings))
+    list(training(game, Shuffled(lambda rows: images(len(rows)), 8, settings.batch, settings.seed), settings))
     return game, same, decays
 
 

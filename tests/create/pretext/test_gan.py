@@ -17,8 +17,12 @@ from regard.create.pretext._adversarial import (
 from regard.create.pretext.gan import Method
 from regard.create.run import train
 from regard.data.builtin import builtin
-from regard.learning.loop import TrainSettings, training
-from regard.learning.objective import Batch, LearningModule
+from regard.learning.batch import Batch
+from regard.learning.loop import training
+from regard.learning.module import LearningModule
+from regard.learning.sampling import Shuffled
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import Moment
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
@@ -87,7 +91,7 @@ def test_gradients_reach_only_the_player_whose_turn_it_is(player: str, other: st
     assert {id(p) for group in players.values() for p in group} == {id(p) for p in game.parameters()}
     for p in players[other]:
         p.requires_grad_(False)  # as the training loop does
-    loss, _ = game(player, Batch(images(), torch.arange(4)), torch_rng(0, "views"))
+    loss, _ = game(Moment(player=player), Batch(images(), torch.arange(4)), torch_rng(0, "views"))
     loss.backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in players[player])
     assert all(p.grad is None for p in players[other])
@@ -99,7 +103,14 @@ def test_steps_change_each_player_and_the_encoder_is_the_discriminator() -> None
     assert encoder < {id(p) for p in game.players()[0].parameters} and game.players()[0].name == "discriminator"
     before = {name: value.clone() for name, value in game.named_parameters()}
     settings = TrainSettings(steps=2, batch=4, precision="fp32")
-    list(training(game, lambda rows: Batch(pixels[rows], torch.as_tensor(rows)), 8, settings))
+    batches = Shuffled(lambda rows: Batch(pixels[rows], torch.as_tensor(rows)), 8, settings.batch, 0)
+    list(
+        training(
+            game,
+            batches,
+            settings,
+        )
+    )
     assert all(not torch.equal(value, before[name]) for name, value in game.named_parameters())
 
 
@@ -152,8 +163,8 @@ def test_real_digits_are_told_from_made_ones(tmp_path) -> None:
 def test_the_encoder_remembers_the_statistics_of_real_images_alone() -> None:
     game, given = pupil(), Batch(images(), torch.arange(4))
     slow = pupil()
-    game("discriminator", given, torch_rng(0, "views"))
-    game("generator", given, torch_rng(0, "views"))
+    game(Moment(at=Moment(player="discriminator")), given, torch_rng(0, "views"))
+    game(Moment(player="generator"), given, torch_rng(0, "views"))
     slow.encoder.train()(images())
     norm, expected = (one.encoder.network.blocks[0][1] for one in (game, slow))
     assert torch.allclose(norm.running_mean, expected.running_mean, atol=1e-6)

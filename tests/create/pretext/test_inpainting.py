@@ -17,8 +17,12 @@ from regard.create.pretext.inpainting import (
 )
 from regard.create.run import train
 from regard.data.builtin import builtin
-from regard.learning.loop import TrainSettings, training
-from regard.learning.objective import Batch, LearningModule
+from regard.learning.batch import Batch
+from regard.learning.loop import training
+from regard.learning.module import LearningModule
+from regard.learning.sampling import Shuffled
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import Moment
 
 
 def images(n: int = 4, side: int = 32) -> torch.Tensor:
@@ -160,7 +164,7 @@ def player_steps(adversarial: float, names: list[str]) -> None:
         own = {id(p) for p in player.parameters}
         for p in pupil.parameters():
             p.grad, _ = None, p.requires_grad_(id(p) in own)
-        loss, _ = pupil(player.name, Batch(images(), torch.arange(4)), torch_rng(0, "views"))
+        loss, _ = pupil(Moment(player=player.name), Batch(images(), torch.arange(4)), torch_rng(0, "views"))
         loss.backward()
         for p in pupil.parameters():
             assert (p.grad is not None) == (id(p) in own)
@@ -196,7 +200,7 @@ def test_the_loss_is_the_papers_weighing_of_both() -> None:
     encoder, head = parts(0.001)
     method, given = Method(adversarial=0.001), Batch(images(), torch.arange(4))
     inputs, targets = method.prepare(given, torch.Generator().manual_seed(0))
-    loss, log = method.loss(encoder, head.eval(), inputs, targets, player="painter")
+    loss, log = method.loss(encoder, head.eval(), inputs, targets, at=Moment(player="painter"))
     with torch.no_grad():
         painted = head.paint(inpainting.last_map(encoder.train(), inputs))
         made = method.judged(head, painted, *targets)[1]
@@ -225,7 +229,14 @@ def test_two_players_take_steps_at_another_size() -> None:
         pupil = LearningModule(method, encoder, method.head(encoder))
     pixels = (images(8, 50) * 255).byte()
     settings = TrainSettings(steps=2, batch=4, precision="fp32")
-    events = list(training(pupil, lambda rows: Batch(pixels[rows], torch.as_tensor(rows)), 8, settings))
+    batches = Shuffled(lambda rows: Batch(pixels[rows], torch.as_tensor(rows)), 8, settings.batch, 0)
+    events = list(
+        training(
+            pupil,
+            batches,
+            settings,
+        )
+    )
     assert events[-1].kind == "done" and any("painter/error" in event.values for event in events)
 
 

@@ -14,8 +14,8 @@ from regard.create.pretext._permutations import least_distance, left_by, orders
 from regard.create.pretext.jigsaw import Method, mean_colours, tiles
 from regard.create.run import train
 from regard.data.builtin import builtin
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch
+from regard.learning.batch import Batch
+from regard.learning.settings import TrainSettings
 
 
 @pytest.mark.parametrize(("name", "size", "distance"), [("72", 72, 8), ("504", 504, 7), ("1512", 1512, 6)])

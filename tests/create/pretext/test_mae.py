@@ -12,8 +12,13 @@ from regard.create.pretext.mae import Method, encoded, image_of, normalised_patc
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import TrainSettings, training
-from regard.learning.objective import Batch, LearningModule, Split
+from regard.learning.batch import Batch
+from regard.learning.loop import training
+from regard.learning.module import LearningModule
+from regard.learning.objective import Split
+from regard.learning.sampling import Shuffled
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import Moment
 from regard.representation.representation import Representation
 
 
@@ -195,10 +200,20 @@ def test_a_few_digits_are_learned_by_heart_and_painted_better_than_their_means()
 
     def left() -> float:
         with torch.no_grad():
-            return float(game("all", Batch(x, torch.arange(8), held_out=True), torch_rng(0))[0])
+            return float(game(Moment(player="all"), Batch(x, torch.arange(8), held_out=True), torch_rng(0))[0])
 
     before = left()
-    assert list(training(game, lambda rows: Batch(x[rows], torch.from_numpy(rows)), 8, settings))[-1].step == 150
+    batches = Shuffled(lambda rows: Batch(x[rows], torch.from_numpy(rows)), 8, settings.batch, 0)
+    assert (
+        list(
+            training(
+                game,
+                batches,
+                settings,
+            )
+        )[-1].step
+        == 150
+    )
     assert left() < 0.8 < 1 < before
 
 

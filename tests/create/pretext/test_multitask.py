@@ -14,8 +14,10 @@ from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.data.views import luma
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch, Split
+from regard.learning.batch import Batch
+from regard.learning.objective import Split
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import START
 
 
 def known(n: int = 40) -> Split:
@@ -118,8 +120,8 @@ def test_the_tasks_hooks_are_called() -> None:
     before = slow.clone()
     with torch.no_grad():
         next(encoder.parameters()).add_(1)
-    method.before_step(encoder, head, 0)
-    method.after_step(encoder, head, 0)
+    method.before_step(encoder, head, START)
+    method.after_step(encoder, head, START)
     assert torch.allclose(slow, before + 0.01, atol=1e-6)
     with pytest.raises(InputError, match="--backbone"):
         Method(tasks="mae,rotation").admits(encoder)

@@ -10,8 +10,10 @@ from regard.create.pretext.noise_as_targets import Method, Targets, best_exchang
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import TrainSettings
-from regard.learning.objective import Batch, Split
+from regard.learning.batch import Batch
+from regard.learning.objective import Split
+from regard.learning.settings import TrainSettings
+from regard.learning.trainable import Moment
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -72,7 +74,7 @@ def test_targets_are_exchanged_in_training_in_each_third_epoch_only() -> None:
     ]:
         head = targets_of(12, 4).train(training)
         before = head.targets.clone()
-        method.every_epoch(None, head, None, epoch, rng())
+        method.every_epoch(None, head, None, Moment(step=epoch), rng())
         method.loss(nn.Identity(), head, x, rows)
         assert torch.equal(head.targets, before) != exchanged
     assert "exchanging" in head.state_dict(), "a run that goes on knows it"
@@ -80,7 +82,7 @@ def test_targets_are_exchanged_in_training_in_each_third_epoch_only() -> None:
 
 def test_the_loss_is_the_squared_distance_on_the_sphere() -> None:
     method, head = Method(n=6, width=4, every=2), targets_of(6, 4)
-    method.every_epoch(None, head, None, 1, rng())
+    method.every_epoch(None, head, None, Moment(step=1), rng())
     x, rows = torch.randn(3, 5, generator=rng(1)), torch.tensor([4, 0, 2])
     loss, log = method.loss(nn.Identity(), head, x, rows)
     z = head.linear(head.scale(x)).detach()

@@ -4,7 +4,8 @@ from torch import nn
 
 from regard.create.pretext.rotation import Method, four_rotations, shuffled_pixels
 from regard.data.imageset import ImageSet
-from regard.learning.objective import Batch, Split
+from regard.learning.batch import Batch
+from regard.learning.objective import Split
 
 
 def test_rotations_are_those_of_numpy_to_the_bit() -> None:

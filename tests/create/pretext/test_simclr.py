@@ -8,7 +8,8 @@ from torch import nn
 from regard.core.checks import InputError
 from regard.create.pretext.simclr import Method, alignment, nt_xent, twins_found, uniformity
 from regard.data.imageset import ImageSet
-from regard.learning.objective import Batch, Split
+from regard.learning.batch import Batch
+from regard.learning.objective import Split
 
 
 def views(n: int = 5, d: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ from regard.core.runtime import torch_rng
 from regard.create.pretext.vicreg import Method, covariance, invariance, variance
 from regard.create.run import train
 from regard.data.builtin import builtin
-from regard.learning.loop import TrainSettings
+from regard.learning.settings import TrainSettings
 
 
 def pair(n: int = 7, d: int = 4) -> tuple[torch.Tensor, torch.Tensor]:

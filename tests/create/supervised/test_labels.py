@@ -6,7 +6,8 @@ from torch import nn
 from regard.core.checks import InputError
 from regard.create.supervised.labels import Method, smoothed_cross_entropy
 from regard.data.imageset import ImageSet
-from regard.learning.objective import Batch, Split
+from regard.learning.batch import Batch
+from regard.learning.objective import Split
 
 
 def labelled(labels: list[str] | None, start: int = 0) -> ImageSet:

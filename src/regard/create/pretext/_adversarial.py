@@ -5,7 +5,7 @@ softplus(-real) + softplus(made) for the discriminator, and the same with the ro
 discriminator's optimum its logit is log p/q, p being the density of the real and q that of the made.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil, log2
@@ -15,9 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture, spread
-from ...learning.trainable import Player
+from ...learning.batch import Batch
+from ...learning.divergence import spread
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment, Player
 from ._decoder import GREY, VectorDecoder, mean_colour, moved
 from ._matching import own_is_nearest
 
@@ -127,7 +132,7 @@ class TwoWays(nn.Module):
 
 
 @dataclass(frozen=True)
-class Inference:
+class Inference(Objective):
     """Codes and images both ways: what BiGAN and ALI have in common.
 
     Attributes:
@@ -184,12 +189,12 @@ class Inference:
         x = batch.images if batch.held_out else moved(batch.images, self.recipe, generator)
         return (x, *(part.to(x.device) for part in self.draws(len(x), generator))), x
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """Features to code, generator and discriminator."""
         size = encoder.input_size
         return TwoWays(encoder.num_features, self.start(), self.width, size, self.colour, self.dropout)
 
-    def players(self, encoder: Any, head: Any) -> list[Player]:
+    def players(self, encoder: Encoder, head: Any) -> list[Player]:
         """The discriminator; then encoder and generator, who move together."""
         pair = [*encoder.parameters(), *head.code.parameters(), *head.generator.parameters()]
         return [
@@ -198,26 +203,26 @@ class Inference:
         ]
 
     def loss(
-        self, encoder: Any, head: Any, inputs: tuple[Tensor, ...], targets: Tensor, player: str
-    ) -> tuple[Tensor, Mapping[str, Any]]:
+        self, encoder: Encoder, head: Any, inputs: tuple[Tensor, ...], targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """The player's loss; logs mean logits of both kinds of pairs, and the spread of the codes."""
         x, z, *noise = inputs
-        with torch.set_grad_enabled(player != "discriminator" and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(at.player != "discriminator" and torch.is_grad_enabled()):
             code, made = self.coded(encoder(x), head, *noise), head.generator(z)
         real, fake = head.discriminator(torch.cat([x, made.to(x.dtype)]), torch.cat([code.to(z.dtype), z])).chunk(2)
         log = {"real": real.detach().float().mean(), "made": fake.detach().float().mean(), "spread": spread(code)}
-        return telling_loss(real, fake) if player == "discriminator" else fooling_loss(fake, real), log
+        return telling_loss(real, fake) if at.player == "discriminator" else fooling_loss(fake, real), log
 
-    def reconstructed(self, encoder: Any, head: Any, x_NCHW: Tensor) -> Tensor:
+    def reconstructed(self, encoder: Encoder, head: Any, x_NCHW: Tensor) -> Tensor:
         """G(E(x)) in [0, 1]."""
         return head.generator(self.coded(encoder(x_NCHW), head))
 
-    def correct(self, encoder: Any, head: Any, inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
         """(N, 1): is G(E(x)) nearer to its own image than to the others in its contest?"""
         return own_is_nearest(self.reconstructed(encoder, head, inputs[0]), targets, self.candidates)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and a code from the prior; with a network what is made of the code, and of the image's own."""
         (x, z, *_), _ = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True), generator)

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ...data.views import Recipe, luma, two_views, view
-from ...learning.objective import Split, picture, recipe_of
+from ...learning.objective import Split
+from ...learning.preview import picture
+from ...learning.recipes import recipe_of
 from ._matching import own_is_nearest
 
 EXACT = 20_000  # rows up to which k-means looks at all of them in each iteration

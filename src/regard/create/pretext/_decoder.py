@@ -6,18 +6,17 @@ Chintala 2016, arXiv 1511.06434), a sigmoid at the end, so that images are in [0
 
 from dataclasses import replace
 from math import ceil, isqrt, log2
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...backbones.encoder import evaluating
+from ...backbones.encoder import Encoder, evaluating
 from ...core.checks import bad
 from ...data.decode import DecodeError, decode
 from ...data.imageset import ImageSet
 from ...data.views import view
-from ...learning.objective import recipe_of
+from ...learning.recipes import recipe_of
 
 GREY = (0.5, 0.5, 0.5)
 WIDEST = 256
@@ -48,14 +47,14 @@ def mean_colour(images: ImageSet, most: int = 256) -> tuple[float, float, float]
     return red, green, blue
 
 
-def last_map(encoder: Any, x_NCHW: Tensor) -> Tensor:
+def last_map(encoder: Encoder, x_NCHW: Tensor) -> Tensor:
     """The encoder's last features as a map (N, D, h, w), for convolutional networks and transformers alike."""
     tokens = encoder.tokens(x_NCHW)
     side = isqrt(tokens.shape[1])
     return tokens.transpose(1, 2).unflatten(2, (side, side))
 
 
-def map_shape(encoder: Any) -> tuple[int, int]:
+def map_shape(encoder: Encoder) -> tuple[int, int]:
     """Channels and side of `last_map` at the encoder's own input size."""
     device = next(encoder.parameters()).device
     with evaluating(encoder), torch.no_grad():
@@ -63,7 +62,7 @@ def map_shape(encoder: Any) -> tuple[int, int]:
     return tokens.shape[2], isqrt(tokens.shape[1])
 
 
-def need_square_map(encoder: Any) -> None:
+def need_square_map(encoder: Encoder) -> None:
     """Raise InputError where an encoder's last features are no square map."""
     device = next(encoder.parameters()).device
     with evaluating(encoder), torch.no_grad():

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...backbones.encoder import evaluating
+from ...backbones.encoder import Encoder, evaluating
 from ...core.checks import bad
 from ...data.views import luma
 
@@ -122,7 +122,7 @@ def resampled(patches_NCHW: Tensor, p: float, generator: torch.Generator, low: f
     return torch.where(chosen[:, None, None, None], matrix @ x @ matrix.transpose(2, 3), x)
 
 
-def check_takes(encoder: Any, side: int) -> None:
+def check_takes(encoder: Encoder, side: int) -> None:
     """Raise InputError where a network does not take patches of this side."""
     try:
         with evaluating(encoder), torch.no_grad():

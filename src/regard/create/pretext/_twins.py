@@ -11,9 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import two_views
-from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
+from ...learning.batch import Batch
+from ...learning.objective import Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe, recipe_of
 
 
 def twins_found(za_ND: Tensor, zb_ND: Tensor, candidates: int) -> Tensor:
@@ -67,7 +71,7 @@ def mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
 
 
 @dataclass(frozen=True)
-class TwoViews:
+class TwoViews(Objective):
     """What such tasks have in common; `vectors` is theirs.
 
     Attributes:
@@ -81,7 +85,7 @@ class TwoViews:
     def __post_init__(self) -> None:
         check_number("--set candidates", self.candidates, 2, whole=True)
 
-    def vectors(self, encoder: Any, head: Any, x_NCHW: Tensor) -> Tensor:
+    def vectors(self, encoder: Encoder, head: Any, x_NCHW: Tensor) -> Tensor:
         """(N, D): where twins should be near each other."""
         raise NotImplementedError
 
@@ -99,7 +103,7 @@ class TwoViews:
         """(2N, 3, S, S): one view of each image, then another of each."""
         return torch.cat(two_views(batch.images, recipe_of(self.recipe, batch.images), generator)), None
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: Any) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: Any) -> Tensor:
         """(N, 2): does each of the two views find its twin among its contest's other views?"""
         za, zb = self.vectors(encoder, head, inputs).chunk(2)
         return twins_found(za, zb, self.candidates)
@@ -111,7 +115,7 @@ class TwoViews:
         return torch.cat([first, second[order]]), targets
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image with its two views; with a network which second view it takes for the twin of the first."""
         views = torch.cat(two_views(images_NCHW, recipe_of(self.recipe, images_NCHW), generator))

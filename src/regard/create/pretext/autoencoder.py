@@ -8,7 +8,6 @@ is not worth its name. Against the paper: convolutions trained from end to end i
 and the network's own pooled vector in place of a narrow code.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -16,14 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
+from ...learning.batch import Batch
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment
 from ._decoder import GREY, VectorDecoder, mean_colour, moved
 from ._matching import own_is_nearest
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Autoencoder.
 
     Attributes:
@@ -56,22 +60,24 @@ class Method:
         x = batch.images if batch.held_out else moved(batch.images, self.recipe, generator)
         return x, x
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The pooled vector to an image."""
         return VectorDecoder(encoder.num_features, encoder.input_size, self.colour)
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Mean squared error over pixels and colours."""
         drawn = head(encoder(inputs))
         with torch.autocast(drawn.device.type, enabled=False):
             return nn.functional.mse_loss(drawn.float(), targets.float()), {}
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, 1): is each drawing nearer to its own image than to the others in its contest?"""
         return own_is_nearest(head(encoder(inputs)), targets, self.candidates)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image; with a network also as it draws it."""
         names, groups = ["image"], [images_NCHW]

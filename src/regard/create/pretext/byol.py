@@ -10,15 +10,16 @@ network is `online`, the teacher `target`. Against the paper: a constant average
 AdamW in place of LARS; both views from one recipe.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import spread
+from ...learning.divergence import spread
+from ...learning.trainable import START, Log, Moment
 from ._twins import TwoViews, follow, mlp, teacher_of
 
 
@@ -57,18 +58,20 @@ class Method(TwoViews):
         check_number("--set hidden", self.hidden, 1, whole=True)
         check_number("--set momentum", self.momentum, 0, 1)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """`projector` and `predictor`, two layers each (section 3.3), and `teacher`: encoder and projector averaged."""
         projector = mlp(encoder.num_features, self.hidden, self.width)
         teacher = teacher_of(nn.Sequential(encoder, projector))
         parts = {"projector": projector, "predictor": mlp(self.width, self.hidden, self.width), "teacher": teacher}
         return nn.ModuleDict(parts)
 
-    def vectors(self, encoder: Any, head: Any, x_NCHW: Tensor) -> Tensor:
+    def vectors(self, encoder: Encoder, head: Any, x_NCHW: Tensor) -> Tensor:
         """The network's own projections."""
         return head["projector"](encoder(x_NCHW))
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: None) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: None, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """View 1 foresees the teacher's view 2, and the other way round, added up; logs the projections' spread."""
         z = self.vectors(encoder, head, inputs)
         pa, pb = head["predictor"](z).chunk(2)
@@ -76,6 +79,6 @@ class Method(TwoViews):
             ta, tb = head["teacher"](inputs).chunk(2)
         return foresight_loss(pa, tb) + foresight_loss(pb, ta), {"spread": spread(z)}
 
-    def after_step(self, encoder: Any, head: Any, step: int) -> None:
+    def after_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
         """The teacher follows."""
         follow(head["teacher"], nn.Sequential(encoder, head["projector"]), self.momentum)

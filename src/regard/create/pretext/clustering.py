@@ -11,7 +11,6 @@ AdamW and one cycle. Time and memory go with the square of the number of images 
 only a part is, evenly spread; each other image joins the group of its nearest neighbour among them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Literal, Self
@@ -22,8 +21,13 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, features_of, spread
+from ...learning.batch import Batch
+from ...learning.divergence import spread
+from ...learning.module import features_of
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.trainable import START, Log, Moment
 from ._clusters import dealt, epochs_between, pick_views, shown_twins, training_view, twin_views, twins_matched
 
 LOCAL = 5  # clusters that a pair must stand out from (K_c)
@@ -149,7 +153,7 @@ class Groups(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Joint clustering.
 
     Attributes:
@@ -209,32 +213,35 @@ class Method:
             return twin_views(batch.images, self.recipe, generator), None
         return training_view(batch.images.repeat(2, 1, 1, 1), self.recipe, generator), batch.rows.repeat(2)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The projection, and each image's cluster."""
         return Groups(encoder.num_features, self.n, self.width)
 
-    def every_epoch(self, encoder: Any, head: Any, feed: Any, epoch: int, generator: torch.Generator) -> None:
+    def every_epoch(self, encoder: Encoder, head: Any, feed: Any, at: Moment, generator: torch.Generator) -> tuple[()]:
         """Each period merges on; the first one by pixels, the others by the learned vectors."""
-        if epoch % self.every:
-            return
-        x = features_of(nn.Sequential(encoder, head), feed) if epoch else _pixels(feed).to(head.cluster.device)
+        if at.epoch % self.every:
+            return ()
+        x = features_of(nn.Sequential(encoder, head), feed) if at.epoch else _pixels(feed).to(head.cluster.device)
         rows = torch.linspace(0, self.n - 1, min(self.n, self.most), dtype=torch.float64).round().long()
         W, nearest = neighbour_graph(x[rows], self.neighbours)
         now = np.unique(head.cluster[rows].cpu().numpy(), return_inverse=True)[1]
-        anew = epoch == 0 or now.max() < self.clusters
+        anew = at.epoch == 0 or now.max() < self.clusters
         begin = first_clusters(nearest) if anew else now
         count = int(begin.max()) + 1
-        goal = self.clusters if anew and epoch else max(self.clusters, ceil((1 - self.share) * count))
+        goal = self.clusters if anew and at.epoch else max(self.clusters, ceil((1 - self.share) * count))
         found = torch.from_numpy(merged(begin, W, goal)).to(x.device)
         head.cluster.copy_(found[_nearest(x, x[rows])])
+        return ()
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Triplets within and across clusters; logs the spread, and how many clusters there are."""
         z = head(encoder(inputs))
         log = {"spread": spread(z), "clusters": head.cluster.max() + 1}
         return cluster_triplets(z, head.cluster[targets], self.margin), log
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: None) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: None) -> Tensor:
         """(N', 1): is the first view of an unseen image nearer to its second view than to other images'?"""
         return twins_matched(head(encoder(inputs)), self.candidates)
 
@@ -243,7 +250,7 @@ class Method:
         return dealt(inputs, targets, generator)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and two views; with a network what is nearest to the first."""
         return shown_twins(images_NCHW, twin_views(images_NCHW, self.recipe, generator), encoder, head)

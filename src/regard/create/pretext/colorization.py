@@ -10,7 +10,6 @@ on the training images and not smoothed; the map is made from the network's last
 network; L goes in as three equal channels, so that colour images can go in afterwards; AdamW and one cycle.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -18,8 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
+from ...learning.batch import Batch
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment
 from . import _lab
 from ._decoder import last_map, map_shape, moved, need_square_map
 from ._matching import own_is_nearest
@@ -28,7 +32,7 @@ from ._matching import own_is_nearest
 class ColourHead(nn.Module):
     """The encoder's last map to logits of the bins; holds their colours and weights."""
 
-    def __init__(self, encoder: Any, grid: int, prior: tuple[float, ...], hidden: int) -> None:
+    def __init__(self, encoder: Encoder, grid: int, prior: tuple[float, ...], hidden: int) -> None:
         super().__init__()
         bins = _lab.gamut_bins(grid)
         known = torch.tensor(prior) if prior else torch.full((len(bins),), 1 / len(bins))
@@ -43,7 +47,7 @@ class ColourHead(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Colorization.
 
     Attributes:
@@ -79,7 +83,7 @@ class Method:
         """One of `candidates`."""
         return 1 / self.candidates
 
-    def admits(self, encoder: Any) -> None:
+    def admits(self, encoder: Encoder) -> None:
         """Networks whose last features are a square map."""
         need_square_map(encoder)
 
@@ -89,21 +93,23 @@ class Method:
         lab = _lab.rgb_to_lab(x)
         return _lab.grey_image(lab[:, 0]), _lab.pooled_map(lab)[:, 1:]
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """Up-convolutions to a map of bins."""
         return ColourHead(encoder, self.grid, self.prior, self.hidden)
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Cross-entropy over bins, rare colours weighing more; logs the share of cells whose bin is right."""
         logits = head(last_map(encoder, inputs), tuple(targets.shape[-2:]))
         loss, right = _lab.bin_loss(logits, targets, head.bins, head.weights, self.grid)
         return loss, {"bin_accuracy": right}
 
-    def colours(self, encoder: Any, head: Any, inputs: Tensor, size: tuple[int, int]) -> Tensor:
+    def colours(self, encoder: Encoder, head: Any, inputs: Tensor, size: tuple[int, int]) -> Tensor:
         """The predicted ab (N, 2, *size)."""
         return _lab.annealed_mean(head(last_map(encoder, inputs), size), head.bins, self.temperature)
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N', 1): are the colours found nearer to the image's own than to those of others? Grey images sit out."""
         found, kept = (
             self.colours(encoder, head, inputs, tuple(targets.shape[-2:])),
@@ -112,7 +118,7 @@ class Method:
         return own_is_nearest(found[kept], targets[kept], self.candidates)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image in grey and in colour; with a network also in the colours that it finds."""
         grey, true = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True), generator)

@@ -11,7 +11,6 @@ shared between its two nearest bins, not a histogram of its 7x7 surroundings; th
 AdamW and one cycle. Layers behind the last map, where a network has such, learn nothing.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import pi
 from typing import Any, Literal, Self
@@ -20,8 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import Batch, Split, pick_recipe, picture
+from ...learning.batch import Batch
+from ...learning.objective import Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment
 from . import _lab
 from ._decoder import moved
 from ._matching import own_is_nearest
@@ -114,7 +118,7 @@ class Hypercolumns(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Colorization with hypercolumns.
 
     Attributes:
@@ -160,11 +164,11 @@ class Method:
         lab = _lab.rgb_to_lab(x)
         return (_lab.grey_image(lab[:, 0]), points), at_points(lab[:, 1:], points)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The hypercolumn's small network."""
         return Hypercolumns(sum(info.channels for info in encoder.feature_info), self.hidden, self.bins)
 
-    def loss(self, encoder: Any, head: Any, inputs: Any, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(self, encoder: Encoder, head: Any, inputs: Any, targets: Tensor, at: Moment = START) -> tuple[Tensor, Log]:
         """Divergence of chroma, and of hue weighed by chroma, over images with colour; logs the error in ab."""
         grey, points = inputs
         logits = head(encoder.maps(grey), points)
@@ -175,7 +179,7 @@ class Method:
             away = (read_colour(logits.detach(), self.bins) - targets).square().sum(2).sqrt()
         return loss, {"ab_error": (kept * away).sum() / total}
 
-    def correct(self, encoder: Any, head: Any, inputs: Any, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Any, targets: Tensor) -> Tensor:
         """(N', 1): are the colours found nearer to the image's own than to those of others? Grey images sit out."""
         grey, points = inputs
         found, kept = (
@@ -185,7 +189,7 @@ class Method:
         return own_is_nearest(found[kept], targets[kept], self.candidates)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image in grey and in colour; with a network also in the colours that it finds on a grid of points."""
         batch = Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True)

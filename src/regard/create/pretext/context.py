@@ -19,9 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import view
-from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
+from ...learning.batch import Batch
+from ...learning.objective import Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe, recipe_of
+from ...learning.trainable import START, Log, Moment
 from ._patches import LEAST_SIDE, Colour, check_takes, cut, enlarged, recoloured, resampled, whole_numbers
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
@@ -82,7 +87,7 @@ class Beside(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Relative position of two patches.
 
     Attributes:
@@ -124,7 +129,7 @@ class Method:
         """One of eight."""
         return 1 / 8
 
-    def admits(self, encoder: Any) -> None:
+    def admits(self, encoder: Encoder) -> None:
         """Networks that take small patches."""
         check_takes(encoder, max(LEAST_SIDE, geometry(encoder.input_size, self.gap, self.jitter)[0]))
 
@@ -139,22 +144,24 @@ class Method:
             patches = resampled(patches, self.coarse, generator)
         return enlarged(patches), which
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """What sees both patches."""
         return Beside(encoder.num_features, self.width)
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Cross-entropy over the eight neighbours; logs the share that is right in training."""
         logits = head(encoder(inputs)).float()
         right = (logits.argmax(1) == targets).float().mean()
         return nn.functional.cross_entropy(logits, targets), {"train_accuracy": right.detach()}
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, pairs): is the neighbour of each pair found?"""
         return (head(encoder(inputs)).argmax(1) == targets).float().reshape(-1, self.pairs)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image, a patch and its neighbour; with a network where it takes the neighbour to lie."""
         batch = Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True)

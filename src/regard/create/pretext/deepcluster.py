@@ -11,7 +11,7 @@ are changed at random, edges are an option for a share of the views (the paper: 
 pictures later; AdamW and one cycle.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -19,8 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, features_of, pick_recipe
+from ...learning.batch import Batch
+from ...learning.module import features_of
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment
 from ._clusters import (
     dealt,
     epochs_between,
@@ -77,7 +82,7 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """DeepCluster.
 
     Attributes:
@@ -129,21 +134,23 @@ class Method:
             return twin_views(batch.images, self.recipe, generator), None
         return training_view(batch.images, self.recipe, generator, self.sobel), batch.rows
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The classifier, and each image's cluster."""
         return Classifier(encoder.num_features, self.n, self.clusters)
 
     def every_epoch(
-        self, encoder: Any, head: Any, feed: Any, epoch: int, generator: torch.Generator
+        self, encoder: Encoder, head: Any, feed: Any, at: Moment, generator: torch.Generator
     ) -> Sequence[nn.Parameter]:
         """Every few epochs: cluster the features of all images, and begin with a new classifier, which is returned."""
-        if epoch % self.every:
+        if at.epoch % self.every:
             return ()
         features = whitened(features_of(encoder, feed), self.components)
         head.renew(kmeans(features, self.clusters, generator), generator)
         return tuple(head.linear.parameters())
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Cross-entropy over the clusters, each with the same total weight; logs accuracy and how clusters last."""
         logits, cluster = head(encoder(inputs)).float(), head.cluster[targets]
         with torch.autocast(logits.device.type, enabled=False):
@@ -151,7 +158,7 @@ class Method:
         right = (logits.argmax(1) == cluster).float().mean()
         return loss, {"train_accuracy": right.detach(), "clusters_kept": head.kept.clone()}
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: None) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: None) -> Tensor:
         """(N', 1): are two views of an unseen image given the most similar logits over the clusters?"""
         return twins_matched(head(encoder(inputs)), self.candidates)
 
@@ -160,7 +167,7 @@ class Method:
         return dealt(inputs, targets, generator)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and two views; with a network the cluster that each view is put in."""
         views = twin_views(images_NCHW, self.recipe, generator)

@@ -12,7 +12,6 @@ and enlarged to the full side, so that any backbone takes them; both views from 
 first one's batch moves the centre.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import cos, pi
@@ -21,9 +20,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import two_views, view
-from ...learning.objective import Batch, recipe_of, spread
+from ...learning.batch import Batch
+from ...learning.divergence import spread
+from ...learning.recipes import recipe_of
+from ...learning.trainable import START, Log, Moment
 from ._twins import TwoViews, follow, teacher_of
 
 CENTRE_MOMENTUM = 0.9
@@ -138,15 +141,17 @@ class Method(TwoViews):
         local = [view(x, replace(recipe, crop=LOCAL), generator) for _ in range(self.crops)]
         return torch.cat([*two_views(x, low, generator), *local]), None
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """Three layers, K prototypes, and the teacher."""
         return Head(encoder, Prototypes(encoder.num_features, self.hidden, self.width, self.prototypes))
 
-    def vectors(self, encoder: Any, head: Any, x_NCHW: Tensor) -> Tensor:
+    def vectors(self, encoder: Encoder, head: Any, x_NCHW: Tensor) -> Tensor:
         """The network's own unit vectors."""
         return head.own.vectors(encoder(x_NCHW))
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: None) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: None, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Mean cross-entropy over all pairs of a teacher's view and another view of the network.
 
         Logs the vectors' spread, the teacher's entropy (low: decided) and how many prototypes it uses in a batch:
@@ -181,11 +186,11 @@ class Method(TwoViews):
         """
         return RISE + (1 - RISE) * (1 + cos(pi * progress)) / 2
 
-    def before_update(self, encoder: Any, head: Any, epoch: int) -> None:
+    def before_update(self, encoder: Encoder, head: Any, at: Moment) -> None:
         """In the first epochs the prototypes have no gradient, so that they stay as they are."""
-        if epoch < self.frozen:
+        if at.epoch < self.frozen:
             head.own.prototypes.grad = None
 
-    def after_step(self, encoder: Any, head: Any, step: int) -> None:
+    def after_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
         """The teacher follows."""
         follow(head.teacher, nn.Sequential(encoder, head.own), self.momentum)

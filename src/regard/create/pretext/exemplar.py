@@ -11,7 +11,6 @@ gradients; small symbols get the views made for them, since recolouring means no
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -19,9 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import random_affine, shift_hue, view
-from ...learning.objective import FROM_DATA, Batch, Split, picture, recipe_of, spread
+from ...learning.batch import Batch
+from ...learning.divergence import spread
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import recipe_of
+from ...learning.trainable import START, Log, Moment
 from ._clusters import dealt, shown_twins, twins_matched
 
 
@@ -91,7 +96,7 @@ def semi_hard(z_ND: Tensor, image_N: Tensor, margin: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Exemplar-CNN.
 
     Attributes:
@@ -164,12 +169,14 @@ class Method:
             x, classes = x[shown], classes[shown]
         return self.changed(x, generator), classes
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """Features at variance 1 to one logit a class, or to the vector that is compared."""
         d, out = encoder.num_features, self.seeds if self.form == "classes" else self.width
         return nn.Sequential(nn.BatchNorm1d(d, affine=False), nn.Linear(d, out))
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Cross-entropy over the classes, or semi-hard triplets; logs the share that is right, or the spread."""
         z = head(encoder(inputs)).float()
         if self.form == "triplet":
@@ -179,7 +186,7 @@ class Method:
         count = (targets >= 0).sum().clamp(min=1)
         return total / count, {"train_accuracy": ((z.argmax(1) == targets).sum() / count).detach()}
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: None) -> Tensor:
+    def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: None) -> Tensor:
         """(N', 1): are the head's outputs on two views of an unseen image nearer than on views of two images?
 
         An unseen image has no class, but is like the same classes in each view.
@@ -191,7 +198,7 @@ class Method:
         return dealt(inputs, targets, generator)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and four changes of it; with a network each image, two views, and what is nearest to the first."""
         if encoder is not None:

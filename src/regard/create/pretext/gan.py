@@ -13,7 +13,6 @@ ones' statistics are remembered. The held-out score says who is ahead: 1/2 is a 
 from real ones.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -21,9 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
-from ...learning.trainable import Player
+from ...learning.batch import Batch
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment, Player
 from ._adversarial import BETAS, fooling_loss, shown_codes, statistics_kept, telling_loss
 from ._decoder import GREY, VectorDecoder, mean_colour, moved
 
@@ -38,7 +41,7 @@ class Opponents(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """GAN with the encoder as discriminator.
 
     Attributes:
@@ -72,11 +75,11 @@ class Method:
         z = 2 * torch.rand(len(x), self.width, generator=generator, device=generator.device) - 1
         return (x, z.to(x.device)), torch.ones(len(x), device=x.device)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """Generator, and a linear layer on the pooled vector."""
         return Opponents(encoder.num_features, self.width, encoder.input_size, self.colour)
 
-    def players(self, encoder: Any, head: Any) -> list[Player]:
+    def players(self, encoder: Encoder, head: Any) -> list[Player]:
         """The discriminator, which is the encoder with its linear layer; and the generator."""
         judge = [*encoder.parameters(), *head.judge.parameters()]
         return [
@@ -84,25 +87,25 @@ class Method:
             Player("generator", list(head.generator.parameters()), lr=self.rate, betas=BETAS),
         ]
 
-    def judged(self, encoder: Any, head: Any, x_NCHW: Tensor, made_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    def judged(self, encoder: Encoder, head: Any, x_NCHW: Tensor, made_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of real and of made images, (N,) each, in a batch of their own each."""
         real = head.judge(encoder(x_NCHW)).float()[:, 0]
         return real, self.judged_made(encoder, head, made_NCHW)
 
-    def judged_made(self, encoder: Any, head: Any, made_NCHW: Tensor) -> Tensor:
+    def judged_made(self, encoder: Encoder, head: Any, made_NCHW: Tensor) -> Tensor:
         """Logits of made images, (N,); of their statistics the encoder remembers nothing."""
         with statistics_kept(encoder):
             return head.judge(encoder(made_NCHW)).float()[:, 0]
 
     def loss(
-        self, encoder: Any, head: Any, inputs: tuple[Tensor, Tensor], targets: Tensor, player: str
-    ) -> tuple[Tensor, Mapping[str, Any]]:
+        self, encoder: Encoder, head: Any, inputs: tuple[Tensor, Tensor], targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """The player's loss; logs mean logits, and how much made images vary among each other by how much real ones do.
 
         A generator that makes one image whatever the noise has a `variety` near 0.
         """
         x, z = inputs
-        if player == "discriminator":
+        if at.player == "discriminator":
             with torch.no_grad():
                 made = head.generator(z)
             real, fake = self.judged(encoder, head, x, made)
@@ -111,7 +114,7 @@ class Method:
         variety = made.detach().std(0).mean() / x.std(0).mean().clamp(min=1e-6)
         return fooling_loss(self.judged_made(encoder, head, made)), {"variety": variety}
 
-    def correct(self, encoder: Any, head: Any, inputs: tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
         """(N, 1): is the one that `targets` says is real, 1 the image and -1 the made one, thought the likelier?"""
         x, z = inputs
         real, made = self.judged(encoder, head, x, head.generator(z))
@@ -125,7 +128,7 @@ class Method:
         return inputs, torch.where(coins < 0.5, 1.0, -1.0)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and the noise for its opponent; with a network what is made of it, and who is thought real."""
         rows = torch.arange(len(images_NCHW))

@@ -20,9 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
-from ...learning.trainable import Player
+from ...learning.batch import Batch
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment, Player
 from ._adversarial import BETAS, ImageDiscriminator, fooling_loss, telling_loss
 from ._decoder import GREY, MapDecoder, last_map, map_shape, mean_colour, moved, need_square_map
 from ._matching import own_is_nearest
@@ -114,7 +118,7 @@ class Painter(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Context encoder.
 
     Attributes:
@@ -141,7 +145,7 @@ class Method:
         colour = mean_colour(known.train)
         return replace(self, recipe=pick_recipe(self.recipe, known), candidates=candidates, colour=colour)
 
-    def admits(self, encoder: Any) -> None:
+    def admits(self, encoder: Encoder) -> None:
         """Networks whose last features are a square map."""
         need_square_map(encoder)
 
@@ -169,11 +173,11 @@ class Method:
         weights = self.weights(len(x), x.shape[-1], generator, batch.held_out).to(x.device)
         return self.filled(x, hole_of(weights)), (x, weights)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The layer across the map, the decoder, and with `adversarial` a discriminator."""
         return Painter(*map_shape(encoder), encoder.input_size, self.colour, self.adversarial > 0)
 
-    def players(self, encoder: Any, head: Any) -> list[Player]:
+    def players(self, encoder: Encoder, head: Any) -> list[Player]:
         """The painter: encoder and decoder; with `adversarial` also who judges it."""
         painter = [p for p in (*encoder.parameters(), *head.paint.parameters()) if p.requires_grad]
         if head.discriminator is None:
@@ -189,13 +193,13 @@ class Method:
         return real, made
 
     def loss(
-        self, encoder: Any, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor], player: str = "painter"
-    ) -> tuple[Tensor, Mapping[str, Any]]:
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor], at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """(1 - a)·squared error in the hole + a·adversarial loss; logs the error alone."""
         true, weights = targets
-        with torch.set_grad_enabled(player == "painter" and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(at.player != "discriminator" and torch.is_grad_enabled()):
             painted = head.paint(last_map(encoder, inputs))
-        if player == "discriminator":
+        if at.player == "discriminator":
             return telling_loss(*self.judged(head, painted, true, weights)[:2]), {}
         error = masked_error(painted, true, weights)
         if not self.adversarial:
@@ -204,7 +208,7 @@ class Method:
         log = {"error": error.detach(), "real": real.detach().mean(), "made": made.detach().mean()}
         return (1 - self.adversarial) * error + self.adversarial * fooling_loss(made), log
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
         """(N, 1): is what is painted in the hole nearer to what was there than to what others have there?"""
         true, weights = targets
         hole = hole_of(weights)
@@ -235,7 +239,7 @@ class Method:
         return self.filled(x_NCHW, 1 - near)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and what the network gets of it; with a network also the hole as it fills it."""
         n, size = len(images_NCHW), images_NCHW.shape[-1]

@@ -19,9 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import grayscale, view
-from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
+from ...learning.batch import Batch
+from ...learning.objective import Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe, recipe_of
+from ...learning.trainable import START, Log, Moment
 from ._patches import LEAST_SIDE, check_takes, cut, enlarged, standardised, whole_numbers
 from ._permutations import orders
 
@@ -58,7 +63,7 @@ class Solver(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Jigsaw puzzles.
 
     Attributes:
@@ -93,7 +98,7 @@ class Method:
         """One of the orders."""
         return 1 / len(orders(self.permutations))
 
-    def admits(self, encoder: Any) -> None:
+    def admits(self, encoder: Encoder) -> None:
         """Networks that take small tiles."""
         check_takes(encoder, max(LEAST_SIDE, round(TILE * (encoder.input_size // 3))))
 
@@ -108,22 +113,24 @@ class Method:
         shown = cut_N9[torch.arange(len(x), device=x.device)[:, None], known[laid]]
         return enlarged(standardised(shown.flatten(0, 1))), laid
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """What sees all nine tiles."""
         return Solver(encoder.num_features, self.width, self.hidden, len(orders(self.permutations)))
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Cross-entropy over the orders; logs the share that is right in training."""
         logits = head(encoder(inputs)).float()
         right = (logits.argmax(1) == targets).float().mean()
         return nn.functional.cross_entropy(logits, targets), {"train_accuracy": right.detach()}
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, 1): is the order found?"""
         return (head(encoder(inputs)).argmax(1) == targets).float()[:, None]
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and its tiles as they were laid; with a network also as its answer lays them back."""
         batch = Batch(images_NCHW, torch.arange(len(images_NCHW)), held_out=True)

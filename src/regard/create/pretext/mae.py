@@ -11,7 +11,6 @@ are also turned and slanted a little, as a few hundred of them are learned by he
 far more steps than tasks that compare images.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -19,9 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import bad, check_number
 from ...data.views import view
-from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
+from ...learning.batch import Batch
+from ...learning.objective import Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe, recipe_of
+from ...learning.trainable import START, Log, Moment
 from ._matching import own_is_nearest
 
 EPSILON = 1e-6
@@ -64,7 +68,7 @@ def picked(tokens_NTD: Tensor, index_NV: Tensor) -> Tensor:
     return tokens_NTD.gather(1, index_NV[..., None].expand(-1, -1, tokens_NTD.shape[2]))
 
 
-def encoded(encoder: Any, x_NCHW: Tensor, seen_NV: Tensor) -> Tensor:
+def encoded(encoder: Encoder, x_NCHW: Tensor, seen_NV: Tensor) -> Tensor:
     """What a timm vision transformer makes of the seen patches alone: its prefix tokens, then theirs."""
     network = encoder.network
     tokens = network._pos_embed(network.patch_embed(encoder.normalise(x_NCHW)))
@@ -98,7 +102,7 @@ class Decoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """MAE.
 
     Attributes:
@@ -135,7 +139,7 @@ class Method:
         candidates = min(self.candidates, len(known.held_out))
         return replace(self, recipe=pick_recipe(self.recipe, known), candidates=candidates)
 
-    def admits(self, encoder: Any) -> None:
+    def admits(self, encoder: Encoder) -> None:
         """Only timm's vision transformers with places of their own, and with patches of this size, two or more."""
         from timm.models.vision_transformer import VisionTransformer
 
@@ -173,7 +177,7 @@ class Method:
         noise = torch.rand(1 if batch.held_out else n, total, generator=generator, device=x.device)
         return x, (noise.argsort(1).expand(n, -1), x)
 
-    def equip(self, encoder: Any) -> None:
+    def equip(self, encoder: Encoder) -> None:
         """Fixed sines and cosines as the network's places, 0 for its prefix tokens, kept from the optimiser."""
         network = encoder.network
         own = network.pos_embed
@@ -183,13 +187,15 @@ class Method:
             own.zero_()[:, own.shape[1] - len(fixed) :] = fixed
         own.requires_grad_(False)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The decoder."""
         network = encoder.network
         grid = tuple(network.patch_embed.grid_size)
         return Decoder(network.embed_dim, self.width, self.depth, grid, self.patch, network.num_prefix_tokens)
 
-    def painted(self, encoder: Any, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def painted(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """The hidden patches (N, M, 3·patch²) as painted and as they should be, in float32."""
         order, answer = targets
         k = self.seen(order.shape[1])
@@ -198,14 +204,14 @@ class Method:
         return values, normalised_patches(true) if self.normalise else true
 
     def loss(
-        self, encoder: Any, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, Mapping[str, Any]]:
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor], at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Mean squared error over the hidden patches."""
         painted, true = self.painted(encoder, head, inputs, targets)
         with torch.autocast(inputs.device.type, enabled=False):
             return (painted - true).square().mean(), {}
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
         """(N, 1): are the painted patches nearer to the image's own than to those of the others in its contest?"""
         return own_is_nearest(*self.painted(encoder, head, inputs, targets), self.candidates)
 
@@ -217,7 +223,7 @@ class Method:
         return inputs, (order, answer[torch.randperm(len(answer), generator=generator, device=generator.device)])
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and what is seen of it; with a network also what it paints in the hidden places.
 

@@ -18,10 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import bad, check_choice
 from ...core.discover import load, names
 from ...data.views import luma
-from ...learning.objective import FROM_DATA, Batch, Split, dealt_anew
+from ...learning.batch import Batch
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.trainable import START, Log, Moment
 
 SCALE_MOMENTUM = 0.99
 
@@ -66,7 +69,7 @@ class Heads(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Several tasks.
 
     Attributes:
@@ -96,7 +99,7 @@ class Method:
         return [name.strip() for name in self.tasks.split(",")]
 
     @property
-    def all(self) -> dict[str, Any]:
+    def all(self) -> dict[str, Objective]:
         """The tasks by name, fitted where this is."""
         return dict(zip(self.names, self.parts or [load("task", name)() for name in self.names]))
 
@@ -105,38 +108,37 @@ class Method:
         fitted = []
         for name, part in self.all.items():
             for hook, what in (("players", "several players"), ("every_epoch", "new targets in each epoch")):
-                if hasattr(part, hook):
+                if getattr(type(part), hook) is not getattr(Objective, hook):
                     others = "Leave it out, or train it alone: --task " + name
                     raise bad("--set tasks", f"{name}, which has {what}", "tasks that learn by one loss alone", others)
-            fitted.append(part.configure(known) if hasattr(part, "configure") else part)
+            fitted.append(part.configure(known))
         return replace(self, parts=tuple(fitted))
 
     @property
     def copies(self) -> int:
         """Of all tasks together; where the batch is split, their mean, rounded up."""
-        copies = [getattr(part, "copies", 1) for part in self.all.values()]
+        copies = [part.copies for part in self.all.values()]
         return sum(copies) if self.batch == "shared" else -(-sum(copies) // len(copies))
 
     @property
     def needs_labels(self) -> bool:
         """One of the tasks does."""
-        return any(getattr(part, "needs_labels", False) for part in self.all.values())
+        return any(part.needs_labels for part in self.all.values())
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Those of the task that needs labels, if there is one."""
-        return next((part.classes for part in self.all.values() if getattr(part, "needs_labels", False)), ())
+        return next((part.classes for part in self.all.values() if part.needs_labels), ())
 
     @property
     def chance(self) -> float:
         """The mean of the tasks' chances."""
         return float(np.mean([part.chance for part in self.all.values()]))
 
-    def admits(self, encoder: Any) -> None:
+    def admits(self, encoder: Encoder) -> None:
         """What all tasks admit."""
         for part in self.all.values():
-            if hasattr(part, "admits"):
-                part.admits(encoder)
+            part.admits(encoder)
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The inputs of all tasks, and their targets; held-out images are never split."""
@@ -147,11 +149,11 @@ class Method:
         inputs = tuple(inputs for inputs, _ in puzzles)
         return grey_inputs(inputs) if self.harmonise else inputs, tuple(targets for _, targets in puzzles)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The tasks' heads."""
         return Heads({name: part.head(encoder) for name, part in self.all.items()})
 
-    def loss(self, encoder: Any, head: Any, inputs: Any, targets: Any) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(self, encoder: Encoder, head: Any, inputs: Any, targets: Any, at: Moment = START) -> tuple[Tensor, Log]:
         """The sum of the tasks' losses, weighed; logs each one's and what else it logs, under its name."""
         losses: list[Tensor] = []
         log: dict[str, Any] = {}
@@ -162,42 +164,38 @@ class Method:
         together = torch.stack(losses)
         return (together * head.weights(together) if self.balance == "scale" else together).sum(), log
 
-    def correct(self, encoder: Any, head: Any, inputs: Any, targets: Any) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Any, targets: Any) -> Tensor:
         """(N, k): the answers of all tasks, each of which counts alike."""
         each = zip(self.all.items(), inputs, targets)
         return side_by_side([part.correct(encoder, head.of[name], x, y) for (name, part), x, y in each])
 
     def shuffled(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
         """The answers of each task dealt to other images, in that task's way."""
-        dealt = [dealt_anew(part, x, y, generator) for part, x, y in zip(self.all.values(), inputs, targets)]
+        dealt = [part.shuffled(x, y, generator) for part, x, y in zip(self.all.values(), inputs, targets)]
         return tuple(x for x, _ in dealt), tuple(y for _, y in dealt)
 
-    def equip(self, encoder: Any) -> None:
+    def equip(self, encoder: Encoder) -> None:
         """What the tasks change in a fresh encoder."""
         for part in self.all.values():
-            if hasattr(part, "equip"):
-                part.equip(encoder)
+            part.equip(encoder)
 
-    def before_update(self, encoder: Any, head: Any, epoch: int) -> None:
-        """The tasks' hooks, where they have them."""
+    def before_update(self, encoder: Encoder, head: Any, at: Moment) -> None:
+        """The tasks' hooks."""
         for name, part in self.all.items():
-            if hasattr(part, "before_update"):
-                part.before_update(encoder, head.of[name], epoch)
+            part.before_update(encoder, head.of[name], at)
 
-    def before_step(self, encoder: Any, head: Any, step: int) -> None:
-        """The tasks' hooks, where they have them."""
+    def before_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
+        """The tasks' hooks."""
         for name, part in self.all.items():
-            if hasattr(part, "before_step"):
-                part.before_step(encoder, head.of[name], step)
+            part.before_step(encoder, head.of[name], at)
 
-    def after_step(self, encoder: Any, head: Any, step: int) -> None:
-        """The tasks' hooks, where they have them."""
+    def after_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
+        """The tasks' hooks."""
         for name, part in self.all.items():
-            if hasattr(part, "after_step"):
-                part.after_step(encoder, head.of[name], step)
+            part.after_step(encoder, head.of[name], at)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """The tasks' own puzzles, one task after the other."""
         shown = []
@@ -208,5 +206,4 @@ class Method:
 
 
 def _share(batch: Batch, at: int, of: int) -> Batch:
-    targets = None if batch.targets is None else batch.targets[at::of]
-    return Batch(batch.images[at::of], batch.rows[at::of], targets, batch.held_out)
+    return batch.each(lambda value: value[at::of])

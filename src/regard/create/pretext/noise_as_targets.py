@@ -10,7 +10,6 @@ share of the views (the paper: all), since the network is used on pictures later
 little of a few hundred steps. With several processes exchanges of the first one only are kept.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -19,8 +18,12 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import FROM_DATA, Batch, Split, spread
+from ...learning.batch import Batch
+from ...learning.divergence import spread
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.trainable import START, Log, Moment
 from ._clusters import dealt, pick_views, shown_twins, training_view, twin_views, twins_matched
 
 
@@ -65,7 +68,7 @@ class Targets(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Noise as targets.
 
     Attributes:
@@ -107,15 +110,18 @@ class Method:
             return twin_views(batch.images, self.recipe, generator), None
         return training_view(batch.images, self.recipe, generator, self.sobel), batch.rows
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The projection, and each image's target."""
         return Targets(encoder.num_features, self.n, self.width)
 
-    def every_epoch(self, encoder: Any, head: Any, feed: Any, epoch: int, generator: torch.Generator) -> None:
+    def every_epoch(self, encoder: Encoder, head: Any, feed: Any, at: Moment, generator: torch.Generator) -> tuple[()]:
         """Say whether this is an epoch in which targets are exchanged."""
-        head.exchanging.fill_(epoch % self.every == 0)
+        head.exchanging.fill_(at.epoch % self.every == 0)
+        return ()
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Mean squared distance to the targets, 2 for vectors that know nothing, after the batch's exchange.
 
         Logs the spread of the vectors.
@@ -125,7 +131,7 @@ class Method:
             head.exchange(z.detach(), targets)
         return (z - head.targets[targets]).square().sum(1).mean(), {"spread": spread(z)}
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: None) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: None) -> Tensor:
         """(N', 1): does the first view of an unseen image land nearer to its second view than to other images'?"""
         return twins_matched(head(encoder(inputs)), self.candidates)
 
@@ -134,7 +140,7 @@ class Method:
         return dealt(inputs, targets, generator)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image and two views; with a network what lands nearest to the first."""
         return shown_twins(images_NCHW, twin_views(images_NCHW, self.recipe, generator), encoder, head)

@@ -17,9 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import view
-from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of
+from ...learning.batch import Batch
+from ...learning.objective import Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe, recipe_of
+from ...learning.trainable import START, Log, Moment
 
 
 def four_rotations(x_NCHW: Tensor) -> Tensor:
@@ -33,7 +38,7 @@ def four_rotations(x_NCHW: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Rotation prediction.
 
     Attributes:
@@ -65,24 +70,26 @@ class Method:
             x = view(x, recipe_of(self.recipe, x), generator)
         return four_rotations(x), torch.arange(4, device=x.device).repeat_interleave(n)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """Pooled features to four logits."""
         if not self.hidden:
             return nn.Linear(encoder.num_features, 4)
         return nn.Sequential(nn.Linear(encoder.num_features, self.hidden), nn.ReLU(), nn.Linear(self.hidden, 4))
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Cross-entropy over the four turns; logs the share that is right in training."""
         logits = head(encoder(inputs)).float()
         right = (logits.argmax(1) == targets).float().mean()
         return nn.functional.cross_entropy(logits, targets), {"train_accuracy": right.detach()}
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, 4): is each turn of each image found?"""
         return (head(encoder(inputs)).argmax(1) == targets).reshape(4, -1).T.float()
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image in its four turns; with a network what it takes each for."""
         inputs, targets = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW))), generator)

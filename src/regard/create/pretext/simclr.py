@@ -8,7 +8,6 @@ in place of LARS, small batches, views made for photos or for symbols (no mirror
 processes each one's batch has its own contest.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -16,9 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import two_views
-from ...learning.objective import Batch, Split, pick_recipe, picture, recipe_of, spread
+from ...learning.batch import Batch
+from ...learning.divergence import spread
+from ...learning.objective import Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe, recipe_of
+from ...learning.trainable import START, Log, Moment
 
 
 def nt_xent(za_ND: Tensor, zb_ND: Tensor, temperature: float = 0.5) -> Tensor:
@@ -51,7 +56,7 @@ OF_PHOTOS = 0.1  # the temperature that the paper found best on ImageNet
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """SimCLR.
 
     Attributes:
@@ -89,7 +94,7 @@ class Method:
         """(2N, 3, S, S): one view of each image, then another of each."""
         return torch.cat(two_views(batch.images, recipe_of(self.recipe, batch.images), generator)), None
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The projection: two layers with normalisation between (section 4.2 of the paper)."""
         hidden = 2 * self.width
         return nn.Sequential(
@@ -99,14 +104,16 @@ class Method:
             nn.Linear(hidden, self.width),
         )
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: None) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: None, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """NT-Xent; logs alignment, uniformity and spread of the projected vectors."""
         za, zb = head(encoder(inputs)).chunk(2)
         with torch.no_grad():
             log = {"alignment": alignment(za, zb), "uniformity": uniformity(za), "spread": spread(za)}
         return nt_xent(za, zb, self.temperature or OF_PHOTOS), log
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: None) -> Tensor:
+    def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: None) -> Tensor:
         """(N, 2): does each of the two views find its twin among its contest's other views?
 
         Images beyond the last whole contest are left out.
@@ -117,7 +124,7 @@ class Method:
         return torch.cat(contests) if contests else za.new_zeros(0, 2)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image with its two views; with a network what it takes for the twin of the first."""
         views, _ = self.prepare(Batch(images_NCHW, torch.arange(len(images_NCHW))), generator)

@@ -16,7 +16,6 @@ in halves in place of two half-wide AlexNets; bins of ab on a grid of 20 in plac
 of an eighth of the image's side; AdamW and one cycle. Grey images teach nothing: they are left out of the loss.
 """
 
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
@@ -25,9 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...backbones.encoder import evaluating
+from ...backbones.encoder import Encoder, evaluating
 from ...core.checks import bad, check_number
-from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture
+from ...learning.batch import Batch
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe
+from ...learning.trainable import START, Log, Moment
 from . import _lab
 from ._decoder import last_map, map_shape, moved, need_square_map
 from ._matching import own_is_nearest
@@ -61,7 +64,7 @@ def cut(encoder: nn.Module) -> None:
 
 
 @torch.no_grad()
-def halves_are_apart(encoder: Any) -> bool:
+def halves_are_apart(encoder: Encoder) -> bool:
     """Whether a cut works on this network: other colours leave the first half, other brightness the second."""
     copied, side = deepcopy(encoder).cpu(), encoder.input_size
     cut(copied)
@@ -91,7 +94,7 @@ def lightness_bin(lightness: Tensor, bins: int) -> Tensor:
 class Halves(nn.Module):
     """Two heads: from the half that sees brightness to bins of ab, from the half that sees colours to bins of L."""
 
-    def __init__(self, encoder: Any, method: "Method") -> None:
+    def __init__(self, encoder: Encoder, method: "Method") -> None:
         super().__init__()
         bins = _lab.gamut_bins(method.grid)
         known = torch.tensor(method.prior) if method.prior else torch.full((len(bins),), 1 / len(bins))
@@ -108,7 +111,7 @@ class Halves(nn.Module):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Split-brain.
 
     Attributes:
@@ -147,19 +150,19 @@ class Method:
         """One of `candidates`."""
         return 1 / self.candidates
 
-    def admits(self, encoder: Any) -> None:
+    def admits(self, encoder: Encoder) -> None:
         """Networks that can be cut in two halves."""
         need_square_map(encoder)
         if not halves_are_apart(encoder):
             what = "a convolutional network whose channels can be cut in two halves, such as convnet4 or resnet18"
             raise bad("--backbone", encoder.name, what, "Or learn from colours by --task colorization.")
 
-    def before_step(self, encoder: Any, head: nn.Module, step: int) -> None:
+    def before_step(self, encoder: Encoder, head: nn.Module, at: Moment) -> None:
         """Cut the network before the first step."""
-        if step == 0:
+        if at.step == 0:
             cut(encoder)
 
-    def after_step(self, encoder: Any, head: nn.Module, step: int) -> None:
+    def after_step(self, encoder: Encoder, head: nn.Module, at: Moment) -> None:
         """Keep it cut."""
         cut(encoder)
 
@@ -168,11 +171,13 @@ class Method:
         x = batch.images if batch.held_out else moved(batch.images, self.recipe, generator)
         return x, _lab.pooled_map(_lab.rgb_to_lab(x), CELL)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """A map of bins of ab from one half, one of bins of L from the other."""
         return Halves(encoder, self)
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """The sum of two cross-entropies, over images with colour; logs the shares of cells whose bin is right."""
         to_ab, to_l = head(last_map(encoder, inputs), tuple(targets.shape[-2:]))
         loss, right = _lab.bin_loss(to_ab, targets[:, 1:], head.bins, head.weights, self.grid)
@@ -185,14 +190,14 @@ class Method:
         log = {"ab_loss": loss.detach(), "l_loss": other.detach(), "ab_accuracy": right, "l_accuracy": right_l}
         return loss + other, log
 
-    def found(self, encoder: Any, head: Any, inputs: Tensor, size: tuple[int, int]) -> Tensor:
+    def found(self, encoder: Encoder, head: Any, inputs: Tensor, size: tuple[int, int]) -> Tensor:
         """Lab (N, 3, *size) as told: L from the colours, ab from the brightness."""
         to_ab, to_l = head(last_map(encoder, inputs), size)
         middles = (torch.arange(self.lightness_bins, device=to_l.device) + 0.5) * 100 / self.lightness_bins
         lightness = _lab.annealed_mean(to_l, middles[:, None], self.temperature)
         return torch.cat([lightness, _lab.annealed_mean(to_ab, head.bins, self.temperature)], 1)
 
-    def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: Any, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N', 2): are the colours told, and the lightness, nearer to the image's own than to those of others?"""
         found = self.found(encoder, head, inputs, tuple(targets.shape[-2:]))
         kept = _lab.contest_rows(targets[:, 1:], self.candidates)
@@ -200,7 +205,7 @@ class Method:
         return torch.cat([own_is_nearest(said, true, self.candidates) for said, true in parts], 1)
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """The two parts of each image; with a network also what its halves tell from them."""
         lab = _lab.rgb_to_lab(images_NCHW)

@@ -8,15 +8,16 @@ dimension over the batch is at least 1 (variance, which forbids collapse), and d
 a smaller expander, AdamW in place of LARS, both views in one batch of the batch normalisation.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
-from ...learning.objective import spread
+from ...learning.divergence import spread
+from ...learning.trainable import START, Log, Moment
 from ._twins import TwoViews
 
 
@@ -64,17 +65,19 @@ class Method(TwoViews):
             check_number(f"--set {name}", getattr(self, name), 0)
         check_number("--set width", self.width, 2, whole=True)
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """The expander: three layers, with batch normalisation and ReLU after the first two (section 4.2)."""
         d = self.width
         hidden = [[nn.Linear(k, d, bias=False), nn.BatchNorm1d(d), nn.ReLU()] for k in (encoder.num_features, d)]
         return nn.Sequential(*hidden[0], *hidden[1], nn.Linear(d, d, bias=False))
 
-    def vectors(self, encoder: Any, head: Any, x_NCHW: Tensor) -> Tensor:
+    def vectors(self, encoder: Encoder, head: Any, x_NCHW: Tensor) -> Tensor:
         """The expanded vectors."""
         return head(encoder(x_NCHW))
 
-    def loss(self, encoder: Any, head: Any, inputs: Tensor, targets: None) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: None, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """The weighted sum of the three terms (eq. 6); logs each, and the vectors' spread."""
         za, zb = self.vectors(encoder, head, inputs).float().chunk(2)
         with torch.autocast(inputs.device.type, enabled=False):

@@ -5,7 +5,6 @@ schedule, and label smoothing (Szegedy et al. 2016, section 7) as an option. It 
 labels is measured against.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -13,9 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import view
-from ...learning.objective import FROM_DATA, Batch, Split, pick_recipe, picture, recipe_of
+from ...learning.batch import Batch
+from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.preview import picture
+from ...learning.recipes import pick_recipe, recipe_of
+from ...learning.trainable import START, Log, Moment
 
 
 def smoothed_cross_entropy(logits_NC: Tensor, targets_N: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -30,7 +34,7 @@ def smoothed_cross_entropy(logits_NC: Tensor, targets_N: Tensor, smoothing: floa
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Objective):
     """Cross-entropy on labels.
 
     Attributes:
@@ -64,24 +68,26 @@ class Method:
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(N, 3, S, S) images, in training a random view of each, and the place of each label among the classes."""
         x = batch.images if batch.held_out else view(batch.images, recipe_of(self.recipe, batch.images), generator)
-        return x, batch.targets
+        return x, batch.labels
 
-    def head(self, encoder: Any) -> nn.Module:
+    def head(self, encoder: Encoder) -> nn.Module:
         """Pooled features to one logit a class."""
         return nn.Linear(encoder.num_features, len(self.classes))
 
-    def loss(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+    def loss(
+        self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
+    ) -> tuple[Tensor, Log]:
         """Cross-entropy with smoothing; logs the share that is right in training."""
         logits = head(encoder(inputs))
         right = (logits.argmax(1) == targets).float().mean()
         return smoothed_cross_entropy(logits, targets, self.smoothing), {"train_accuracy": right.detach()}
 
-    def correct(self, encoder: Any, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, 1): is the label found?"""
         return (head(encoder(inputs)).argmax(1) == targets).float()[:, None]
 
     def preview(
-        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Any = None, head: Any = None
+        self, images_NCHW: Tensor, generator: torch.Generator, encoder: Encoder | None = None, head: Any = None
     ) -> list[tuple[str, np.ndarray]]:
         """Each image with the view that the network may get; with a network the label that it gives the image."""
         views = view(images_NCHW, recipe_of(self.recipe, images_NCHW), generator)
