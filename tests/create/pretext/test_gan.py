@@ -163,7 +163,7 @@ def test_real_digits_are_told_from_made_ones(tmp_path) -> None:
 def test_the_encoder_remembers_the_statistics_of_real_images_alone() -> None:
     game, given = pupil(), Batch(images(), torch.arange(4))
     slow = pupil()
-    game(Moment(at=Moment(player="discriminator")), given, torch_rng(0, "views"))
+    game(Moment(player="discriminator"), given, torch_rng(0, "views"))
     game(Moment(player="generator"), given, torch_rng(0, "views"))
     slow.encoder.train()(images())
     norm, expected = (one.encoder.network.blocks[0][1] for one in (game, slow))

@@ -5,6 +5,7 @@ The held-out question is SimCLR's: among the 2k views of k images, is the view n
 
 import copy
 from dataclasses import dataclass, replace
+from math import cos, pi
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -45,18 +46,29 @@ def twins_found(za_ND: Tensor, zb_ND: Tensor, candidates: int) -> Tensor:
     return right.float().reshape(n, 2, k).transpose(1, 2).reshape(n * k, 2)
 
 
-def teacher_of(pupil: nn.Module) -> nn.Module:
+def teacher_of(student: nn.Module) -> nn.Module:
     """A copy that no gradient reaches: the teacher before the first step."""
-    return copy.deepcopy(pupil).requires_grad_(False)
+    return copy.deepcopy(student).requires_grad_(False)
+
+
+def rising(momentum: float, progress: float) -> float:
+    """A teacher's momentum, which rises to 1 along half a cosine: 1 - (1 - m)·(cos(pi·progress) + 1)/2.
+
+    So in BYOL (section 3.2, tau) and in DINO (section 3.1, lambda).
+
+    >>> [round(rising(0.99, progress), 4) for progress in (0, 0.5, 1)]
+    [0.99, 0.995, 1.0]
+    """
+    return 1 - (1 - momentum) * (cos(pi * progress) + 1) / 2
 
 
 @torch.no_grad()
-def follow(teacher: nn.Module, pupil: nn.Module, momentum: float) -> None:
-    """Move a teacher's weights towards its pupil's: momentum · teacher + (1 - momentum) · pupil.
+def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
+    """Move a teacher's weights towards its student's: momentum · teacher + (1 - momentum) · student.
 
     Running means of batch normalisation are left alone: a teacher gathers its own.
     """
-    for slow, fast in zip(teacher.parameters(), pupil.parameters(), strict=True):
+    for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
         slow.lerp_(fast, 1 - momentum)
 
 

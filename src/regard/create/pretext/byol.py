@@ -5,9 +5,9 @@
 A network looks at one view of an image and predicts the vector that its teacher gives to the other view; the teacher is
 the running average of the network itself. There are no negatives: that all vectors become one is prevented by the
 predictor, which the teacher lacks, and by the teacher's slowness (batch normalisation helps). In the paper's names the
-network is `online`, the teacher `target`. Against the paper: a constant average of 0.99 in place of 0.996 that rises to
-1, as runs are short; a smaller head; both views pass through in one batch, which they share the normalisation of;
-AdamW in place of LARS; both views from one recipe.
+network is `online`, the teacher `target`. Against the paper: an average that starts at 0.99 in place of 0.996 (it rises
+to 1 as there), as runs are short; a smaller head; both views pass through in one batch, which they share the
+normalisation of; AdamW in place of LARS; both views from one recipe.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...learning.divergence import spread
 from ...learning.trainable import START, Log, Moment
-from ._twins import TwoViews, follow, mlp, teacher_of
+from ._twins import TwoViews, follow, mlp, rising, teacher_of
 
 
 def foresight_loss(predicted_ND: Tensor, target_ND: Tensor) -> Tensor:
@@ -43,7 +43,8 @@ class Method(TwoViews):
         candidates: images in one held-out contest, so that a guess is right one time in 2·candidates - 1.
         width: length of the vectors that are predicted.
         hidden: width of the hidden layer of projector and predictor.
-        momentum: share of itself that the teacher keeps in each step; 0.996 or more for runs of many thousand steps.
+        momentum: share of itself that the teacher keeps in the first step, rising to 1 in the last; 0.996 or more for
+            runs of many thousand steps.
     """
 
     width: int = 64
@@ -81,4 +82,4 @@ class Method(TwoViews):
 
     def after_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
         """The teacher follows."""
-        follow(head["teacher"], nn.Sequential(encoder, head["projector"]), self.momentum)
+        follow(head["teacher"], nn.Sequential(encoder, head["projector"]), rising(self.momentum, at.progress))

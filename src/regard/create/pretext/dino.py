@@ -6,10 +6,10 @@ Teacher and network give each view a distribution over K prototypes, which nobod
 view what the teacher gives to the other. The teacher is the network's running average. Two collapses threaten: one
 prototype for all, which centring the teacher's logits forbids, and all prototypes equally, which the teacher's low
 temperature forbids. As in the paper the prototypes stay as drawn for the first epoch, and the weight decay rises
-tenfold along a cosine, from 0.04 to 0.4. Against the paper: K = 256 in place of 65,536, for small data; a constant
-average of 0.99 in place of 0.996 that rises to 1, and a constant teacher temperature; local crops only if asked for,
-and enlarged to the full side, so that any backbone takes them; both views from one recipe; with several processes the
-first one's batch moves the centre.
+tenfold along a cosine, from 0.04 to 0.4; the average rises to 1. Against the paper: K = 256 in place of 65,536, for
+small data; an average that starts at 0.99 in place of 0.996, and a constant teacher temperature; local crops only if
+asked for, and enlarged to the full side, so that any backbone takes them; both views from one recipe; with several
+processes the first one's batch moves the centre.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from ...learning.batch import Batch
 from ...learning.divergence import spread
 from ...learning.recipes import recipe_of
 from ...learning.trainable import START, Log, Moment
-from ._twins import TwoViews, follow, teacher_of
+from ._twins import TwoViews, follow, rising, teacher_of
 
 CENTRE_MOMENTUM = 0.9
 DECAY, RISE = 0.04, 10.0  # weight decay at the start, and how many times that at the end: 0.4
@@ -104,7 +104,8 @@ class Method(TwoViews):
         crops: small crops of each image that only the network sees, beside the two views; the paper has 8.
         temperature: of the network's softmax.
         teacher_temperature: of the teacher's; lower is more decided.
-        momentum: share of itself that the teacher keeps in each step; 0.996 or more for runs of many thousand steps.
+        momentum: share of itself that the teacher keeps in the first step, rising to 1 in the last; 0.996 or more for
+            runs of many thousand steps.
         frozen: epochs at the start in which the prototypes stay as they were drawn.
     """
 
@@ -193,4 +194,4 @@ class Method(TwoViews):
 
     def after_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
         """The teacher follows."""
-        follow(head.teacher, nn.Sequential(encoder, head.own), self.momentum)
+        follow(head.teacher, nn.Sequential(encoder, head.own), rising(self.momentum, at.progress))
