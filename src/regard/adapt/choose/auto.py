@@ -15,7 +15,8 @@ from ...core.checks import bad, check_choice
 from ...core.discover import load, names
 from ..contract import Domains, ShallowAdapter
 from ..mapped import by_domain
-from .select import SCORERS, Choice, candidates, choose, fitted
+from .estimators import candidates, choose_estimator, fitted
+from .select import SCORERS, Choice
 
 # Of the methods without target labels, those that are quick and map vectors by themselves; see docs/adapt/choice.md.
 DEFAULT = ("coral", "subspace", "gfk", "tca", "tjm", "jda", "transport", "weighting")
@@ -82,7 +83,7 @@ class Auto(ShallowAdapter):
     def _learn(self, data: Domains) -> np.ndarray | None:
         check_choice("by", self.by, SCORERS)
         tried = self.candidates(bool(len(data.known)))
-        self.choice_: Choice = choose(
+        self.choice_: Choice = choose_estimator(
             tried,
             data,
             by=self.by,
