@@ -16,8 +16,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from regard.adapt.choose.auto import Auto, SourceOnly
 from regard.adapt.classifier import CommonScale
 from regard.adapt.contract import UNKNOWN
+from regard.adapt.named import adapter
 from regard.adapt.regression import AdaptedRegressor
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 from regard.core.discover import load, names
 

@@ -11,7 +11,8 @@ from regard.adapt.choose.scorers import dev_risk, mean_entropy, neighbourhood_de
 from regard.adapt.choose.select import SCORERS
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.domains import Domains
-from regard.adapt.worth.run import adapter, compare
+from regard.adapt.named import adapter
+from regard.adapt.worth.run import compare
 from regard.core.checks import InputError
 
 

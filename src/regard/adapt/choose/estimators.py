@@ -22,7 +22,7 @@ def candidates(
 ) -> dict[str, ShallowAdapter]:
     """Estimators by name: each method as it is, or with `tune` each combination of its `grid`.
 
-    >>> from regard.adapt.worth.run import adapter
+    >>> from regard.adapt.named import adapter
     >>> list(candidates(["coral"], adapter, tune=True))[:2]
     ['coral reg=1.0', 'coral reg=0.001']
     """
