@@ -4,9 +4,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad
 
@@ -34,7 +34,7 @@ class Domains:
     sources: tuple[str, ...]
 
 
-def pooled(n: int, known: np.ndarray, domains: Any, target: str) -> tuple[np.ndarray, np.ndarray]:
+def pooled(n: int, known: np.ndarray, domains: ArrayLike | None, target: str) -> tuple[np.ndarray, np.ndarray]:
     """Which of the n rows are the target, and the name of each row's domain."""
     if domains is None:
         if known.all():

@@ -7,7 +7,6 @@ what does not decide so (a nearest neighbour, a kernel) is refused. O(d) predict
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,12 @@ from ..core.storage import new_folder
 from ..representation.classifier import Classifier, save_classifier
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
+from .contract import ShallowAdapter
 
 SAME = 1e-3  # largest difference of a probability between the estimator and what is kept
 
 
-def as_linear(model: Any, target: np.ndarray, name: str = "method") -> Classifier:
+def as_linear(model: ShallowAdapter, target: np.ndarray, name: str = "method") -> Classifier:
     """The linear classifier of vectors (d,) that a fitted adapter is on its target.
 
     Args:
@@ -45,7 +45,7 @@ def as_linear(model: Any, target: np.ndarray, name: str = "method") -> Classifie
     return found
 
 
-def _read_off(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _read_off(model: ShallowAdapter, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weight (classes, d) and bias (classes,) of margins or log-probabilities about the mean of X; NaN where none."""
     margins = getattr(getattr(model, "classifier_", None), "decision_function", None)
 
@@ -75,7 +75,11 @@ def _read_off(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def keep(
-    model: Any, target: Embeddings, representation: str | Path, out: str | Path, about: dict[str, Any]
+    model: ShallowAdapter,
+    target: Embeddings,
+    representation: str | Path,
+    out: str | Path,
+    about: dict[str, str | int | float],
 ) -> Classifier:
     """Write the representation with the adapted classifier on it, as a run's folder.
 

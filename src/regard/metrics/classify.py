@@ -1,13 +1,12 @@
 """How often labels are right: accuracy, balanced accuracy, confusion, precision and recall by class."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_labels
 
 
-def accuracy(truth: Any, predicted: Any) -> float:
+def accuracy(truth: ArrayLike, predicted: ArrayLike) -> float:
     """Share of predictions that equal the truth, in [0, 1]; both have shape (n,).
 
     >>> accuracy(["cat", "dog", "dog"], ["cat", "dog", "cat"])
@@ -17,7 +16,7 @@ def accuracy(truth: Any, predicted: Any) -> float:
     return float(np.mean(truth == predicted))
 
 
-def balanced_accuracy(truth: Any, predicted: Any) -> float:
+def balanced_accuracy(truth: ArrayLike, predicted: ArrayLike) -> float:
     """Mean over the classes of `truth` of the share found: chance is 1 / classes however unequal they are.
 
     >>> balanced_accuracy(["cat"] + ["dog"] * 9, ["dog"] * 10)
@@ -27,7 +26,7 @@ def balanced_accuracy(truth: Any, predicted: Any) -> float:
     return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
 
 
-def confusion(truth: Any, predicted: Any) -> tuple[list[str], np.ndarray]:
+def confusion(truth: ArrayLike, predicted: ArrayLike) -> tuple[list[str], np.ndarray]:
     """Count who was taken for whom.
 
     Returns:
@@ -45,7 +44,7 @@ def confusion(truth: Any, predicted: Any) -> tuple[list[str], np.ndarray]:
     return [str(name) for name in classes], np.bincount(places, minlength=k * k).reshape(k, k)
 
 
-def per_class(truth: Any, predicted: Any) -> dict[str, dict[str, float]]:
+def per_class(truth: ArrayLike, predicted: ArrayLike) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and support for each class.
 
     What has nothing to divide by is NaN, not 0: the precision of a class that was never predicted is unknown.
@@ -66,11 +65,11 @@ def per_class(truth: Any, predicted: Any) -> dict[str, dict[str, float]]:
     }
 
 
-def _share(part: Any, whole: Any) -> float:
+def _share(part: float, whole: float) -> float:
     return float(part / whole) if whole else float("nan")
 
 
-def _pair(truth: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
+def _pair(truth: ArrayLike, predicted: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     first = np.asarray(truth)
     if first.ndim != 1 or len(first) == 0:
         raise bad("truth", f"shape {first.shape}", "at least one label, shape (n,)")

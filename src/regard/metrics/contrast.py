@@ -20,9 +20,9 @@ so that few units never have an interval without width).
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_number
 from ._luck import Parts, over_draws, parts, table
@@ -63,9 +63,9 @@ class Difference(Interval):
 
 
 def contrast(
-    a: Any,
-    b: Any,
-    units: Any = None,
+    a: ArrayLike,
+    b: ArrayLike,
+    units: ArrayLike | None = None,
     *,
     paired: bool = True,
     share: float | None = None,
@@ -102,10 +102,11 @@ def contrast(
     if np.ndim(a) == 3 and np.ndim(b) == 3 and np.shape(a)[1] == np.shape(b)[1] > 1:
         if halves:
             raise bad("halves", "scores by seed, draw and image", "rows of halves, (draws, images)")
-        by_draw = [parts(np.nanmean(a, axis=0) - np.nanmean(b, axis=0), units, "a - b")]
+        first, second = np.asarray(a), np.asarray(b)
+        by_draw = [parts(np.nanmean(first, axis=0) - np.nanmean(second, axis=0), units, "a - b")]
         crossed = over_draws(by_draw, share, False)
         found = contrast(
-            np.nanmean(a, axis=1), np.nanmean(b, axis=1), units, paired=paired, largest=np.inf, level=level
+            np.nanmean(first, axis=1), np.nanmean(second, axis=1), units, paired=paired, largest=np.inf, level=level
         )
         return _within(_wider(found, crossed, _tail(level)), largest)
     one, two = table(a, "a"), table(b, "b")
@@ -126,7 +127,7 @@ def contrast(
     scale = largest if np.isfinite(largest) else 1.0
     one, two = one / scale, two / scale
     sides = [parts(one - two, units, "a - b")] if both else [parts(one, units, "a"), parts(two, units, "b")]
-    lone = sum(np.ndim(side) == 2 and len(side) == 1 for side in (a, b))
+    lone = sum(np.ndim(side) == 2 and np.shape(side)[0] == 1 for side in (a, b))
     terms = [] if not drawn else over_draws(sides, share, halves, lone, own_seeds)
     found = _wider(_over_units(sides, drawn, _tail(level)), terms, _tail(level))
     return _within(replace(found, mean=scale * found.mean, low=scale * found.low, high=scale * found.high), largest)

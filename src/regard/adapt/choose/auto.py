@@ -6,13 +6,13 @@ helps is left alone.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from ...core.checks import bad, check_choice
 from ...core.discover import load, names
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..mapped import by_domain
 from .estimators import candidates, choose_estimator, fitted
@@ -27,7 +27,7 @@ class SourceOnly(ShallowAdapter):
 
     admits_regression = True
 
-    def __init__(self, classifier: Any = "linear") -> None:
+    def __init__(self, classifier: ClassifierLike = "linear") -> None:
         self.classifier = classifier
 
     def _align(self, data: Domains) -> None:
@@ -64,11 +64,11 @@ class Auto(ShallowAdapter):
 
     def __init__(
         self,
-        methods: Iterable[str] | Mapping[str, Any] | None = None,
+        methods: Iterable[str] | Mapping[str, ShallowAdapter] | None = None,
         by: str = "circular",
         tune: bool = False,
         baseline: bool = True,
-        classifier: Any = "linear",
+        classifier: ClassifierLike = "linear",
         folds: int = 3,
         random_state: int = 0,
     ) -> None:
@@ -95,7 +95,7 @@ class Auto(ShallowAdapter):
         self.chosen_ = fitted(tried[self.choice_.name], data, np.arange(len(data.ys)))
         return None
 
-    def candidates(self, labelled: bool = False) -> dict[str, Any]:
+    def candidates(self, labelled: bool = False) -> dict[str, ShallowAdapter]:
         """The estimators to choose from, by name; `labelled` where some target labels are known.
 
         Methods that need known target labels are left out where there are none.
@@ -112,7 +112,7 @@ class Auto(ShallowAdapter):
                 if not isinstance(one, ShallowAdapter) or isinstance(one, Auto):
                     raise bad("methods", f"{name}: {one!r}", "an unfitted adapter under each name")
 
-        def make(name: str, **changes: Any) -> Any:
+        def make(name: str, **changes: object) -> ShallowAdapter:
             if own is None:
                 return load("adapt", name)(**changes)
             return clone(own[name]).set_params(**changes)

@@ -7,6 +7,7 @@ Sugiyama 2009 (JMLR 10). Logistic: Bickel, Brueckner & Scheffer 2009 (JMLR 10), 
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,7 +24,13 @@ _CENTRES = 100  # target samples that carry the basis functions
 
 
 def density_ratio(
-    Xs: Any, Xt: Any, method: str = "logistic", *, bandwidth: float | None = None, seed: int = 0, **settings: Any
+    Xs: ArrayLike,
+    Xt: ArrayLike,
+    method: str = "logistic",
+    *,
+    bandwidth: float | None = None,
+    seed: int = 0,
+    **settings: Any,
 ) -> np.ndarray:
     """Estimate w = p_t / p_s at the source samples (ns, d): (ns,) numbers, 0 or more, with mean 1.
 
@@ -61,7 +68,13 @@ def density_ratio(
 
 
 def ratio_at(
-    Xs: Any, Xt: Any, method: str = "logistic", *, bandwidth: float | None = None, seed: int = 0, **settings: Any
+    Xs: ArrayLike,
+    Xt: ArrayLike,
+    method: str = "logistic",
+    *,
+    bandwidth: float | None = None,
+    seed: int = 0,
+    **settings: Any,
 ) -> Ratio:
     """Estimate the ratio as a function of rows (n, d), for samples that the estimate has not seen.
 
@@ -83,7 +96,7 @@ def ratio_at(
     return fit_ulsif(Xs, Xt, centres, bandwidth, **known)
 
 
-def effective_samples(weights: Any) -> float:
+def effective_samples(weights: ArrayLike) -> float:
     """(sum w)^2 / sum w^2: how many equally weighted samples tell as much as these weighted ones."""
     w = np.asarray(weights, float)
     return float(w.sum() ** 2 / (w**2).sum()) if (w > 0).any() else 0.0

@@ -8,14 +8,14 @@ Split target labels forbid moves between different classes. Costs are divided by
 mean the same for any features. Source samples that were not in the plan move as the nearest one that was.
 """
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.metrics.pairwise import euclidean_distances
 
 from ...core.checks import bad, check_choice, check_number
 from ...core.runtime import numpy_rng
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..shift.priors import class_weights
 from ..transport_plans import exact, group_lasso, laplacian, lp_l1, sinkhorn
@@ -77,9 +77,9 @@ class Transport(ShallowAdapter):
         neighbours: int = 8,
         rounds: int = 10,
         cost: str = "median",
-        class_shares: Any = None,
+        class_shares: ArrayLike | None = None,
         max_samples: int = 5000,
-        classifier: Any = "1nn",
+        classifier: ClassifierLike = "1nn",
         random_state: int = 0,
     ) -> None:
         self.regularization = regularization

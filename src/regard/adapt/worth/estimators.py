@@ -1,21 +1,22 @@
 """The rows of a comparison as estimators: the baselines, then the methods."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from ...core.checks import check_choice
 from ...core.discover import load, names
 from ..choose.auto import SourceOnly
+from ..classifier import ClassifierLike
+from ..contract import ShallowAdapter
 from ..named import adapter
 
 
 def estimators_of(
-    methods: Iterable[str] | Mapping[str, Any] | None,
-    classifier: Any,
-    settings: Mapping[str, Any],
+    methods: Iterable[str] | Mapping[str, ShallowAdapter] | None,
+    classifier: ClassifierLike,
+    settings: Mapping[str, Mapping[str, object]],
     few: bool,
     notes: list[str],
-) -> dict[str, Any]:
+) -> dict[str, ShallowAdapter]:
     """The estimators by name, baselines first."""
     if methods is None:
         chosen = [name for name in names("adapt") if few or not load("adapt", name).needs_target_labels]
@@ -28,7 +29,7 @@ def estimators_of(
         check_choice("methods", name, ("auto", *names("adapt")))
     for name in settings:
         check_choice("settings", name, chosen)
-    found: dict[str, Any] = {"source_only": SourceOnly(baseline_classifier(classifier))}
+    found: dict[str, ShallowAdapter] = {"source_only": SourceOnly(baseline_classifier(classifier))}
     if few:
         found["source_and_labels"] = SourceOnly(baseline_classifier(classifier))
     for name in chosen:
@@ -43,6 +44,6 @@ def estimators_of(
     return found
 
 
-def baseline_classifier(classifier: Any) -> Any:
+def baseline_classifier(classifier: ClassifierLike) -> ClassifierLike:
     """The classifier of the rows without a method."""
     return "linear" if isinstance(classifier, str) and classifier == "own" else classifier

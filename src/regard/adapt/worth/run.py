@@ -9,6 +9,8 @@ import numpy as np
 from ...core.checks import InputError, bad, check_matrix, check_number
 from ...core.events import Event
 from ..choose.auto import DEFAULT, Auto, SourceOnly
+from ..classifier import ClassifierLike
+from ..contract import ShallowAdapter
 from ..labels import known_labels
 from ..named import adapter
 from .comparison import BASELINES, BOTH, ONE_SOURCE, Comparison, Row
@@ -24,9 +26,9 @@ Watch = Callable[[Iterable[Event]], Iterable[Event]]
 def compare(
     source: Vectors,
     target: Vectors,
-    methods: Iterable[str] | Mapping[str, Any] | None = None,
+    methods: Iterable[str] | Mapping[str, ShallowAdapter] | None = None,
     *,
-    classifier: Any = "linear",
+    classifier: ClassifierLike = "linear",
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seeds: Sequence[int] = (0,),
     share: float = 1.0,
@@ -121,7 +123,7 @@ def compare(
 
 
 def _run_all(
-    estimators: Mapping[str, Any], task: Task, forgiving: bool, runs: dict[str, Run], notes: list[str]
+    estimators: Mapping[str, ShallowAdapter], task: Task, forgiving: bool, runs: dict[str, Run], notes: list[str]
 ) -> Iterator[Event]:
     """Run every estimator, put the results into `runs`, and tell how far it is."""
     for done, (name, estimator) in enumerate(estimators.items()):
