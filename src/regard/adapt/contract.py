@@ -2,7 +2,7 @@
 
 A method is one file in `vectors/` with a plain function of the maths, a class with `__init__` (which stores its
 settings untouched), `_align` and `_map`, and the line `Method = ThatClass`. Checks, labels, the classifier on top,
-probabilities and the score are here. The decision is told in docs/decisions/0005-adapter-contract.md.
+probabilities and the score are here. Why it is so: docs/decisions/0005-adapter-contract.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     ) -> Self:
         """Learn from a labelled source and a target: `fit(Xs, ys, Xt, yt=None)` or `fit(X, y, domains=...)`.
 
-        The two forms give the same model. The order of rows never matters; no argument is changed. Split target
+        The two forms give the same model. The order of rows never matters; no argument is changed. Known target
         labels are used: mark those that the method must not see as `UNKNOWN`, or leave `yt` out.
 
         Args:

@@ -22,7 +22,7 @@ class Domains:
         known: (k,) the rows of `Xt` whose label is known; often none.
         yt: (k,) the classes of these rows.
         origin: (ns,) which of `sources` each source sample comes from.
-        sources: names of the source domains; ("source",) where they were not told apart.
+        sources: names of the source domains; ("source",) where they were not named.
     """
 
     Xs: np.ndarray

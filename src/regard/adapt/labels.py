@@ -1,4 +1,4 @@
-"""Labels of which some may be unknown: said by a marker of its own, never by -1, NaN or an empty text."""
+"""Labels of which some may be unknown: a marker stands for these, never -1, NaN or an empty text."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

@@ -2,8 +2,8 @@
 
 A map of the target's vectors that is linear (CORAL, subspaces, ...) under a linear classifier is again a linear
 classifier of the vectors as they are. It is read off the fitted estimator, whatever that holds inside: centred
-log-probabilities at one point and one step along each axis from there. Then all target vectors are asked both ways;
-what does not decide so (a nearest neighbour, a kernel) is refused. O(d) predictions.
+log-probabilities at one point and one step along each axis from there. Then both classify all target vectors; a model
+whose probabilities differ from the linear ones (a nearest neighbour, a kernel) is refused. O(d) predictions.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
 from .contract import ShallowAdapter
 
-SAME = 1e-3  # largest difference of a probability between the estimator and what is kept
+SAME = 1e-3  # largest difference of a probability between the estimator and what is saved
 
 
 def as_linear(model: ShallowAdapter, target: np.ndarray, name: str = "method") -> Classifier:
@@ -95,7 +95,7 @@ def keep(
     """
     rep = Representation.load(representation)
     if target.card.get("fingerprint") != rep.fingerprint or target.card.get("layer") is not None:
-        made = target.card.get("representation", "none that is told of")
+        made = target.card.get("representation", "none that is known")
         raise bad("--with", f"{rep.name}, for vectors of {made}", "the representation that made the vectors")
     classifier = as_linear(model, target.vectors, str(about.get("method", "method")))
     folder = new_folder("--out", out, marker="card.json")

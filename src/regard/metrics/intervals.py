@@ -1,7 +1,7 @@
-"""How sure a figure is: exact and Student intervals, also where things have several images, and the binomial test.
+"""Confidence intervals of a score, exact or Student's, also where things have several images; the binomial test.
 
-Where there is too little to say how sure, an interval has infinite ends, and is written as "too few to say". What one
-way is ahead of another, and whether that is a gain, is `contrast`.
+Where the samples are too few, an interval has infinite ends and is written as "too few to say". The difference of two
+methods, and whether it is a gain, is `contrast`.
 
 Sources: Clopper & Pearson 1934 (Biometrika 26, 404-413); Korn & Graubard 1998 (Survey Methodology 24, 193-201: the
 same with an effective number of samples); Agresti & Coull 1998 (why a right and a wrong one are added).
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_number
-from ._luck import Parts, over_draws, parts
+from ._variance import Parts, over_draws, parts
 
 TOO_FEW = "too few to say"
-FEWEST_UNITS = 5  # of things with several images: from fewer no spread can be told
+FEWEST_UNITS = 5  # of things with several images: from fewer no spread can be estimated
 
 
 @dataclass(frozen=True)

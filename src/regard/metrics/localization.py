@@ -1,4 +1,4 @@
-"""Where a photograph was taken, told by the database images that it finds: pose recall and place recognition.
+"""Where a photograph was taken, by the database images that it finds: pose recall and place recognition.
 
 Sattler et al. 2018 (Benchmarking 6DOF outdoor visual localization in changing conditions, arXiv 1707.09092): the share
 of queries whose pose is within a distance and an angle of the true one. Arandjelovic et al. 2016 (NetVLAD, arXiv

@@ -23,7 +23,7 @@ DEFAULT = ("coral", "subspace", "gfk", "tca", "tjm", "jda", "transport", "weight
 
 
 class SourceOnly(ShallowAdapter):
-    """No adaptation: the classifier on the source's vectors as they are; the row that every method must beat."""
+    """No adaptation: the classifier on the source's vectors as they are; the baseline of every method."""
 
     admits_regression = True
 

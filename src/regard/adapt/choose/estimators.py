@@ -31,9 +31,9 @@ def candidates(
         grid = type(make(name)).grid if tune else {}
         for values in product(*grid.values()):
             chosen = dict(zip(grid, values))
-            said = " ".join([name, *(f"{key}={value}" for key, value in chosen.items())])
+            label = " ".join([name, *(f"{key}={value}" for key, value in chosen.items())])
             known = make(name).get_params(deep=False)
-            found[said] = make(name, **{key: value for key, value in settings.items() if key in known}, **chosen)
+            found[label] = make(name, **{key: value for key, value in settings.items() if key in known}, **chosen)
     return found
 
 
@@ -47,7 +47,7 @@ def choose_estimator(
     folds: int = 3,
     seed: int = 0,
 ) -> Choice:
-    """Choose among unfitted estimators by the rule of `select.choose`; what cannot be fitted is left out and said.
+    """Choose among unfitted estimators by the rule of `select.choose`, leaving out those that cannot be fitted.
 
     Args:
         estimators: candidate name -> unfitted shallow adapter.

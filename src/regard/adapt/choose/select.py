@@ -1,4 +1,4 @@
-"""Which adaptation to trust, said without target labels: candidates are judged by their `Evidence`.
+"""Choosing among models without target labels: candidates are judged by their `Evidence`.
 
 Each score has a way to be fooled: entropy rewards over-confidence, SND rewards classes that have collapsed, importance
 weights are blind where no source sample is. So the accuracy on held-out source samples stands beside every score, and

@@ -11,7 +11,7 @@ target under its predicted labels to the unlabelled source, and scored there aga
 What differs: the paper's loop has two classes. Here one machine for each class against the rest goes through it at
 once, the predicted label is the class of the largest margin, and "each side" means each class; with two classes that
 is the two-sided loop. rho and beta are shares of the target's size. A target sample's cost rises with its own time
-in the training set, and source samples leave from the side on which they are predicted. Split target labels
+in the training set, and source samples leave from the side on which they are predicted. Known target labels
 take part from the beginning, at the highest target cost, and never leave.
 """
 

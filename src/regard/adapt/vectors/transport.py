@@ -4,7 +4,7 @@ A plan G says how much of each source sample goes to each target sample, at the 
 sample moves to the mean of where it goes. TPAMI 39, eq. 6-19. The plan may be exact, or held back: by its entropy, by
 keeping the classes of the source apart (group lasso, l_p l_1), or by keeping neighbours together (Laplacian).
 
-Split target labels forbid moves between different classes. Costs are divided by their median, so that `reg` and `eta`
+Known target labels forbid moves between different classes. Costs are divided by their median, so that `reg` and `eta`
 mean the same for any features. Source samples that were not in the plan move as the nearest one that was.
 """
 
@@ -152,10 +152,10 @@ class Transport(ShallowAdapter):
         labels[data.known] = data.yt
         labels = labels[t]
         # a class that the source does not have may come from anywhere
-        told = np.flatnonzero(np.isin(labels, data.ys[s]))
-        if len(told):
-            wrong = data.ys[s][:, None] != labels[told]
-            M[:, told] += wrong * (_FORBIDDEN * max(float(M.max()), 1e-12))
+        labelled = np.flatnonzero(np.isin(labels, data.ys[s]))
+        if len(labelled):
+            wrong = data.ys[s][:, None] != labels[labelled]
+            M[:, labelled] += wrong * (_FORBIDDEN * max(float(M.max()), 1e-12))
         return M
 
     def _plan(self, M: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -45,8 +45,8 @@ def compare(
     target. With `shots`, so many target samples of each class are drawn whose label the methods know; the others are
     scored, and the baseline is `source_and_labels`, the classifier on the source and these labels without adaptation.
 
-    With several seeds and `share` below 1 or `shots` above 0, every seed draws anew, and intervals hold the luck of the
-    draws and of the target samples (see `metrics.contrast`); with a share of one half and an even number of seeds,
+    With several seeds and `share` below 1 or `shots` above 0, every seed draws anew, and intervals hold the variance of
+    draws and target samples (see `metrics.contrast`); with a share of one half and an even number of seeds,
     draws are the two halves of the source in turn, which shows best what another source would give. With one draw,
     intervals are over the target samples and there is no verdict: nobody knows what another source would give. Without
     draws, a method with a `random_state` runs once for each seed, and a sample counts with the share of seeds that had
@@ -92,7 +92,7 @@ def compare(
     few = shots > 0 or given > 0
     estimators = estimators_of(methods, classifier, settings, few, notes)
     if (auto or "auto" in estimators) and not (isinstance(methods, Mapping) and "auto" in methods):
-        # it chooses among the very estimators that are scored, so that it can be told how far it stays behind them
+        # it chooses among the very estimators that are scored, so that its regret is known
         named = {name: one for name, one in estimators.items() if name not in (*BASELINES, "auto")}
         if methods is None:
             named = {name: one for name, one in named.items() if name in DEFAULT}

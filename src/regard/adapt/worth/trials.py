@@ -99,19 +99,19 @@ def _shuffled(ys: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     return [rng.permutation(np.flatnonzero(ys == label)) for label in np.unique(ys)]
 
 
-def run(estimator: ShallowAdapter, task: Task, told: bool) -> Run:
+def run(estimator: ShallowAdapter, task: Task, sees_labels: bool) -> Run:
     """Fit an estimator on each draw (on the first alone, where nothing differs) and predict the target.
 
-    `told`: whether it may see the labels that the draw makes known.
+    `sees_labels`: whether it may see the labels that the draw makes known.
     """
     drawing = "random_state" in estimator.get_params(deep=False)
-    told = told and type(estimator).uses_target_labels
+    sees_labels = sees_labels and type(estimator).uses_target_labels
     right, first, seconds = [], None, 0.0
     for one in task.draws if drawing or task.varied else task.draws[:1]:
         if drawing:
             estimator.set_params(random_state=one.seed)
         labels = np.full(len(task.yt), UNKNOWN, dtype=object)
-        if told:
+        if sees_labels:
             labels[one.known] = task.yt[one.known]
         start = time.perf_counter()
         found = _fit(estimator, task, one.source, labels).predict(task.Xt)
@@ -138,7 +138,7 @@ def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
     """The row of a run, set against the baseline on the same draws and samples.
 
     Without draws of its own a comparison knows one source only: the intervals are then over target samples, and what
-    another source would give cannot be told, so that there is no verdict.
+    another source would give is not known, and there is no verdict.
     """
     one_source = task.share == 1
     if task.varied:

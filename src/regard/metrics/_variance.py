@@ -1,4 +1,4 @@
-"""Where the luck in a mean score comes from: which units were scored, and which seeds or draws made the scores.
+"""Sources of variance in a mean score: which units were scored, and which seeds or draws made the scores.
 
 Scores are (rows, images): a row is one seed or draw, and images may share a unit (a person, a photograph). With c_rg
 the part that unit g adds to the mean of row r, the mean is m = mean_r sum_g c_rg. Its variance has two parts:
