@@ -19,7 +19,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 from regard.adapt.classifier import fit_classifier, probabilities
-from regard.adapt.worth.run import adapter
+from regard.adapt.named import adapter
 from regard.core.checks import InputError, check_path
 
 # method: settings, known U>M and M>U, and how near ours must be

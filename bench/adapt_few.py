@@ -19,7 +19,7 @@ from _table import finish
 from adapt_office import PAIRS, read
 
 from regard.adapt.classifier import fit_classifier, probabilities
-from regard.adapt.worth.run import adapter
+from regard.adapt.named import adapter
 from regard.core.checks import InputError
 from regard.core.discover import names
 from regard.metrics.intervals import over_seeds

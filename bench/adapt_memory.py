@@ -75,7 +75,7 @@ def data(ns: int, nt: int, seed: int = 0, d: int = 512, spread: float = 4.0) -> 
 
 def one(method: str, settings: dict[str, Any], ns: int, nt: int) -> None:
     """Run one method in this process; print its accuracy, seconds and peak memory in MiB."""
-    from regard.adapt.worth.run import adapter
+    from regard.adapt.named import adapter
     from regard.core.runtime import peak_mib
 
     Xs, ys, Xt, yt = data(ns, nt)
@@ -100,7 +100,7 @@ def main() -> int:
     if given.one:
         one(given.one[0], json.loads(given.one[1]), int(given.one[2]), int(given.one[3]))
         return 0
-    from regard.adapt.worth.run import adapter
+    from regard.adapt.named import adapter
     from regard.core.discover import names
 
     rows = []

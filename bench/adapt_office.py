@@ -24,10 +24,10 @@ from scipy.io import loadmat
 from sklearn.decomposition import PCA
 
 from regard.adapt.classifier import fit_classifier, probabilities
+from regard.adapt.named import adapter
 from regard.adapt.spectrum import spectrum
 from regard.adapt.vectors._geodesic import geodesic
 from regard.adapt.vectors.gfk import kernel_matrix
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError, check_path
 
 PAIRS = "CA CW CD AC AW AD WC WA WD DC DA DW".split()

@@ -122,7 +122,7 @@ def data(n: int, folder: Path, d: int = 512, classes: int = 10) -> None:
 
 def ours(method: str, settings: Settings, folder: Path, repeats: int) -> None:
     """Print the seconds of each repeat of our method, in this process."""
-    from regard.adapt.worth.run import adapter
+    from regard.adapt.named import adapter
 
     Xs, ys, Xt = (np.load(folder / f"{name}.npy") for name in ("Xs", "ys", "Xt"))
     seconds = []

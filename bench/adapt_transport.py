@@ -23,7 +23,7 @@ from sklearn.datasets import make_moons
 from sklearn.svm import SVC
 
 from regard.adapt.classifier import fit_classifier, probabilities
-from regard.adapt.worth.run import adapter
+from regard.adapt.named import adapter
 from regard.core.checks import InputError
 
 ANGLES = (10, 20, 30, 40, 50, 70, 90)

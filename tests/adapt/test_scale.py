@@ -11,8 +11,8 @@ from sklearn.svm import SVC
 
 from regard.adapt.classifier import CommonScale, fit_classifier, fit_machine, probabilities
 from regard.adapt.contract import UNKNOWN
+from regard.adapt.named import adapter
 from regard.adapt.vectors._common import FAR, origin
-from regard.adapt.worth.run import adapter
 from regard.core.discover import load, names
 
 NAMES = names("adapt")

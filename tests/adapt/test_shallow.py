@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy.linalg import fractional_matrix_power, subspace_angles
 from sklearn.decomposition import PCA
 
+from regard.adapt.named import adapter
 from regard.adapt.spectrum import spectrum
 from regard.adapt.vectors._common import times_power
 from regard.adapt.vectors.coral import Coral
 from regard.adapt.vectors.subspace import Subspace, stable_dimension
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 

@@ -1,4 +1,4 @@
-"""What every shallow adaptation method must hold to; a new file in adapt/shallow is tested the moment it exists.
+"""What every shallow adaptation method must hold to; a new file in adapt/vectors is tested the moment it exists.
 
 Each of these once was wrong, unnoticed, in a library that people use.
 """
@@ -15,15 +15,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from regard.adapt.choose.auto import Auto, SourceOnly
-from regard.adapt.contract import UNKNOWN
-from regard.adapt.worth import run
+import regard.adapt
+from helpers.classes import public_classes
+from regard.adapt import named
+from regard.adapt.contract import UNKNOWN, ShallowAdapter
 from regard.core import discover
 from regard.core.checks import InputError
 
-# beside the methods: the choice among them (of one and none, by the quickest score) and what it must beat
-BESIDE = {"auto": (Auto, {"methods": ("coral",), "folds": 2, "by": "entropy"}), "source_only": (SourceOnly, {})}
-NAMES = (*discover.names("adapt"), *BESIDE)
+METHODS = {name: discover.load("adapt", name) for name in discover.names("adapt")}
+# beside the methods: every other public adapter of the package, such as the choice among them and what it must beat
+OTHERS = public_classes(regard.adapt, ShallowAdapter)
+BESIDE = {name: one for name, one in OTHERS.items() if one not in (*METHODS.values(), ShallowAdapter)}
+QUICK = {"Auto": {"methods": ("coral",), "folds": 2, "by": "entropy"}}  # one candidate and none, the quickest score
+NAMES = (*METHODS, *BESIDE)
 CONFIG = sklearn.get_config()
 # these weigh source samples, which a nearest neighbour cannot use
 NEEDS_WEIGHTS = {"weighting", "tradaboost"}
@@ -33,14 +37,13 @@ pytestmark = pytest.mark.parametrize("name", NAMES)
 def adapter(name, **settings):
     """The estimator of that name, with few candidates to choose from."""
     if name in BESIDE:
-        cls, own = BESIDE[name]
-        return cls(**{**own, **settings})
-    return run.adapter(name, **settings)
+        return BESIDE[name](**{**QUICK.get(name, {}), **settings})
+    return named.adapter(name, **settings)
 
 
 def load(kind, name):
     """The class of that name."""
-    return BESIDE[name][0] if name in BESIDE else discover.load(kind, name)
+    return BESIDE[name] if name in BESIDE else discover.load(kind, name)
 
 
 def two_domains(ns=60, nt=45, d=6, classes=3, seed=0):

@@ -1,33 +1,60 @@
 """What every public estimator of adaptation holds to with data frames, `set_output` and scikit-learn's checks.
 
-The methods that learn classes go through `test_adapters.py` besides; here they stand beside the regressors.
+They are found by walking over the package. Those that learn classes go through `test_adapters.py` besides; here they
+stand beside the regressors.
 """
+
+from inspect import signature
 
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from sklearn.base import clone, is_regressor
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from regard.adapt.choose.auto import Auto, SourceOnly
-from regard.adapt.classifier import CommonScale
-from regard.adapt.contract import UNKNOWN
-from regard.adapt.regression import AdaptedRegressor
-from regard.adapt.worth.run import adapter
+import regard.adapt
+from helpers.classes import public_classes
+from regard.adapt.contract import UNKNOWN, ShallowAdapter
 from regard.core.checks import InputError
 from regard.core.discover import load, names
 
-REGRESSORS = {f"regressor on {n}": AdaptedRegressor(n) for n in names("adapt") if load("adapt", n).admits_regression}
-METHODS = {name: adapter(name) for name in names("adapt")}
-BESIDE = {"auto": Auto(methods=("coral", "subspace"), folds=2), "source_only": SourceOnly()}
-ALL = {**METHODS, **BESIDE, **REGRESSORS}
+FOUND = public_classes(regard.adapt, BaseEstimator)
+QUICK = {"Auto": {"methods": ("coral", "subspace"), "folds": 2}}  # settings under which a test takes no minutes
+UNDER_A_REGRESSOR = [name for name in names("adapt") if load("adapt", name).admits_regression]
+
+
+def instances():
+    """Every estimator of two domains by name: once, or once for each method that it can be built on."""
+    made = {}
+    for name, cls in FOUND.items():
+        if cls is ShallowAdapter or "Xt" not in signature(cls.fit).parameters:
+            continue
+        if "adapter" in signature(cls).parameters:
+            made |= {f"{name} on {method}": cls(method) for method in UNDER_A_REGRESSOR}
+        else:
+            made[name] = cls(**QUICK.get(name, {}))
+    # methods of other packages
+    return made | {name: load("adapt", name)() for name in names("adapt") if load("adapt", name) not in FOUND.values()}
+
+
+ALL = instances()
+PLAIN = {name: cls() for name, cls in FOUND.items() if "Xt" not in signature(cls.fit).parameters}
+# those of which scikit-learn's checks take seconds: a map, components, weights; classifiers are in test_adapters.py
+REGRESSORS = [name for name in ALL if name.endswith((" on coral", " on tca", " on weighting"))]
 COLUMNS = ["a", "b", "c", "d"]
 # InputError, a ValueError, where scikit-learn asks for TypeError: misuse is told from faults by one type
 NOT_OURS = {"check_dtype_object"}
+
+
+def test_the_walk_finds_what_there_is():
+    assert {"Auto", "SourceOnly", "AdaptedRegressor", "CommonScale", "Coral", "ShallowAdapter"} <= set(FOUND)
+    covered = {type(one) for one in (*ALL.values(), *PLAIN.values())}
+    assert set(FOUND.values()) - covered == {ShallowAdapter}
+    assert PLAIN.keys() == {"CommonScale"} and len(REGRESSORS) == 3
 
 
 @pytest.fixture(params=ALL)
@@ -101,10 +128,10 @@ def test_columns_that_come_out_have_names_and_set_output_takes_them(estimator):
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks fit without a target, of which fit warns
-@pytest.mark.parametrize("which", ["regressor on coral", "regressor on tca", "regressor on weighting", "common scale"])
+@pytest.mark.parametrize("which", [*PLAIN, *REGRESSORS])
 def test_scikit_learn_estimator_checks(which):
     failed, passed = {}, 0
-    estimator = CommonScale() if which == "common scale" else clone(ALL[which])
+    estimator = clone({**PLAIN, **ALL}[which])
     for one, check in estimator_checks_generator(estimator):
         try:
             check(one)

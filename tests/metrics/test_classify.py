@@ -52,7 +52,7 @@ def test_numbers_are_labels_too():
 
 @pytest.mark.parametrize(
     ("truth", "predicted", "named"),
-    [([], [], "truth"), (["a"], ["a", "b"], "predicted"), (["1", "2"], [1, 2], "predicted")],
+    [([], [], "ground_truth"), (["a"], ["a", "b"], "predicted"), (["1", "2"], [1, 2], "predicted")],
 )
 def test_bad_input(truth, predicted, named):
     with pytest.raises(InputError, match=f"^{named}: expected"):

@@ -1,11 +1,11 @@
 """The classifier on top of adapted vectors: 1nn, linear, svm, or any scikit-learn classifier."""
 
 import warnings
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -18,6 +18,7 @@ from ..core.checks import bad, check_choice
 from ..core.runtime import one_blas_thread
 
 CLASSIFIERS = ("1nn", "linear", "svm")
+ClassifierLike: TypeAlias = str | ClassifierMixin  # one of these names, or an unfitted scikit-learn classifier
 STEPS = 200_000  # of libsvm for one machine, which otherwise has no end; vectors of this scale take a few thousand
 
 
@@ -33,7 +34,7 @@ class CommonScale(TransformerMixin, BaseEstimator):
         scale_: the number; 1 where no feature varies.
     """
 
-    def fit(self, Z: np.ndarray, y: Any = None) -> Self:
+    def fit(self, Z: np.ndarray, y: object = None) -> Self:
         """Learn from vectors (n, d)."""
         Z = validate_data(self, Z, dtype=np.float64)
         self.mean_ = Z.mean(axis=0)
@@ -50,7 +51,7 @@ class CommonScale(TransformerMixin, BaseEstimator):
         return (Z - self.mean_) / self.scale_
 
 
-def make_classifier(classifier: Any) -> Any:
+def make_classifier(classifier: ClassifierLike) -> ClassifierMixin:
     """Return a new, unfitted classifier.
 
     `1nn`: the nearest neighbour by Euclidean distance. `linear`: features scaled to unit variance, then logistic
@@ -78,7 +79,9 @@ def make_classifier(classifier: Any) -> Any:
     return clone(classifier)
 
 
-def fit_classifier(classifier: Any, Z: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> Any:
+def fit_classifier(
+    classifier: ClassifierLike, Z: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
+) -> ClassifierMixin:
     """Fit a new classifier to vectors Z (n, d), classes 0 to K-1 and, where given, sample weights (n,).
 
     Raises:
@@ -97,11 +100,11 @@ def fit_classifier(classifier: Any, Z: np.ndarray, codes: np.ndarray, weights: n
         return model.fit(Z, codes, **given)
 
 
-def fit_machine(model: Any, *args: Any, **given: Any) -> Any:
+def fit_machine(model: ClassifierMixin, Z: np.ndarray, codes: np.ndarray, **given: np.ndarray) -> ClassifierMixin:
     """Fit a support vector machine, or a pipeline that ends in one; a UserWarning says where its steps ran out."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said below, with what to do
-        model.fit(*args, **given)
+        model.fit(Z, codes, **given)
     machine = model[-1] if isinstance(model, Pipeline) else model
     if machine.fit_status_:
         warnings.warn(
@@ -113,7 +116,7 @@ def fit_machine(model: Any, *args: Any, **given: Any) -> Any:
     return model
 
 
-def probabilities(model: Any, Z: np.ndarray) -> np.ndarray:
+def probabilities(model: ClassifierMixin, Z: np.ndarray) -> np.ndarray:
     """Probabilities (n, K), rows sum to 1, of a classifier fitted to the classes 0 to K-1.
 
     Where the classifier has none: the softmax of its margins (the logistic function of the one margin where there

@@ -1,24 +1,27 @@
 """The contract of shallow adaptation: a scikit-learn classifier that learns from two domains.
 
-A method is one file in `shallow/` with a plain function of the maths, a class with `__init__` (which stores its
+A method is one file in `vectors/` with a plain function of the maths, a class with `__init__` (which stores its
 settings untouched), `_align` and `_map`, and the line `Method = ThatClass`. Checks, labels, the classifier on top,
-probabilities and the score are here. The decision is told in docs/decisions/0005-adapter-contract.md.
+probabilities and the score are here. Why it is so: docs/decisions/0005-adapter-contract.md.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
 
 from ..core.checks import InputError, bad
 from .classifier import fit_classifier, probabilities
 from .domains import Domains, by_name, pooled, value_order
-from .labels import UNKNOWN, read_labels
+from .labels import UNKNOWN, Labels, read_labels
 from .mapped import by_domain, matrix, names_out
 
 __all__ = ["UNKNOWN", "Domains", "ShallowAdapter"]
+
+Known: TypeAlias = tuple[np.ndarray, np.ndarray]  # which labels are known, (n,) bool, and those labels
 
 
 class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -48,17 +51,24 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     uses_target_labels: ClassVar[bool] = True
     needs_target_labels: ClassVar[bool] = False
     admits_regression: ClassVar[bool] = False
-    grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    grid: ClassVar[Mapping[str, Sequence[object]]] = {}
     same_map_if_same: ClassVar[bool] = True
     min_target: ClassVar[int] = 1
     keeps_features: ClassVar[bool] = False
 
     def fit(
-        self, X: Any, y: Any = None, Xt: Any = None, yt: Any = None, *, domains: Any = None, target: str = "target"
+        self,
+        X: ArrayLike,
+        y: Labels | None = None,
+        Xt: ArrayLike | None = None,
+        yt: Labels | None = None,
+        *,
+        domains: ArrayLike | None = None,
+        target: str = "target",
     ) -> Self:
         """Learn from a labelled source and a target: `fit(Xs, ys, Xt, yt=None)` or `fit(X, y, domains=...)`.
 
-        The two forms give the same model. The order of rows never matters; no argument is changed. Split target
+        The two forms give the same model. The order of rows never matters; no argument is changed. Known target
         labels are used: mark those that the method must not see as `UNKNOWN`, or leave `yt` out.
 
         Args:
@@ -110,21 +120,23 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         self._n_features_out = self._map(data.Xt[:1], "target").shape[1]
         return self
 
-    def transform(self, X: Any, domain: Any = "target") -> np.ndarray:
+    def transform(self, X: ArrayLike, domain: ArrayLike = "target") -> np.ndarray:
         """Map samples (n, d) of a domain into the common space, each row by itself.
 
         `domain` is "target", "source", the name of a domain given at `fit`, or an array (n,) of such names.
         """
         return by_domain(self, self._map, X, domain)
 
-    def fit_transform(self, X: Any, y: Any = None, *, domains: Any = None, target: str = "target") -> np.ndarray:
+    def fit_transform(
+        self, X: ArrayLike, y: Labels | None = None, *, domains: ArrayLike | None = None, target: str = "target"
+    ) -> np.ndarray:
         """Learn from pooled samples and map each by its own domain; rows stay in the caller's order."""
         self.fit(X, y, domains=domains, target=target)
         if domains is None:
             domains = np.where(read_labels("y", y, len(np.asarray(X)))[0], "source", "target")
         return self.transform(X, domain=domains)
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names (k,) of the columns that `transform` gives, which `set_output` writes above them.
 
         A method that moves samples among the features that there are keeps their names; one with components of its
@@ -133,16 +145,18 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         kept = self.keeps_features or type(self)._map is ShallowAdapter._map
         return names_out(self, input_features, kept)
 
-    def predict_proba(self, X: Any, domain: Any = "target") -> np.ndarray:
+    def predict_proba(self, X: ArrayLike, domain: ArrayLike = "target") -> np.ndarray:
         """Probabilities (n, K) in the order of `classes_`; `domain` as in `transform`."""
         return by_domain(self, self._proba, X, domain)
 
-    def predict(self, X: Any, domain: Any = "target") -> np.ndarray:
+    def predict(self, X: ArrayLike, domain: ArrayLike = "target") -> np.ndarray:
         """The most probable labels (n,), in the type in which they were given; `domain` as in `transform`."""
         best = self.predict_proba(X, domain).argmax(axis=1)
         return self.classes_[best]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, domain: Any = "target") -> float:
+    def score(
+        self, X: ArrayLike, y: Labels, sample_weight: ArrayLike | None = None, *, domain: ArrayLike = "target"
+    ) -> float:
         """Accuracy in [0, 1], larger is better; `domain` as in `transform`. All labels must be known."""
         predicted = self.predict(X, domain)
         known, labels = read_labels("y", y, len(predicted))
@@ -181,7 +195,9 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Probabilities (n, K) of rows of a domain, named as for `_map`."""
         return probabilities(self.classifier_, self._map(X, domain))
 
-    def _gather(self, Xs: Any, labels_s: Any, Xt: Any, labels_t: Any, origin: Any) -> tuple[Domains, np.ndarray]:
+    def _gather(
+        self, Xs: np.ndarray, labels_s: Known, Xt: np.ndarray, labels_t: Known, origin: np.ndarray
+    ) -> tuple[Domains, np.ndarray]:
         """Check the labels against each other, number the classes and put the rows into their own order."""
         (known_s, ys), (known_t, yt) = labels_s, labels_t
         if not known_s.all():

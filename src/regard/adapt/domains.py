@@ -4,9 +4,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad
 
@@ -22,7 +22,7 @@ class Domains:
         known: (k,) the rows of `Xt` whose label is known; often none.
         yt: (k,) the classes of these rows.
         origin: (ns,) which of `sources` each source sample comes from.
-        sources: names of the source domains; ("source",) where they were not told apart.
+        sources: names of the source domains; ("source",) where they were not named.
     """
 
     Xs: np.ndarray
@@ -34,7 +34,7 @@ class Domains:
     sources: tuple[str, ...]
 
 
-def pooled(n: int, known: np.ndarray, domains: Any, target: str) -> tuple[np.ndarray, np.ndarray]:
+def pooled(n: int, known: np.ndarray, domains: ArrayLike | None, target: str) -> tuple[np.ndarray, np.ndarray]:
     """Which of the n rows are the target, and the name of each row's domain."""
     if domains is None:
         if known.all():

@@ -1,8 +1,10 @@
-"""Labels of which some may be unknown: said by a marker of its own, never by -1, NaN or an empty text."""
+"""Labels of which some may be unknown: a marker stands for these, never -1, NaN or an empty text."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
@@ -28,8 +30,10 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 
+Labels: TypeAlias = ArrayLike | Sequence[object]  # text, whole numbers or bool, and UNKNOWN among them
 
-def read_labels(argument: str, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+
+def read_labels(argument: str, y: Labels | None, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Tell the known labels from the unknown ones.
 
     Unknown is what is `UNKNOWN` (or None, as tables have it) in a list or an object array, what is masked in a
@@ -69,7 +73,7 @@ def read_labels(argument: str, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     return known, _plain(argument, values[known])
 
 
-def known_labels(argument: str, y: Any, n: int) -> np.ndarray:
+def known_labels(argument: str, y: Labels | None, n: int) -> np.ndarray:
     """The labels (n,), all of which must be known; raises InputError as `read_labels` does, and where one is not."""
     known, labels = read_labels(argument, y, n)
     if not known.all():

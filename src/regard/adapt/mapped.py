@@ -1,9 +1,10 @@
 """What every estimator of two domains shares: rows that are checked, maps by domain, names of the columns."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
 
 from ..core.checks import InputError, bad, check_matrix
@@ -12,7 +13,16 @@ from .domains import by_name
 Map = Callable[[np.ndarray, str], np.ndarray]
 
 
-def matrix(estimator: Any, argument: str, X: Any, *, reset: bool) -> np.ndarray:
+class OfDomains(Protocol):
+    """An estimator of two domains, of which scikit-learn and `fit` set these."""
+
+    n_features_in_: int
+    sources_: tuple[str, ...]
+    target_: str
+    _n_features_out: int
+
+
+def matrix(estimator: OfDomains, argument: str, X: ArrayLike, *, reset: bool) -> np.ndarray:
     """Samples as finite float64 (n, d); names and number of the columns are learnt (`reset`) or compared.
 
     Raises:
@@ -30,7 +40,7 @@ def matrix(estimator: Any, argument: str, X: Any, *, reset: bool) -> np.ndarray:
     return array
 
 
-def by_domain(estimator: Any, function: Map, X: Any, domain: Any) -> np.ndarray:
+def by_domain(estimator: OfDomains, function: Map, X: ArrayLike, domain: ArrayLike) -> np.ndarray:
     """A row-wise function of (rows, domain) at samples (n, d) of one domain, or of as many named ones.
 
     The function sees "target" or a source's name; `domain` may be "source" where there is one source.
@@ -50,7 +60,7 @@ def by_domain(estimator: Any, function: Map, X: Any, domain: Any) -> np.ndarray:
     return by_name(function, X, np.broadcast_to(names, len(X)))
 
 
-def names_out(estimator: Any, given: Any, keeps: bool) -> np.ndarray:
+def names_out(estimator: OfDomains, given: ArrayLike | None, keeps: bool) -> np.ndarray:
     """Names (k,) of what `transform` returns: the features' own where the map keeps them, else method0, method1 ..."""
     check_is_fitted(estimator, "_n_features_out")
     known = _check_feature_names_in(estimator, given)

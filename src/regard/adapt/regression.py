@@ -4,9 +4,10 @@ Every method whose alignment reads no classes can be used (`admits_regression`):
 and a regressor learns on the mapped source and on the target samples whose value is known.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone, is_regressor
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
@@ -18,7 +19,7 @@ from ..core.checks import InputError, bad, check_choice
 from ..core.discover import load, names
 from .contract import ShallowAdapter
 from .domains import Domains, by_name, pooled, value_order
-from .labels import UNKNOWN
+from .labels import UNKNOWN, Labels
 from .mapped import by_domain, matrix
 
 __all__ = ["AdaptedRegressor"]
@@ -43,12 +44,19 @@ class AdaptedRegressor(RegressorMixin, TransformerMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, adapter: Any = "coral", regressor: Any = "ridge") -> None:
+    def __init__(self, adapter: str | ShallowAdapter = "coral", regressor: str | RegressorMixin = "ridge") -> None:
         self.adapter = adapter
         self.regressor = regressor
 
     def fit(
-        self, X: Any, y: Any = None, Xt: Any = None, yt: Any = None, *, domains: Any = None, target: str = "target"
+        self,
+        X: ArrayLike,
+        y: Labels | None = None,
+        Xt: ArrayLike | None = None,
+        yt: Labels | None = None,
+        *,
+        domains: ArrayLike | None = None,
+        target: str = "target",
     ) -> Self:
         """Learn from `fit(Xs, ys, Xt, yt=None)` or from `fit(X, y, domains=...)`, as a shallow adapter does.
 
@@ -62,31 +70,31 @@ class AdaptedRegressor(RegressorMixin, TransformerMixin, BaseEstimator):
             raise bad("domains", "domains and Xt", "one of the two", "Use fit(Xs, ys, Xt) or fit(X, y, domains=...).")
         if y is None:
             raise InputError("y: AdaptedRegressor requires y to be passed, but the target y is None.")
-        X = matrix(self, "X" if Xt is None else "Xs", X, reset=True)
-        known, values = _numbers("y" if Xt is None else "ys", y, len(X))
+        source = matrix(self, "X" if Xt is None else "Xs", X, reset=True)
+        known, values = _numbers("y" if Xt is None else "ys", y, len(source))
         if Xt is not None:
-            Xt = matrix(self, "Xt", Xt, reset=False)
-            known_t, values_t = _numbers("yt", yt, len(Xt))
-            origin, found = np.zeros(len(X), int), np.array(["source"])
+            of_target = matrix(self, "Xt", Xt, reset=False)
+            known_t, values_t = _numbers("yt", yt, len(of_target))
+            origin, found = np.zeros(len(source), int), np.array(["source"])
         else:
-            is_target, labels = pooled(len(X), known, domains, target)
+            is_target, labels = pooled(len(source), known, domains, target)
             found, origin = np.unique(labels[~is_target], return_inverse=True)
-            Xt, known_t, values_t = X[is_target], known[is_target], values[is_target]
-            X, known, values = X[~is_target], known[~is_target], values[~is_target]
-            if not len(Xt):  # warned in pooled: the source stands in for the target
-                Xt, known_t, values_t = X, np.zeros(len(X), bool), values
+            of_target, known_t, values_t = source[is_target], known[is_target], values[is_target]
+            source, known, values = source[~is_target], known[~is_target], values[~is_target]
+            if not len(of_target):  # warned in pooled: the source stands in for the target
+                of_target, known_t, values_t = source, np.zeros(len(source), bool), values
         if not known.all():
             raise bad("ys", f"{int((~known).sum())} UNKNOWN values", "a value for every source sample")
-        if len(X) < 2:
-            raise bad("Xs", f"{len(X)} sample", "at least 2 samples")
+        if len(source) < 2:
+            raise bad("Xs", f"{len(source)} sample", "at least 2 samples")
         self.sources_ = tuple(map(str, found))
         self.target_ = str(target) if domains is not None else "target"
-        s, t = value_order(X, values, origin), value_order(Xt, np.where(known_t, values_t, np.inf))
+        s, t = value_order(source, values, origin), value_order(of_target, np.where(known_t, values_t, np.inf))
         rows = np.flatnonzero(known_t[t])
-        data = Domains(X[s], values[s], Xt[t], rows, values_t[t][rows], origin[s], self.sources_)
+        data = Domains(source[s], values[s], of_target[t], rows, values_t[t][rows], origin[s], self.sources_)
         self.adapter_ = _method(self.adapter)
         self.adapter_.sources_, self.adapter_.target_ = self.sources_, self.target_
-        self.adapter_.n_features_in_ = X.shape[1]
+        self.adapter_.n_features_in_ = source.shape[1]
         weights = self.adapter_._align(data)
         Z = by_name(self.adapter_._map, data.Xs, np.array(self.sources_)[data.origin])
         if len(rows):
@@ -99,36 +107,40 @@ class AdaptedRegressor(RegressorMixin, TransformerMixin, BaseEstimator):
         self._n_features_out = self.adapter_._n_features_out = Z.shape[1]
         return self
 
-    def transform(self, X: Any, domain: Any = "target") -> np.ndarray:
+    def transform(self, X: ArrayLike, domain: ArrayLike = "target") -> np.ndarray:
         """Map samples (n, d) of a domain into the common space.
 
         `domain` is "target", "source", the name of a domain given at `fit`, or an array (n,) of such names.
         """
         return self._mapped(X, domain)
 
-    def fit_transform(self, X: Any, y: Any = None, *, domains: Any = None, target: str = "target") -> np.ndarray:
+    def fit_transform(
+        self, X: ArrayLike, y: Labels | None = None, *, domains: ArrayLike | None = None, target: str = "target"
+    ) -> np.ndarray:
         """Learn from pooled samples and map each by its own domain; rows stay in the caller's order."""
         self.fit(X, y, domains=domains, target=target)
         if domains is None:
             domains = np.where(_numbers("y", y, len(np.asarray(X)))[0], "source", "target")
         return self.transform(X, domain=domains)
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names (k,) of the columns that `transform` gives, as the adapter has them."""
         check_is_fitted(self, "_n_features_out")
         return self.adapter_.get_feature_names_out(_check_feature_names_in(self, input_features))
 
-    def predict(self, X: Any, domain: Any = "target") -> np.ndarray:
+    def predict(self, X: ArrayLike, domain: ArrayLike = "target") -> np.ndarray:
         """The value (n,) of each sample; `domain` as in `transform`."""
         Z = self._mapped(X, domain)
         return self.regressor_.predict(Z)
 
-    def _mapped(self, X: Any, domain: Any) -> np.ndarray:
+    def _mapped(self, X: ArrayLike, domain: ArrayLike) -> np.ndarray:
         """As `transform`, an array whatever `set_output` says."""
         check_is_fitted(self, "_n_features_out")
         return by_domain(self, self.adapter_._map, X, domain)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, domain: Any = "target") -> float:
+    def score(
+        self, X: ArrayLike, y: Labels, sample_weight: ArrayLike | None = None, *, domain: ArrayLike = "target"
+    ) -> float:
         """R2, 1 is perfect; 0 is what the mean of y would get. All values must be known."""
         predicted = self.predict(X, domain)
         known, values = _numbers("y", y, len(predicted))
@@ -137,7 +149,7 @@ class AdaptedRegressor(RegressorMixin, TransformerMixin, BaseEstimator):
         return float(r2_score(values, predicted, sample_weight=sample_weight))
 
 
-def _numbers(argument: str, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(argument: str, y: Labels | None, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Which values are known, (n,) bool, and all of them as float64, 0 where not known."""
     if y is None:
         return np.zeros(n, bool), np.zeros(n)
@@ -165,7 +177,7 @@ def _numbers(argument: str, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     return known, values
 
 
-def _method(adapter: Any) -> ShallowAdapter:
+def _method(adapter: str | ShallowAdapter) -> ShallowAdapter:
     if isinstance(adapter, str):
         check_choice("adapter", adapter, names("adapt"))
         adapter = load("adapt", adapter)()
@@ -175,7 +187,7 @@ def _method(adapter: Any) -> ShallowAdapter:
     return clone(adapter)
 
 
-def _regressor(regressor: Any) -> Any:
+def _regressor(regressor: str | RegressorMixin) -> RegressorMixin:
     if isinstance(regressor, str):
         check_choice("regressor", regressor, ("ridge",))
         scaler = StandardScaler().set_output(transform="default")  # arrays inside, whatever the global setting says

@@ -2,12 +2,11 @@
 
 A map of the target's vectors that is linear (CORAL, subspaces, ...) under a linear classifier is again a linear
 classifier of the vectors as they are. It is read off the fitted estimator, whatever that holds inside: centred
-log-probabilities at one point and one step along each axis from there. Then all target vectors are asked both ways;
-what does not decide so (a nearest neighbour, a kernel) is refused. O(d) predictions.
+log-probabilities at one point and one step along each axis from there. Then both classify all target vectors; a model
+whose probabilities differ from the linear ones (a nearest neighbour, a kernel) is refused. O(d) predictions.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,12 @@ from ..core.storage import new_folder
 from ..representation.classifier import Classifier, save_classifier
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
+from .contract import ShallowAdapter
 
-SAME = 1e-3  # largest difference of a probability between the estimator and what is kept
+SAME = 1e-3  # largest difference of a probability between the estimator and what is saved
 
 
-def as_linear(model: Any, target: np.ndarray, name: str = "method") -> Classifier:
+def as_linear(model: ShallowAdapter, target: np.ndarray, name: str = "method") -> Classifier:
     """The linear classifier of vectors (d,) that a fitted adapter is on its target.
 
     Args:
@@ -45,7 +45,7 @@ def as_linear(model: Any, target: np.ndarray, name: str = "method") -> Classifie
     return found
 
 
-def _read_off(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _read_off(model: ShallowAdapter, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weight (classes, d) and bias (classes,) of margins or log-probabilities about the mean of X; NaN where none."""
     margins = getattr(getattr(model, "classifier_", None), "decision_function", None)
 
@@ -75,7 +75,11 @@ def _read_off(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def keep(
-    model: Any, target: Embeddings, representation: str | Path, out: str | Path, about: dict[str, Any]
+    model: ShallowAdapter,
+    target: Embeddings,
+    representation: str | Path,
+    out: str | Path,
+    about: dict[str, str | int | float],
 ) -> Classifier:
     """Write the representation with the adapted classifier on it, as a run's folder.
 
@@ -91,7 +95,7 @@ def keep(
     """
     rep = Representation.load(representation)
     if target.card.get("fingerprint") != rep.fingerprint or target.card.get("layer") is not None:
-        made = target.card.get("representation", "none that is told of")
+        made = target.card.get("representation", "none that is known")
         raise bad("--with", f"{rep.name}, for vectors of {made}", "the representation that made the vectors")
     classifier = as_linear(model, target.vectors, str(about.get("method", "method")))
     folder = new_folder("--out", out, marker="card.json")

@@ -1,8 +1,8 @@
-"""What one way is ahead of another: a paired difference whose interval holds every source of luck, and its verdict.
+"""The difference of two methods: a paired interval that holds every source of variance, and its verdict.
 
-The one place where the interval of a gain is computed. Sources of luck: which images (or things) were scored, and which
-seeds or draws made the scores. Both are estimated apart (see `_luck`), and their Student half widths are added in
-quadrature, so that neither few units nor few seeds can make a verdict by themselves:
+The one place where the interval of a gain is computed. Sources of variance: which images (or things) were scored, and
+which seeds or draws made the scores. Both are estimated apart (see `_variance`), and their Student half widths are
+added in quadrature, so that neither few units nor few seeds can make a verdict by themselves:
 
     half^2 = t(G' - 1)^2 V_units + t(S - 1)^2 V_draws / S
 
@@ -20,12 +20,12 @@ so that few units never have an interval without width).
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_number
-from ._luck import Parts, over_draws, parts, table
+from ._variance import Parts, over_draws, parts, table
 from .intervals import FEWEST_UNITS, TOO_FEW, Interval, _tail
 
 VERDICTS = ("gain", "loss", "no gain", TOO_FEW)
@@ -63,9 +63,9 @@ class Difference(Interval):
 
 
 def contrast(
-    a: Any,
-    b: Any,
-    units: Any = None,
+    a: ArrayLike,
+    b: ArrayLike,
+    units: ArrayLike | None = None,
     *,
     paired: bool = True,
     share: float | None = None,
@@ -77,16 +77,16 @@ def contrast(
     """Interval of mean(a) - mean(b) over the same images.
 
     Args:
-        a: scores (images,) of a way in which nothing is drawn, or (seeds, images), or (seeds, draws, images) where
+        a: scores (images,) of a method that draws nothing, or (seeds, images), or (seeds, draws, images) where
             every seed met the same draws as those of b did; NaN where there is none.
-        b: the same for the other way. Where one of the two has a single seed and the other several, the spread of
-            the other stands for both. Where none has several, nothing can be said.
+        b: the same for the other method. Where one of the two has a single seed and the other several, the spread of
+            the other stands for both. Where none has several, there is no verdict.
         units: (images,) which thing each image shows; None where each shows another.
         paired: row i of a and row i of b were made by the same draw or seed. Otherwise rows are independent, and their
             number may differ.
         share: each row learned from such a share of one set, drawn anew; None: rows share nothing.
         halves: rows 2k and 2k + 1 learned from the two halves of one set, cut anew for each pair.
-        own_seeds: with `halves`, so many pairs have one seed, and the next another, whose luck is counted, too.
+        own_seeds: with `halves`, so many pairs have one seed, and the next another, whose variance is counted, too.
         largest: the largest possible difference of two scores; the interval stays within.
         level: share of cases in which it should hold the truth.
 
@@ -102,10 +102,11 @@ def contrast(
     if np.ndim(a) == 3 and np.ndim(b) == 3 and np.shape(a)[1] == np.shape(b)[1] > 1:
         if halves:
             raise bad("halves", "scores by seed, draw and image", "rows of halves, (draws, images)")
-        by_draw = [parts(np.nanmean(a, axis=0) - np.nanmean(b, axis=0), units, "a - b")]
+        first, second = np.asarray(a), np.asarray(b)
+        by_draw = [parts(np.nanmean(first, axis=0) - np.nanmean(second, axis=0), units, "a - b")]
         crossed = over_draws(by_draw, share, False)
         found = contrast(
-            np.nanmean(a, axis=1), np.nanmean(b, axis=1), units, paired=paired, largest=np.inf, level=level
+            np.nanmean(first, axis=1), np.nanmean(second, axis=1), units, paired=paired, largest=np.inf, level=level
         )
         return _within(_wider(found, crossed, _tail(level)), largest)
     one, two = table(a, "a"), table(b, "b")
@@ -126,14 +127,14 @@ def contrast(
     scale = largest if np.isfinite(largest) else 1.0
     one, two = one / scale, two / scale
     sides = [parts(one - two, units, "a - b")] if both else [parts(one, units, "a"), parts(two, units, "b")]
-    lone = sum(np.ndim(side) == 2 and len(side) == 1 for side in (a, b))
+    lone = sum(np.ndim(side) == 2 and np.shape(side)[0] == 1 for side in (a, b))
     terms = [] if not drawn else over_draws(sides, share, halves, lone, own_seeds)
     found = _wider(_over_units(sides, drawn, _tail(level)), terms, _tail(level))
     return _within(replace(found, mean=scale * found.mean, low=scale * found.low, high=scale * found.high), largest)
 
 
 def _over_units(sides: list[Parts], drawn: bool, tail: float) -> Difference:
-    """The difference, with the luck of the units alone."""
+    """The difference, with the variance over units alone."""
     from scipy.stats import t
 
     means = [side.mean for side in sides]
@@ -157,7 +158,7 @@ def _over_units(sides: list[Parts], drawn: bool, tail: float) -> Difference:
 
 
 def _wider(found: Difference, terms: list[tuple[float, float]], tail: float) -> Difference:
-    """The interval with more luck in it."""
+    """The interval with more sources of variance in it."""
     from scipy.stats import t
 
     half = np.hypot(found.half_width, np.sqrt(sum(t.ppf(tail, freedom) ** 2 * own for own, freedom in terms)))

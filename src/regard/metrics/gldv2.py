@@ -1,9 +1,9 @@
 """Google Landmarks v2: retrieval and recognition (Weyand et al. 2020, arXiv 2004.01804)."""
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_number
 from .landmarks import mean_known
@@ -12,7 +12,7 @@ from .retrieve import ap_at_k
 DEPTH = 100
 
 
-def micro_ap(confidence: Any, correct: Any, queries: int) -> float:
+def micro_ap(confidence: ArrayLike, correct: ArrayLike, queries: int) -> float:
     """Micro-AP, also global average precision: one ranking of all predictions of all queries (Weyand et al. 2020).
 
     1/M * sum over i of P(i) rel(i), predictions sorted by confidence; a confident prediction for a query that shows no
@@ -53,7 +53,7 @@ def micro_ap(confidence: Any, correct: Any, queries: int) -> float:
     return float((precision_P * hit_P).sum() / queries)
 
 
-def gldv2_ap_at_100(rankings: Sequence[Sequence[Any]], positives: Sequence[Collection[Any]]) -> np.ndarray:
+def gldv2_ap_at_100(rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]) -> np.ndarray:
     """AP at 100 of each query on Google Landmarks v2: 1/min(m, 100) * sum over k <= 100 of P(k) rel(k).
 
     An id that comes up again keeps its rank and counts as wrong, as in the challenge's code.
@@ -78,7 +78,7 @@ def gldv2_ap_at_100(rankings: Sequence[Sequence[Any]], positives: Sequence[Colle
     return ap_at_k(marks_QK, DEPTH, [len(ids) for ids in wanted])
 
 
-def gldv2_map_at_100(rankings: Sequence[Sequence[Any]], positives: Sequence[Collection[Any]]) -> float:
+def gldv2_map_at_100(rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]) -> float:
     """Mean of `gldv2_ap_at_100` over the queries that have something to find; NaN where none has.
 
     >>> gldv2_map_at_100([["a", "b", "c"], ["a"]], [{"a", "c"}, set()])     # (1/1 + 2/3) / 2

@@ -1,22 +1,22 @@
-"""How sure a figure is: exact and Student intervals, also where things have several images, and the binomial test.
+"""Confidence intervals of a score, exact or Student's, also where things have several images; the binomial test.
 
-Where there is too little to say how sure, an interval has infinite ends, and is written as "too few to say". What one
-way is ahead of another, and whether that is a gain, is `contrast`.
+Where the samples are too few, an interval has infinite ends and is written as "too few to say". The difference of two
+methods, and whether it is a gain, is `contrast`.
 
 Sources: Clopper & Pearson 1934 (Biometrika 26, 404-413); Korn & Graubard 1998 (Survey Methodology 24, 193-201: the
 same with an effective number of samples); Agresti & Coull 1998 (why a right and a wrong one are added).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_number
-from ._luck import Parts, over_draws, parts
+from ._variance import Parts, over_draws, parts
 
 TOO_FEW = "too few to say"
-FEWEST_UNITS = 5  # of things with several images: from fewer no spread can be told
+FEWEST_UNITS = 5  # of things with several images: from fewer no spread can be estimated
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Interval:
 
 
 def accuracy_interval(
-    scores: Any,
-    units: Any = None,
+    scores: ArrayLike,
+    units: ArrayLike | None = None,
     level: float = 0.95,
     share: float | None = None,
     halves: bool = False,
@@ -103,8 +103,9 @@ def accuracy_interval(
 
     crossed = []
     if np.ndim(scores) == 3:
-        crossed = over_draws([parts(np.nanmean(scores, axis=0), units, "right")], share, halves)
-        scores = np.nanmean(scores, axis=1)
+        by_seed = np.asarray(scores)
+        crossed = over_draws([parts(np.nanmean(by_seed, axis=0), units, "right")], share, halves)
+        scores = np.nanmean(by_seed, axis=1)
         share, halves = None, False
     found = parts(scores, units, "right")
     if np.nanmin(np.asarray(scores, float)) < 0 or np.nanmax(np.asarray(scores, float)) > 1:
@@ -123,7 +124,7 @@ def accuracy_interval(
 
 
 def over_seeds(
-    values: Any, level: float = 0.95, within: tuple[float, float] = (float("-inf"), float("inf"))
+    values: ArrayLike, level: float = 0.95, within: tuple[float, float] = (float("-inf"), float("inf"))
 ) -> Interval:
     """Student's t interval of the mean of a few runs: mean +- t(n-1) * s / sqrt(n), s with n - 1.
 
@@ -197,7 +198,7 @@ def _exact(p: float, n: float, tail: float) -> tuple[float, float]:
     return min(low, p), max(high, p)
 
 
-def _values(argument: str, values: Any) -> np.ndarray:
+def _values(argument: str, values: ArrayLike) -> np.ndarray:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

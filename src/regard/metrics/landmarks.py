@@ -10,9 +10,9 @@ Differs from the papers where a ranking was cut and positives are missing from i
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import InputError, bad, check_number
 
@@ -53,7 +53,7 @@ class LandmarkScores:
         return {"map": self.map, **means, "queries": len(self.ap_Q), "skipped": self.skipped}
 
 
-def ap_oxford(ranks: Any, positives: int | None = None) -> float:
+def ap_oxford(ranks: ArrayLike, positives: int | None = None) -> float:
     """Average precision by the trapezoid rule, as the Oxford buildings code has it (Philbin et al. 2007).
 
     AP = 1/m * sum over j = 0, 1, ... of (j / r_j + (j + 1) / (r_j + 1)) / 2, where 0/0 is 1.
@@ -84,7 +84,9 @@ def ap_oxford(ranks: Any, positives: int | None = None) -> float:
     return float((before + (found + 1) / (rank_P + 1)).sum() / (2 * m))
 
 
-def oxford(rankings: Iterable[Any], ground_truth: Iterable[Any], ks: Sequence[int] = (1, 5, 10)) -> LandmarkScores:
+def oxford(
+    rankings: Iterable[ArrayLike], ground_truth: Iterable[object], ks: Sequence[int] = (1, 5, 10)
+) -> LandmarkScores:
     """Score rankings where each query has positives and junk, as on Oxford5k, Paris6k and INRIA Holidays.
 
     AP is `ap_oxford`. Precision at k is the share of positives among the first min(k, rank of the last positive), so
@@ -109,7 +111,7 @@ def oxford(rankings: Iterable[Any], ground_truth: Iterable[Any], ks: Sequence[in
 
 
 def revisited(
-    rankings: Iterable[Any], ground_truth: Iterable[Any], ks: Sequence[int] = (1, 5, 10)
+    rankings: Iterable[ArrayLike], ground_truth: Iterable[object], ks: Sequence[int] = (1, 5, 10)
 ) -> dict[str, LandmarkScores]:
     """Score rankings by the three protocols of the revisited Oxford and Paris (Radenovic et al. 2018).
 
@@ -136,8 +138,8 @@ def revisited(
 
 
 def _score(
-    rankings: Iterable[Any],
-    ground_truth: Iterable[Any],
+    rankings: Iterable[ArrayLike],
+    ground_truth: Iterable[object],
     protocols: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]],
     ks: Sequence[int],
 ) -> dict[str, LandmarkScores]:
@@ -168,7 +170,7 @@ def _score(
     }
 
 
-def _miscounted(got: Any, queries: int) -> InputError:
+def _miscounted(got: int | str, queries: int) -> InputError:
     return bad(
         "rankings",
         f"{got} for {queries} queries",
@@ -177,7 +179,7 @@ def _miscounted(got: Any, queries: int) -> InputError:
     )
 
 
-def _lists(query: Any, parts: tuple[str, ...], row: int) -> dict[str, np.ndarray]:
+def _lists(query: object, parts: tuple[str, ...], row: int) -> dict[str, np.ndarray]:
     lists = {}
     for part in parts:
         found = query.get(part) if isinstance(query, Mapping) else getattr(query, part, None)
@@ -191,7 +193,7 @@ def _lists(query: Any, parts: tuple[str, ...], row: int) -> dict[str, np.ndarray
     return lists
 
 
-def _part_of(ranking: Any, lists: dict[str, np.ndarray], row: int) -> np.ndarray:
+def _part_of(ranking: ArrayLike, lists: dict[str, np.ndarray], row: int) -> np.ndarray:
     """Which of the lists each ranked id is in, (n,); -1 where in none."""
     ranked_N = _ids("rankings", ranking, row)
     ascending = np.sort(ranked_N)  # np.unique hashes, which is far slower here
@@ -209,7 +211,7 @@ def _part_of(ranking: Any, lists: dict[str, np.ndarray], row: int) -> np.ndarray
     return part_N
 
 
-def _ids(argument: str, values: Any, row: int) -> np.ndarray:
+def _ids(argument: str, values: ArrayLike, row: int) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind in "OT":
         array = np.array([str(value) for value in array.ravel()]).reshape(array.shape)

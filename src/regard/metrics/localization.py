@@ -1,4 +1,4 @@
-"""Where a photograph was taken, told by the database images that it finds: pose recall and place recognition.
+"""Where a photograph was taken, by the database images that it finds: pose recall and place recognition.
 
 Sattler et al. 2018 (Benchmarking 6DOF outdoor visual localization in changing conditions, arXiv 1707.09092): the share
 of queries whose pose is within a distance and an angle of the true one. Arandjelovic et al. 2016 (NetVLAD, arXiv
@@ -9,9 +9,9 @@ by passing them as the database, query i having found row i.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_matrix, check_number
 from .rotations import angle_between, quaternions
@@ -21,7 +21,11 @@ _METRES = 25.0
 
 
 def pose_errors(
-    query_positions: Any, query_rotations: Any, database_positions: Any, database_rotations: Any, hits: Any
+    query_positions: ArrayLike,
+    query_rotations: ArrayLike,
+    database_positions: ArrayLike,
+    database_rotations: ArrayLike,
+    hits: ArrayLike,
 ) -> tuple[np.ndarray, np.ndarray]:
     """How far each query's pose is from the poses of the database images that it found.
 
@@ -45,12 +49,12 @@ def pose_errors(
     """
     metres_QK, hits_QK = _distances(query_positions, database_positions, hits)
     turn_Q4, turn_N4 = quaternions("query_rotations", query_rotations), quaternions("rotations", database_rotations)
-    for name, turns, positions in (
-        ("query_rotations", turn_Q4, query_positions),
-        ("database_rotations", turn_N4, database_positions),
+    for name, turns, count in (
+        ("query_rotations", turn_Q4, len(metres_QK)),
+        ("database_rotations", turn_N4, len(np.asarray(database_positions))),
     ):
-        if len(turns) != len(positions):
-            raise bad(name, f"{len(turns)} rotations", f"one for each of the {len(positions)} positions")
+        if len(turns) != count:
+            raise bad(name, f"{len(turns)} rotations", f"one for each of the {count} positions")
     degrees_QK = np.full(hits_QK.shape, np.inf)
     row, column = np.nonzero(hits_QK >= 0)
     degrees_QK[row, column] = angle_between(turn_Q4[row], turn_N4[hits_QK[row, column]])
@@ -58,7 +62,7 @@ def pose_errors(
 
 
 def localized(
-    metres_QK: Any, degrees_QK: Any, thresholds: Sequence[tuple[float, float]] = THRESHOLDS, k: int = 1
+    metres_QK: ArrayLike, degrees_QK: ArrayLike, thresholds: Sequence[tuple[float, float]] = THRESHOLDS, k: int = 1
 ) -> np.ndarray:
     """Whether each query has a pose within each threshold among its first k, (q, thresholds) booleans.
 
@@ -89,7 +93,7 @@ def localized(
 
 
 def localization_recall(
-    metres_QK: Any, degrees_QK: Any, thresholds: Sequence[tuple[float, float]] = THRESHOLDS, k: int = 1
+    metres_QK: ArrayLike, degrees_QK: ArrayLike, thresholds: Sequence[tuple[float, float]] = THRESHOLDS, k: int = 1
 ) -> dict[str, float]:
     """Share of all queries that are `localized` at each threshold, as `recall_0.25m_2deg` and so on.
 
@@ -100,7 +104,9 @@ def localization_recall(
     return {f"recall_{metre:g}m_{degree:g}deg": float(share) for (metre, degree), share in zip(thresholds, shares)}
 
 
-def first_near(query_positions: Any, database_positions: Any, hits: Any, metres: float = _METRES) -> np.ndarray:
+def first_near(
+    query_positions: ArrayLike, database_positions: ArrayLike, hits: ArrayLike, metres: float = _METRES
+) -> np.ndarray:
     """Rank of each query's first hit within `metres`, from 1, (q,); infinity where none is.
 
     Args:
@@ -118,9 +124,9 @@ def first_near(query_positions: Any, database_positions: Any, hits: Any, metres:
 
 
 def place_recall(
-    query_positions: Any,
-    database_positions: Any,
-    hits: Any,
+    query_positions: ArrayLike,
+    database_positions: ArrayLike,
+    hits: ArrayLike,
     ks: Sequence[int] = (1, 5, 10),
     metres: float = _METRES,
 ) -> dict[str, float]:
@@ -154,7 +160,9 @@ def place_recall(
     return {**recalls, "queries": len(first_Q), "findable": int((nearest_Q <= metres).sum())}
 
 
-def _distances(query_positions: Any, database_positions: Any, hits: Any) -> tuple[np.ndarray, np.ndarray]:
+def _distances(
+    query_positions: ArrayLike, database_positions: ArrayLike, hits: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
     where_QD = check_matrix("query_positions", query_positions).astype(np.float64)
     where_ND = check_matrix("database_positions", database_positions).astype(np.float64)
     if where_QD.shape[1] not in (2, 3) or where_ND.shape[1] != where_QD.shape[1]:
@@ -179,7 +187,7 @@ def _distances(query_positions: Any, database_positions: Any, hits: Any) -> tupl
     return metres_QK, hits_QK
 
 
-def _errors(argument: str, values: Any) -> np.ndarray:
+def _errors(argument: str, values: ArrayLike) -> np.ndarray:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -10,9 +10,9 @@ has the trapezoid rule, which is never above it and which `trapezoid=True` gives
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_labels, check_matrix, check_number
 from .knn import unit
@@ -61,14 +61,14 @@ class ReidScores:
 
 
 def reid(
-    queries: Any,
-    query_ids: Any,
-    query_cameras: Any,
-    gallery: Any,
-    gallery_ids: Any,
-    gallery_cameras: Any,
+    queries: ArrayLike,
+    query_ids: ArrayLike,
+    query_cameras: ArrayLike,
+    gallery: ArrayLike,
+    gallery_ids: ArrayLike,
+    gallery_cameras: ArrayLike,
     *,
-    junk_id: Any = -1,
+    junk_id: ArrayLike = -1,
     trapezoid: bool = False,
 ) -> ReidScores:
     """Rank the gallery by cosine for every query and score what comes up from other cameras.
@@ -109,13 +109,13 @@ def reid(
 
 
 def reid_of_rankings(
-    rankings: Iterable[Any],
-    query_ids: Any,
-    query_cameras: Any,
-    gallery_ids: Any,
-    gallery_cameras: Any,
+    rankings: Iterable[ArrayLike],
+    query_ids: ArrayLike,
+    query_cameras: ArrayLike,
+    gallery_ids: ArrayLike,
+    gallery_cameras: ArrayLike,
     *,
-    junk_id: Any = -1,
+    junk_id: ArrayLike = -1,
     trapezoid: bool = False,
 ) -> ReidScores:
     """Score rankings that were made elsewhere, such as re-ranked ones; see `reid`.
@@ -177,7 +177,13 @@ def _ranks(score_N: np.ndarray, kept_N: np.ndarray, match_N: np.ndarray) -> np.n
 
 
 def _picker(
-    query_ids: Any, query_cameras: Any, gallery_ids: Any, gallery_cameras: Any, q: int, n: int, junk_id: Any
+    query_ids: ArrayLike,
+    query_cameras: ArrayLike,
+    gallery_ids: ArrayLike,
+    gallery_cameras: ArrayLike,
+    q: int,
+    n: int,
+    junk_id: ArrayLike,
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
     """Build the function from a query's row to what of the gallery stays in (n,), and what of it matches (n,)."""
     if not q or not n:
@@ -203,7 +209,7 @@ def _picker(
     return pick
 
 
-def _alike(what: str, of_queries: Any, of_gallery: Any, q: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _alike(what: str, of_queries: ArrayLike, of_gallery: ArrayLike, q: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     names = f"query_{what}", f"gallery_{what}"
     first, second = check_labels(names[0], of_queries, q), check_labels(names[1], of_gallery, n)
     kinds = [{"i": "numbers", "u": "numbers", "U": "text"}.get(array.dtype.kind) for array in (first, second)]
@@ -214,7 +220,7 @@ def _alike(what: str, of_queries: Any, of_gallery: Any, q: int, n: int) -> tuple
     return first, second
 
 
-def _directions(argument: str, vectors: Any, columns: int | None = None) -> np.ndarray:
+def _directions(argument: str, vectors: ArrayLike, columns: int | None = None) -> np.ndarray:
     array = check_matrix(argument, vectors, columns=columns)
     zero = ~array.any(axis=1)
     if zero.any():

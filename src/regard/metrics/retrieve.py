@@ -7,16 +7,16 @@ precisions at relevant ranks, as scikit-learn's `average_precision_score` and GL
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_labels, check_matrix, check_number
 
 _CHUNK = 512  # queries ranked at once
 
 
-def recall_at_k(relevant: Any, k: int) -> float:
+def recall_at_k(relevant: ArrayLike, k: int) -> float:
     """Share of queries with at least one relevant result among the first k (the R@k of metric learning).
 
     Queries that have nothing relevant at all count as missed.
@@ -27,7 +27,7 @@ def recall_at_k(relevant: Any, k: int) -> float:
     return float(_relevant(relevant)[:, : _k(k)].any(axis=1).mean())
 
 
-def ap_at_k(relevant: Any, k: int | None = None, positives: Any = None) -> np.ndarray:
+def ap_at_k(relevant: ArrayLike, k: int | None = None, positives: ArrayLike | None = None) -> np.ndarray:
     """Average precision of each query: sum over ranks i <= k of precision(i) * relevant(i) / min(m, k).
 
     Args:
@@ -58,7 +58,7 @@ def ap_at_k(relevant: Any, k: int | None = None, positives: Any = None) -> np.nd
     return np.divide(total, best, out=np.full(len(marks), np.nan), where=best > 0)
 
 
-def mean_ap(relevant: Any, k: int | None = None, positives: Any = None) -> float:
+def mean_ap(relevant: ArrayLike, k: int | None = None, positives: ArrayLike | None = None) -> float:
     """Mean of `ap_at_k` over the queries that have something to find; NaN where none has.
 
     >>> mean_ap([[True, False], [False, True], [False, False]])
@@ -69,7 +69,7 @@ def mean_ap(relevant: Any, k: int | None = None, positives: Any = None) -> float
     return float(found.mean()) if len(found) else float("nan")
 
 
-def ap_at_r(relevant: Any, positives: Any = None) -> np.ndarray:
+def ap_at_r(relevant: ArrayLike, positives: ArrayLike | None = None) -> np.ndarray:
     """Average precision at R of each query: 1/R * sum over ranks i <= R of precision(i) * relevant(i).
 
     R is how many relevant items that query has, so nothing ranked after place R counts, and a score of 1 means that
@@ -101,7 +101,7 @@ def ap_at_r(relevant: Any, positives: Any = None) -> np.ndarray:
     return ap_at_k(marks & (np.arange(marks.shape[1]) < total[:, None]), positives=total)
 
 
-def map_at_r(relevant: Any, positives: Any = None) -> float:
+def map_at_r(relevant: ArrayLike, positives: ArrayLike | None = None) -> float:
     """Mean of `ap_at_r` over the queries that have something to find (MAP@R); NaN where none has.
 
     >>> map_at_r([[True, False], [False, True], [False, False]])
@@ -113,10 +113,10 @@ def map_at_r(relevant: Any, positives: Any = None) -> float:
 
 
 def retrieval(
-    queries: Any,
-    query_labels: Any,
-    gallery: Any = None,
-    gallery_labels: Any = None,
+    queries: ArrayLike,
+    query_labels: ArrayLike,
+    gallery: ArrayLike | None = None,
+    gallery_labels: ArrayLike | None = None,
     ks: Sequence[int] = (1, 5, 10),
 ) -> dict[str, float]:
     """Rank the gallery by cosine for every query and score the ranking; relevant is what shares its label.
@@ -138,7 +138,7 @@ def retrieval(
     query = _unit("queries", queries)
     labels = check_labels("query_labels", query_labels, len(query))
     alone = gallery is None
-    other = query if alone else _unit("gallery", gallery, query.shape[1])
+    other = query if gallery is None else _unit("gallery", gallery, query.shape[1])
     names = labels if alone else check_labels("gallery_labels", gallery_labels, len(other))
     if len(other) < 2 and alone:
         raise bad("queries", f"{len(query)} vector", "at least 2 where no gallery is given")
@@ -164,7 +164,7 @@ def retrieval(
     }
 
 
-def _unit(argument: str, vectors: Any, columns: int | None = None) -> np.ndarray:
+def _unit(argument: str, vectors: ArrayLike, columns: int | None = None) -> np.ndarray:
     array = check_matrix(argument, vectors, columns=columns)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
     if not lengths.all():
@@ -172,7 +172,7 @@ def _unit(argument: str, vectors: Any, columns: int | None = None) -> np.ndarray
     return array / lengths
 
 
-def _relevant(relevant: Any) -> np.ndarray:
+def _relevant(relevant: ArrayLike) -> np.ndarray:
     marks = np.asarray(relevant)
     if marks.ndim != 2 or 0 in marks.shape or marks.dtype != np.bool_:
         raise bad("relevant", f"{marks.dtype} of shape {marks.shape}", "booleans (queries, ranks)")

@@ -1,15 +1,14 @@
 """Rotations as quaternions or matrices: the angle between two, and where a camera stands."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_matrix
 
 _ROUNDING = 1e-3  # files give rotation matrices with few digits
 
 
-def rotation_angle(a: Any, b: Any) -> np.ndarray:
+def rotation_angle(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Angle in degrees, in [0, 180], of the turn from rotation a[i] to rotation b[i].
 
     2 * atan2(|v|, |w|), where (w, v) is the quaternion conj(a) * b: the 2 * arccos(|a . b|) of the literature, without
@@ -34,7 +33,7 @@ def rotation_angle(a: Any, b: Any) -> np.ndarray:
     return angle_between(first, second)
 
 
-def camera_centres(rotations: Any, translations: Any) -> np.ndarray:
+def camera_centres(rotations: ArrayLike, translations: ArrayLike) -> np.ndarray:
     """Positions (n, 3) of cameras, c = -R^T t, from poses that map the world to the camera, x = R X + t.
 
     COLMAP, Aachen and RobotCar give such poses; their t is not where the camera stands.
@@ -52,7 +51,7 @@ def camera_centres(rotations: Any, translations: Any) -> np.ndarray:
     return 0.0 - turned
 
 
-def quaternions(argument: str, rotations: Any) -> np.ndarray:
+def quaternions(argument: str, rotations: ArrayLike) -> np.ndarray:
     """Quaternions w x y z (n, 4) of length 1, from such of any length or from matrices (n, 3, 3)."""
     try:
         array = np.asarray(rotations, dtype=np.float64)

@@ -6,11 +6,13 @@ from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
 
 from regard.adapt.choose.auto import Auto, SourceOnly
+from regard.adapt.choose.estimators import candidates, choose_estimator, fold_of, judge_estimator
 from regard.adapt.choose.scorers import dev_risk, mean_entropy, neighbourhood_density
-from regard.adapt.choose.select import SCORERS, candidates, choose, fold_of, judge
+from regard.adapt.choose.select import SCORERS
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.domains import Domains
-from regard.adapt.worth.run import adapter, compare
+from regard.adapt.named import adapter
+from regard.adapt.worth.run import compare
 from regard.core.checks import InputError
 
 
@@ -68,7 +70,7 @@ def test_folds_deal_every_class_out_evenly():
 def test_evidence_is_the_plain_cross_validation():
     data, _ = domains()
     estimator = adapter("coral", reg=1e-3, classifier="1nn")
-    found = judge("coral", estimator, data, folds=3, seed=0)
+    found = judge_estimator("coral", estimator, data, folds=3, seed=0)
     parts, right, back = fold_of(data.ys, 3, 0), [], []
     for part in range(3):
         rest, held = parts != part, parts == part
@@ -89,7 +91,7 @@ def test_circular_validation_sees_what_helps():
         name: np.mean(clone(one).fit(data.Xs, data.ys, data.Xt).predict(data.Xt) == yt) for name, one in tried.items()
     }
     assert truth["coral"] > truth["source_only"] + 0.2
-    found = choose(tried, data, baseline="source_only")
+    found = choose_estimator(tried, data, baseline="source_only")
     assert found.name == "coral" and found.margin.low > 0
     table = found.table()
     assert "> coral" in table and all(name in table for name in SCORERS) and "source" in table
@@ -98,19 +100,21 @@ def test_circular_validation_sees_what_helps():
 def test_nothing_is_adapted_where_nothing_is_better():
     data, _ = domains(stretch=(1.0, 1.0), move=0.0)
     tried = {"source_only": SourceOnly("1nn"), "coral": adapter("coral"), "subspace": adapter("subspace")}
-    found = choose(tried, data, baseline="source_only")
+    found = choose_estimator(tried, data, baseline="source_only")
     assert found.name == "source_only" and found.margin is None
 
 
 def test_what_cannot_be_fitted_is_said():
     data, _ = domains()
     one = Domains(data.Xs, data.ys, data.Xt[:1], data.known, data.yt, data.origin, data.sources)
-    found = choose({"source_only": SourceOnly(), "subspace": adapter("subspace")}, one, baseline="source_only")
+    found = choose_estimator(
+        {"source_only": SourceOnly(), "subspace": adapter("subspace")}, one, baseline="source_only"
+    )
     assert found.name == "source_only" and "at least 2" in found.rows[1].failed and "left out" in found.table()
     with pytest.raises(InputError, match="no candidate can be fitted: subspace: Xt"):
-        choose({"subspace": adapter("subspace")}, one)
+        choose_estimator({"subspace": adapter("subspace")}, one)
     with pytest.raises(InputError, match="by: .*circular"):
-        choose({"coral": adapter("coral")}, data, by="accuracy")
+        choose_estimator({"coral": adapter("coral")}, data, by="accuracy")
 
 
 def test_candidates_are_methods_or_their_grids():
@@ -165,7 +169,7 @@ def test_a_collapsed_model_is_no_better_than_guessing():
         def predict_proba(self, X):
             return np.tile([[0.99, 0.01]], (len(X), 1))
 
-    found = judge("collapsed", SourceOnly(Collapsed()), data)
+    found = judge_estimator("collapsed", SourceOnly(Collapsed()), data)
     assert found.scores["circular"] == pytest.approx(0.5) and found.source == pytest.approx(0.5)
     assert found.scores["entropy"] > 0.9  # which alone would have praised it
 

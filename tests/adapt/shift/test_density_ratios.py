@@ -5,16 +5,10 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import norm, spearmanr
 
-from regard.adapt.shift.density_ratios import (
-    _gauss,
-    density_ratio,
-    effective_samples,
-    kliep,
-    kmm,
-    ratio_at,
-    ulsif,
-    ulsif_loo,
-)
+from regard.adapt.shift._gaussian import gaussian
+from regard.adapt.shift.density_ratios import density_ratio, effective_samples, ratio_at
+from regard.adapt.shift.kernel_mean_matching import kmm
+from regard.adapt.shift.kernel_ratios import kliep, ulsif, ulsif_loo
 from regard.core.checks import InputError
 
 
@@ -40,7 +34,7 @@ def test_every_estimate_follows_the_true_ratio(method):
 def test_kmm_is_the_quadratic_programs_solution():
     rng = np.random.default_rng(0)
     Xs, Xt = rng.normal(size=(12, 2)), rng.normal(size=(9, 2)) + 0.5
-    K, k = _gauss(Xs, Xs, 1.0), 12 / 9 * _gauss(Xs, Xt, 1.0).sum(axis=1)
+    K, k = gaussian(Xs, Xs, 1.0), 12 / 9 * gaussian(Xs, Xt, 1.0).sum(axis=1)
     for bound, slack in ((1000.0, 0.7), (1.5, 0.05)):
         b = kmm(K, k, bound, slack)
         plain = minimize(
@@ -61,7 +55,7 @@ def test_kmm_is_the_quadratic_programs_solution():
 
 def test_kliep_never_falls_and_keeps_its_constraint():
     Xs, Xt = sets()
-    Kt, mean_s = _gauss(Xt, Xt[:50], 0.5), _gauss(Xs, Xt[:50], 0.5).mean(axis=0)
+    Kt, mean_s = gaussian(Xt, Xt[:50], 0.5), gaussian(Xs, Xt[:50], 0.5).mean(axis=0)
     alpha, path = kliep(Kt, mean_s)
     assert len(path) > 3 and (np.diff(path) >= -1e-12).all()
     assert mean_s @ alpha == pytest.approx(1) and (alpha >= 0).all()
@@ -73,7 +67,7 @@ def test_kliep_never_falls_and_keeps_its_constraint():
 
 def test_ulsif_is_its_closed_form_and_leaves_one_out():
     Xs, Xt = sets(30, 30)
-    Ks, Kt = _gauss(Xs, Xt[:8], 0.7), _gauss(Xt, Xt[:8], 0.7)
+    Ks, Kt = gaussian(Xs, Xt[:8], 0.7), gaussian(Xt, Xt[:8], 0.7)
     plain = np.linalg.solve(Ks.T @ Ks / 30 + 0.1 * np.eye(8), Kt.mean(axis=0))
     np.testing.assert_allclose(ulsif(Ks, Kt, 0.1), np.maximum(plain, 0))
     scores = []

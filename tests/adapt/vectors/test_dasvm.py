@@ -8,8 +8,9 @@ from sklearn.svm import SVC
 
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.vectors._common import drawn_target
+from regard.adapt.vectors._dasvm_loop import Costs, dasvm
 from regard.adapt.vectors._svm import gram
-from regard.adapt.vectors.dasvm import DASVM, Costs, dasvm
+from regard.adapt.vectors.dasvm import DASVM
 from regard.core.checks import InputError
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from regard.adapt.named import adapter
 from regard.adapt.shift.mmd import mmd2
 from regard.adapt.vectors.dip import descend, mmd_and_slope
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 

@@ -7,8 +7,8 @@ import pytest
 from sklearn.neighbors import NearestCentroid
 
 from regard.adapt.contract import UNKNOWN
+from regard.adapt.named import adapter
 from regard.adapt.vectors.dscm import class_probabilities, fitting, loss_and_slope, surest
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 

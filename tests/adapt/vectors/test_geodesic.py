@@ -5,11 +5,11 @@ import pytest
 from scipy.integrate import quad_vec
 from scipy.linalg import expm, subspace_angles
 
+from regard.adapt.named import adapter
 from regard.adapt.spectrum import spectrum
 from regard.adapt.vectors._geodesic import disagreement, geodesic
 from regard.adapt.vectors.gfk import kernel_matrix
 from regard.adapt.vectors.gfs import samples_of
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 

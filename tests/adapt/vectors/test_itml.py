@@ -6,8 +6,8 @@ from scipy.optimize import minimize
 from sklearn.neighbors import KNeighborsClassifier
 
 from regard.adapt.contract import UNKNOWN
+from regard.adapt.named import adapter
 from regard.adapt.vectors.itml import draw_pairs, hinges, logdet, unit
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 HARD = 1e8  # a gamma at which nothing may slack

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.linalg import eigh
 
 from regard.adapt.domains import value_order
+from regard.adapt.named import adapter
 from regard.adapt.vectors.jda import of_classes
-from regard.adapt.worth.run import adapter
 
 
 def data(ns=60, nt=45, seed=0):

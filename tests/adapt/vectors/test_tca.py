@@ -5,9 +5,9 @@ import pytest
 from scipy.linalg import eigh
 from sklearn.neighbors import kneighbors_graph
 
+from regard.adapt.named import adapter
 from regard.adapt.vectors._kernels import unit_rows
 from regard.adapt.vectors.tca import neighbourhoods
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 

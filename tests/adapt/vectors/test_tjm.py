@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh
 
+from regard.adapt.named import adapter
 from regard.adapt.vectors.tjm import objective
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 

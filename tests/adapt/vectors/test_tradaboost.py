@@ -6,7 +6,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.domains import value_order
-from regard.adapt.worth.run import adapter
+from regard.adapt.named import adapter
 from regard.core.checks import InputError
 
 

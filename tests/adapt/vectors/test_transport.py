@@ -6,9 +6,9 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import make_moons
 
 from regard.adapt.contract import UNKNOWN
+from regard.adapt.named import adapter
 from regard.adapt.transport_plans import exact, pot
 from regard.adapt.vectors.transport import KINDS, moved
-from regard.adapt.worth.run import adapter
 from regard.core.checks import InputError
 
 

@@ -5,9 +5,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from regard.adapt.choose.auto import SourceOnly
+from regard.adapt.named import adapter
 from regard.adapt.shift.density_ratios import density_ratio
 from regard.adapt.vectors.weighting import RATIOS
-from regard.adapt.worth.run import SourceOnly, adapter
 from regard.core.checks import InputError
 
 

@@ -7,9 +7,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from regard.adapt.choose.auto import SourceOnly
 from regard.adapt.contract import UNKNOWN
-from regard.adapt.worth import run
-from regard.adapt.worth.run import SourceOnly, adapter, compare
+from regard.adapt.named import adapter
+from regard.adapt.worth.run import compare
+from regard.adapt.worth.trials import draw, halved
 from regard.core.checks import InputError
 from regard.metrics.contrast import contrast
 from regard.metrics.intervals import accuracy_interval
@@ -86,7 +88,7 @@ def test_oracle_never_sees_the_sample_it_predicts():
     assert found.row("oracle").accuracy.mean < 0.7
 
 
-def test_seeds_run_methods_that_draw(monkeypatch):
+def test_seeds_run_methods_that_draw():
     class Drawing(SourceOnly):
         def __init__(self, classifier="linear", random_state=None):
             self.classifier, self.random_state = classifier, random_state
@@ -94,11 +96,9 @@ def test_seeds_run_methods_that_draw(monkeypatch):
         def _map(self, X, domain):
             return X * (1 if self.random_state else -1) if domain == "target" else X
 
-    monkeypatch.setattr(run, "names", lambda kind: ["drawing"])
-    monkeypatch.setattr(run, "load", lambda kind, name: Drawing)
     source, target = pair(stretch=(1.0, 1.0), move=0.0)
-    found = compare(source, target, ["drawing"], seeds=(0, 1))
-    one = compare(source, target, ["drawing"], seeds=(1,))
+    found = compare(source, target, {"drawing": Drawing()}, seeds=(0, 1))
+    one = compare(source, target, {"drawing": Drawing()}, seeds=(1,))
     none = found.row("source_only").accuracy.mean
     turned = Drawing(random_state=0).fit(source.vectors, source.labels, target.vectors)
     assert one.row("drawing").accuracy.mean == none > 0.9
@@ -176,8 +176,8 @@ def test_draws_are_counted_and_halves_of_the_source_are_whole_together():
     row, base = found.row("coral"), found.row("source_only")
     assert found.over == "target samples and draws of the source" and row.right.shape == (4, 120)
     assert row.gain == contrast(row.right, base.right, halves=True, share=0.5) and row.gain.draws == 4
-    one, other = (run.draw(source.labels, target.labels, 1.0, 0, seed) for seed in (2, 3))
-    both = run.halved(one, other, source.labels)
+    one, other = (draw(source.labels, target.labels, 1.0, 0, seed) for seed in (2, 3))
+    both = halved(one, other, source.labels)
     assert sorted(np.concatenate([half.source for half in both])) == list(range(120))
     for half in both:
         assert sorted(np.unique(source.labels[half.source], return_counts=True)[1]) == [30, 30]
@@ -195,7 +195,7 @@ def test_draws_of_another_share_are_counted():
     row, base = found.row("coral"), found.row("source_only")
     assert row.gain == contrast(row.right, base.right, share=0.8)
     assert row.accuracy == accuracy_interval(row.right, share=0.8) and 0 <= row.accuracy.low <= row.accuracy.high <= 1
-    one = run.draw(source.labels, target.labels, 0.8, 0, 1)
+    one = draw(source.labels, target.labels, 0.8, 0, 1)
     assert sorted(np.unique(source.labels[one.source], return_counts=True)[1]) == [48, 48]
 
 
@@ -221,7 +221,7 @@ def test_shots_are_told_to_methods_and_not_scored():
     assert [row.name for row in found.rows] == ["source_only", "source_and_labels", "coral", "oracle"]
     assert found.row("source_and_labels").gain is None and found.row("source_only").gain is None
     assert found.row("source_and_labels").accuracy.mean > found.row("source_only").accuracy.mean
-    one = run.draw(source.labels, target.labels, 1.0, 3, 0)
+    one = draw(source.labels, target.labels, 1.0, 3, 0)
     assert len(one.known) == 6 and len(np.unique(target.labels[one.known])) == 2
     # other target labels, but one source: of another nothing can be said
     assert found.row("coral").gain.verdict == "too few to say" and "one source" in found.over

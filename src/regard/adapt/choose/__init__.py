@@ -1,1 +1,1 @@
-"""Which adaptation to trust, said without target labels."""
+"""Which model to trust, chosen without target labels."""

@@ -6,27 +6,28 @@ helps is left alone.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from ...core.checks import bad, check_choice
 from ...core.discover import load, names
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..mapped import by_domain
-from .select import SCORERS, Choice, candidates, choose, fitted
+from .estimators import candidates, choose_estimator, fitted
+from .select import SCORERS, Choice
 
 # Of the methods without target labels, those that are quick and map vectors by themselves; see docs/adapt/choice.md.
 DEFAULT = ("coral", "subspace", "gfk", "tca", "tjm", "jda", "transport", "weighting")
 
 
 class SourceOnly(ShallowAdapter):
-    """No adaptation: the classifier on the source's vectors as they are; the row that every method must beat."""
+    """No adaptation: the classifier on the source's vectors as they are; the baseline of every method."""
 
     admits_regression = True
 
-    def __init__(self, classifier: Any = "linear") -> None:
+    def __init__(self, classifier: ClassifierLike = "linear") -> None:
         self.classifier = classifier
 
     def _align(self, data: Domains) -> None:
@@ -63,11 +64,11 @@ class Auto(ShallowAdapter):
 
     def __init__(
         self,
-        methods: Iterable[str] | Mapping[str, Any] | None = None,
+        methods: Iterable[str] | Mapping[str, ShallowAdapter] | None = None,
         by: str = "circular",
         tune: bool = False,
         baseline: bool = True,
-        classifier: Any = "linear",
+        classifier: ClassifierLike = "linear",
         folds: int = 3,
         random_state: int = 0,
     ) -> None:
@@ -82,7 +83,7 @@ class Auto(ShallowAdapter):
     def _learn(self, data: Domains) -> np.ndarray | None:
         check_choice("by", self.by, SCORERS)
         tried = self.candidates(bool(len(data.known)))
-        self.choice_: Choice = choose(
+        self.choice_: Choice = choose_estimator(
             tried,
             data,
             by=self.by,
@@ -94,7 +95,7 @@ class Auto(ShallowAdapter):
         self.chosen_ = fitted(tried[self.choice_.name], data, np.arange(len(data.ys)))
         return None
 
-    def candidates(self, labelled: bool = False) -> dict[str, Any]:
+    def candidates(self, labelled: bool = False) -> dict[str, ShallowAdapter]:
         """The estimators to choose from, by name; `labelled` where some target labels are known.
 
         Methods that need known target labels are left out where there are none.
@@ -111,7 +112,7 @@ class Auto(ShallowAdapter):
                 if not isinstance(one, ShallowAdapter) or isinstance(one, Auto):
                     raise bad("methods", f"{name}: {one!r}", "an unfitted adapter under each name")
 
-        def make(name: str, **changes: Any) -> Any:
+        def make(name: str, **changes: object) -> ShallowAdapter:
             if own is None:
                 return load("adapt", name)(**changes)
             return clone(own[name]).set_params(**changes)

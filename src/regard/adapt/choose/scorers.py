@@ -1,17 +1,82 @@
-"""Scores of a model on a target without labels, as plain functions of predictions, losses and weights.
+"""Scores of a model on a target without labels, each a function of `Evidence`; larger is better for all.
 
-Entropy (Grandvalet & Bengio 2004); soft neighbourhood density, SND (Saito et al. 2021, ICCV, eq. 4-5); deep embedded
-validation, DEV (You et al. 2019, ICML, eq. 9); importance weights p_t / p_s (Sugiyama et al. 2007, JMLR 8).
+Importance-weighted validation, IWV (Sugiyama, Krauledat & Mueller 2007, JMLR 8); deep embedded validation, DEV (You
+et al. 2019, ICML, eq. 9); entropy (Grandvalet & Bengio 2004); soft neighbourhood density, SND (Saito et al. 2021,
+ICCV, eq. 4-5); circular or reverse validation (Bruzzone & Marconcini 2010, TPAMI 32; Zhong et al. 2010, ECML).
 """
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..domains import Domains
+from ..shift.density_ratios import ratio_at
 from ..spectrum import spectrum
+from .evidence import Evidence
 
 _AXES = 30  # density ratios are estimated on so many principal axes: in more, domains are told apart by noise
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A label-free score.
+
+    Attributes:
+        score: evidence -> one number, or (m,) what each source validation sample adds to a mean.
+        needs: the optional fields of `Evidence` that it reads; several groups are alternatives, the first is best.
+    """
+
+    score: Callable[[Evidence], np.ndarray | float]
+    needs: tuple[tuple[str, ...], ...]
+
+    def admits(self, evidence: Evidence) -> bool:
+        """Whether the evidence has what this scorer reads."""
+        return any(evidence.has(*group) for group in self.needs)
+
+
+def circular(evidence: Evidence) -> np.ndarray:
+    """Whether the model taught by the target's predicted labels is right on the validation samples: (m,) 0 or 1."""
+    assert evidence.reverse_predicted is not None  # `needs` was asked, here and below
+    return np.equal(evidence.reverse_predicted, evidence.labels).astype(float)
+
+
+def iwv(evidence: Evidence) -> np.ndarray:
+    """(m,) w [predicted = label], with importance weights w of mean 1; estimated from the features where not given."""
+    if evidence.weights is not None:
+        return evidence.weights * evidence.right
+    weights = feature_weights(evidence)
+    return weights / weights.mean() * evidence.right
+
+
+def dev(evidence: Evidence) -> float:
+    """1 - DEV risk, with importance weights in the space of the features (those given where there are none)."""
+    losses = 1 - evidence.right if evidence.losses is None else evidence.losses
+    weights = evidence.weights if evidence.source_features is None else feature_weights(evidence)
+    assert weights is not None
+    return 1 - dev_risk(losses, weights)
+
+
+def entropy(evidence: Evidence) -> float:
+    """1 - mean entropy of the target probabilities over log K."""
+    assert evidence.target_probabilities is not None
+    return 1 - mean_entropy(evidence.target_probabilities)
+
+
+def snd(evidence: Evidence) -> float:
+    """Soft neighbourhood density of the target probabilities."""
+    assert evidence.target_probabilities is not None
+    return neighbourhood_density(evidence.target_probabilities)
+
+
+_FEATURES = ("source_features", "target_features")
+
+SCORERS: Mapping[str, Scorer] = {
+    "circular": Scorer(circular, (("reverse_predicted",),)),
+    "iwv": Scorer(iwv, (("weights",), _FEATURES)),
+    "dev": Scorer(dev, (_FEATURES, ("weights",))),
+    "entropy": Scorer(entropy, (("target_probabilities",),)),
+    "snd": Scorer(snd, (("target_probabilities",),)),
+}
 
 
 def dev_risk(losses: np.ndarray, weights: np.ndarray) -> float:
@@ -52,22 +117,23 @@ def neighbourhood_density(P: np.ndarray, temperature: float = 0.05, chunk: int =
     return total / len(unit)
 
 
-def input_weights(data: Domains, seed: int = 0) -> np.ndarray:
-    """Importance weights p_t / p_s (ns,) of the source samples, on the first principal axes of both domains."""
-    from ..shift.density_ratios import ratio_at
+def input_weights(Xs: np.ndarray, Xt: np.ndarray) -> np.ndarray:
+    """Importance weights p_t / p_s (ns,) of source samples, on the first principal axes of both domains; mean 1."""
+    Zs, Zt = _few_axes(Xs, Xt)
+    weights = ratio_at(Zs, Zt, "logistic")(Zs)
+    return weights / weights.mean()
 
-    Zs, Zt = _few_axes(data.Xs, data.Xt)
-    return ratio_at(Zs, Zt, "logistic", seed=seed)(Zs)
 
+def feature_weights(evidence: Evidence) -> np.ndarray:
+    """Importance weights p_t / p_s (m,) of the validation samples in the space of the features.
 
-def mapped_weights(model: Any, data: Domains, names: Any, rest: Any, held: Any, seed: int) -> np.ndarray:
-    """Importance weights of the held source samples, in the space into which a fitted model maps both domains."""
-    from ..shift.density_ratios import ratio_at
-
-    # as arrays, whatever `set_output` says
-    every = np.asarray(model.transform(data.Xs, domain=names))
-    Zs, Zt = _few_axes(every, np.asarray(model.transform(data.Xt)))
-    return ratio_at(Zs[rest], Zt, "logistic", seed=seed)(Zs[held])
+    The ratio is learned from the other source samples, or from these where there are no others.
+    """
+    Xs, Xt = evidence.source_features, evidence.target_features
+    assert Xs is not None and Xt is not None
+    Zs, Zt = _few_axes(Xs, Xt)
+    others = np.setdiff1d(np.arange(len(Zs)), evidence.rows)
+    return ratio_at(Zs[others] if len(others) else Zs, Zt, "logistic")(Zs[evidence.rows])
 
 
 def _few_axes(Xs: np.ndarray, Xt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

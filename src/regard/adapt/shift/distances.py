@@ -6,9 +6,9 @@ Computational Optimal Transport (Wasserstein); Bonneel et al. 2015, J. Math. Ima
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 from ...core.checks import bad, check_number
@@ -19,7 +19,7 @@ from .mmd import centred, p_value, scales_of, two_sets
 _CHUNK = 1024
 
 
-def coral_distance(Xs: Any, Xt: Any) -> float:
+def coral_distance(Xs: ArrayLike, Xt: ArrayLike) -> float:
     """CORAL distance ||Cs - Ct||_F^2 / (4 d^2) of the covariances (divided by n - 1) of samples (ns, d) and (nt, d).
 
     With fewer samples than features no d x d matrix is formed: the norm is tr(Cs Cs) + tr(Ct Ct) - 2 tr(Cs Ct), each
@@ -37,7 +37,7 @@ def coral_distance(Xs: Any, Xt: Any) -> float:
     return max(float(total), 0.0) / (4 * d * d)
 
 
-def energy_distance(Xs: Any, Xt: Any) -> float:
+def energy_distance(Xs: ArrayLike, Xt: ArrayLike) -> float:
     """Energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0; O(n^2 d) time, O(n) memory.
 
     In one dimension it is twice the squared L2 distance of the distribution functions (scipy's `energy_distance`
@@ -47,7 +47,7 @@ def energy_distance(Xs: Any, Xt: Any) -> float:
     return max(2 * _mean_distance(Xs, Xt) - _mean_distance(Xs, Xs) - _mean_distance(Xt, Xt), 0.0)
 
 
-def wasserstein(Xs: Any, Xt: Any, *, max_samples: int = 1000, seed: int = 0) -> float:
+def wasserstein(Xs: ArrayLike, Xt: ArrayLike, *, max_samples: int = 1000, seed: int = 0) -> float:
     """Wasserstein distance W2: the root of the least mean squared distance of a coupling, exact (network simplex).
 
     Above `max_samples` a draw of each set is compared, which makes it larger: samples of one distribution are apart,
@@ -62,7 +62,7 @@ def wasserstein(Xs: Any, Xt: Any, *, max_samples: int = 1000, seed: int = 0) -> 
     return float(np.sqrt(max(pot().emd2(*weights, cost, numItermax=10_000_000), 0.0)))
 
 
-def sliced_wasserstein(Xs: Any, Xt: Any, *, projections: int = 200, seed: int = 0) -> float:
+def sliced_wasserstein(Xs: ArrayLike, Xt: ArrayLike, *, projections: int = 200, seed: int = 0) -> float:
     """Sliced Wasserstein distance: the root of the mean over random directions of the squared W2 in one dimension.
 
     In one dimension W2 compares the quantile functions, which are steps: exact for sets of any sizes. Time
@@ -98,7 +98,7 @@ class LinearMMD:
 
 
 def linear_time_mmd2(
-    Xs: Any, Xt: Any, kernel: str = "rbf", *, bandwidth: float | None = None, seed: int = 0
+    Xs: ArrayLike, Xt: ArrayLike, kernel: str = "rbf", *, bandwidth: float | None = None, seed: int = 0
 ) -> LinearMMD:
     """MMD^2 as the mean over pairs of k(s, s') + k(t, t') - k(s, t') - k(s', t): O(n d) time for any n.
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -95,7 +96,7 @@ class Shift:
 
 
 def proxy_a_distance(
-    Xs: Any, Xt: Any, *, seed: int = 0, repeats: int = 10, max_samples: int | None = 1000
+    Xs: ArrayLike, Xt: ArrayLike, *, seed: int = 0, repeats: int = 10, max_samples: int | None = 1000
 ) -> ADistance:
     """Proxy A-distance 2 (1 - 2 error) of a linear SVM that tells source (ns, d) from target (nt, d).
 
@@ -127,10 +128,10 @@ def proxy_a_distance(
 
 
 def shift(
-    Xs: Any,
-    Xt: Any,
-    ys: Any = None,
-    yt: Any = None,
+    Xs: ArrayLike,
+    Xt: ArrayLike,
+    ys: ArrayLike | None = None,
+    yt: ArrayLike | None = None,
     *,
     seed: int = 0,
     permutations: int = 200,
@@ -160,48 +161,53 @@ def shift(
     >>> near.rbf < far.rbf, near.p_value > 0.05, far.p_value < 0.05, far.a_distance > 1
     (True, True, True, True)
     """
-    Xs, Xt = two_sets(Xs, Xt)
+    source, target = two_sets(Xs, Xt)
     check_number("permutations", permutations, 0, whole=True)
-    labels = None if ys is None or yt is None else (known_labels("ys", ys, len(Xs)), known_labels("yt", yt, len(Xt)))
-    rng, notes, given = numpy_rng(seed, "shift"), [], (len(Xs), len(Xt))
-    rows_s, rows_t = drawn_rows(len(Xs), max_samples, rng), drawn_rows(len(Xt), max_samples, rng)
-    extra: dict[str, Any] = {}
+    rng, notes, given = numpy_rng(seed, "shift"), [], (len(source), len(target))
+    labels = None
+    if ys is not None and yt is not None:
+        labels = known_labels("ys", ys, given[0]), known_labels("yt", yt, given[1])
+    rows_s, rows_t = drawn_rows(given[0], max_samples, rng), drawn_rows(given[1], max_samples, rng)
+    extra: dict[str, float] = {}
     if more and min(given) >= 4:  # on all samples: its time is linear
-        quick = linear_time_mmd2(Xs, Xt, seed=seed)
+        quick = linear_time_mmd2(source, target, seed=seed)
         extra |= {"linear_time": quick.value, "linear_time_error": quick.error}
-    Xs, Xt = Xs[rows_s], Xt[rows_t]
-    if given != (len(Xs), len(Xt)):
-        notes.append(f"measured on {len(Xs)} of {given[0]} source and {len(Xt)} of {given[1]} target samples")
-    Z, ns = centred(Xs, Xt), len(Xs)
+    source, target = source[rows_s], target[rows_t]
+    ns, nt = len(source), len(target)
+    if given != (ns, nt):
+        notes.append(f"measured on {ns} of {given[0]} source and {nt} of {given[1]} target samples")
+    Z = centred(source, target)
     draws = [np.arange(len(Z)), *(rng.permutation(len(Z)) for _ in range(permutations))]
     members = np.stack([(draw < ns).astype(float) for draw in draws], axis=1)
     rbf = scales_of(Z, "rbf", None, seed)
     permuted = mmd2_of_members(Z, members, rbf, False, chunk)
     unbiased = np.nan
-    if min(ns, len(Xt)) >= 2:
+    if min(ns, nt) >= 2:
         unbiased = float(mmd2_of_members(Z, members[:, :1], rbf, True, chunk)[0])
     else:
         notes.append("a single sample has no unbiased MMD")
     pad = ADistance(np.nan, np.nan, np.nan, np.nan)
-    if min(ns, len(Xt)) >= 4:
-        pad = proxy_a_distance(Xs, Xt, seed=seed)
-        if max(ns, len(Xt)) > 1000:
+    if min(ns, nt) >= 4:
+        pad = proxy_a_distance(source, target, seed=seed)
+        if max(ns, nt) > 1000:
             notes.append("A-distance on at most 1000 samples of each domain")
     else:
         notes.append("fewer than 4 samples have no A-distance")
     if more:
-        energy, energy_p = energy_p_value(Xs, Xt, permutations, seed)
-        extra |= {"coral": coral_distance(Xs, Xt), "energy": energy, "energy_p": energy_p}
-        extra |= {"wasserstein": wasserstein(Xs, Xt, seed=seed), "sliced": sliced_wasserstein(Xs, Xt, seed=seed)}
+        energy, energy_p = energy_p_value(source, target, permutations, seed)
+        extra |= {"coral": coral_distance(source, target), "energy": energy, "energy_p": energy_p}
+        extra["wasserstein"] = wasserstein(source, target, seed=seed)
+        extra["sliced"] = sliced_wasserstein(source, target, seed=seed)
     per_class: dict[str, float] = {}
     per_class_energy: dict[str, float] = {}
     if labels is not None:
-        ys, yt = labels[0][rows_s], labels[1][rows_t]
-        for label in np.intersect1d(ys, yt):
-            of_class = np.concatenate([Z[:ns][ys == label], Z[ns:][yt == label]])
-            member = (np.arange(len(of_class)) < (ys == label).sum()).astype(float)[:, None]
+        codes_s, codes_t = labels[0][rows_s], labels[1][rows_t]
+        for label in np.intersect1d(codes_s, codes_t):
+            in_s, in_t = codes_s == label, codes_t == label
+            of_class = np.concatenate([Z[:ns][in_s], Z[ns:][in_t]])
+            member = (np.arange(len(of_class)) < in_s.sum()).astype(float)[:, None]
             if more:
-                per_class_energy[str(label)] = energy_p_value(Xs[ys == label], Xt[yt == label], 0, seed)[0]
+                per_class_energy[str(label)] = energy_p_value(source[in_s], target[in_t], 0, seed)[0]
             per_class[str(label)] = float(mmd2_of_members(of_class, member, rbf, False, chunk)[0])
     return Shift(
         linear=float(mmd2_of_members(Z, members[:, :1], (), False, chunk)[0]),
@@ -213,7 +219,7 @@ def shift(
         a_distance_low=pad.low,
         a_distance_high=pad.high,
         label_shift=np.nan if labels is None else _total_variation(*labels),
-        used=(ns, len(Xt)),
+        used=(ns, nt),
         given=given,
         per_class=per_class,
         per_class_energy=per_class_energy,

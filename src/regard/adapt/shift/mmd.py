@@ -1,8 +1,7 @@
 """Maximum mean discrepancy (Gretton et al. 2012, JMLR 13, eq. 3 and 5; Long et al. 2015, ICML, for several kernels)."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 
 from ...core.checks import bad, check_choice, check_matrix, check_number
@@ -13,8 +12,8 @@ TIE = 1e-9  # of the terms' size; rounding of their sums over thousands of sampl
 
 
 def mmd2(
-    Xs: Any,
-    Xt: Any,
+    Xs: ArrayLike,
+    Xt: ArrayLike,
     kernel: str = "rbf",
     *,
     bandwidth: float | None = None,
@@ -123,7 +122,7 @@ def p_value(found: np.ndarray, scale: float) -> float:
     return float((1 + int((found[1:] >= found[0] - TIE * scale).sum())) / len(found))
 
 
-def two_sets(Xs: Any, Xt: Any, min_rows: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def two_sets(Xs: ArrayLike, Xt: ArrayLike, min_rows: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Both sets as finite float64 of the same width, or an InputError."""
     Xs = check_matrix("Xs", Xs, min_rows=min_rows).astype(np.float64, copy=False)
     return Xs, check_matrix("Xt", Xt, min_rows=min_rows, columns=Xs.shape[1]).astype(np.float64, copy=False)

@@ -5,9 +5,8 @@ eq. 3): the shares solve C q = m, with the confusion matrix C on held-out source
 the target.
 """
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -17,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from ...core.checks import bad, check_matrix, check_number
 
 
-def target_shares(P_NK: Any, source_shares: Any, rounds: int = 1000, tolerance: float = 1e-9) -> np.ndarray:
+def target_shares(P_NK: ArrayLike, source_shares: ArrayLike, rounds: int = 1000, tolerance: float = 1e-9) -> np.ndarray:
     """Shares (K,) of the classes among samples whose probabilities (n, K) came from a classifier of the source (EM).
 
     q <- mean over samples of p(k | x) q_k / s_k, normalised for each sample; the likelihood never falls. The
@@ -42,7 +41,7 @@ def target_shares(P_NK: Any, source_shares: Any, rounds: int = 1000, tolerance: 
     return q
 
 
-def bbse(confusion_KK: Any, predicted_shares: Any) -> np.ndarray:
+def bbse(confusion_KK: ArrayLike, predicted_shares: ArrayLike) -> np.ndarray:
     """Shares (K,) of the classes in the target by black-box shift estimation.
 
     confusion[i, k] is p(predicted i | true k) on held-out source samples (columns sum to 1), predicted_shares[i] the
@@ -58,7 +57,7 @@ def bbse(confusion_KK: Any, predicted_shares: Any) -> np.ndarray:
     return q / q.sum() if q.sum() > 0 else np.full(len(m), 1 / len(m))
 
 
-def rebalanced(P_NK: Any, source_shares: Any, shares: Any) -> np.ndarray:
+def rebalanced(P_NK: ArrayLike, source_shares: ArrayLike, shares: ArrayLike) -> np.ndarray:
     """Probabilities (n, K) for other class shares: p(k | x) q_k / s_k, rows normalised (Saerens et al., eq. 2.4)."""
     P, s, q = check_matrix("P_NK", P_NK), _shares("source_shares", source_shares), np.asarray(shares, float)
     moved = P * (q / s)
@@ -93,7 +92,7 @@ def class_weights(
     return (shares / source)[codes], shares
 
 
-def _shares(argument: str, shares: Any) -> np.ndarray:
+def _shares(argument: str, shares: ArrayLike) -> np.ndarray:
     s = np.asarray(shares, float)
     if s.ndim != 1 or not (s > 0).all() or abs(s.sum() - 1) > 1e-6:
         raise bad(argument, repr(shares), "shares above 0 that sum to 1")

@@ -7,7 +7,6 @@ the Euclidean ones, so that learning the metrics is a convex problem.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -61,7 +60,7 @@ class Matches:
         """The same neighbours in another unit."""
         return Matches(self.F / scale, [base / scale for base in self.bases], self.near, self.alone)
 
-    def differences(self, c: int, rows: Any) -> np.ndarray:
+    def differences(self, c: int, rows: np.ndarray | slice) -> np.ndarray:
         """Each f - NN_c(f) (r, m, p) of some images."""
         return self.F[rows] - self.bases[c][self.near[c][rows]]
 

@@ -5,7 +5,6 @@ of the features k(x, L) K_LL^-1/2. What is O(n^2) for a kernel is O(n m) for the
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class Kernel:
         return np.exp(np.minimum(product, 0, out=product), out=product)
 
 
-def make_kernel(name: Any, gamma: float | None, unit: bool, X: np.ndarray, seed: int) -> Kernel:
+def make_kernel(name: str, gamma: float | None, unit: bool, X: np.ndarray, seed: int) -> Kernel:
     """A kernel by name; without `gamma` that of the Gaussian is 1 / the median squared distance of pairs of X (n, d).
 
     The median is over the pairs of at most 1,000 rows. Rows are measured from `origin`: their mean where they lie far

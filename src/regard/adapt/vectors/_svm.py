@@ -1,7 +1,6 @@
 """Support vector machines as several methods need them: kernels, a machine of kernels, the dual without a bias."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -17,7 +16,7 @@ KERNELS = ("rbf", "linear")
 PATIENCE = 8  # rounds of single coordinates before the interior-point method is asked
 
 
-def read_gamma(gamma: Any, X: np.ndarray) -> float:
+def read_gamma(gamma: float | str, X: np.ndarray) -> float:
     """The width of the Gaussian kernel: a number above 0, or "scale", 1 over the total variance of X (n, d).
 
     It is scikit-learn's "scale" for features of equal means, and does not change when a feature is moved.
@@ -238,7 +237,7 @@ def _newton(K: np.ndarray, y: np.ndarray, gradient: np.ndarray, alpha: np.ndarra
     return 0.0
 
 
-def check_kernel(kernel: Any) -> str:
+def check_kernel(kernel: str) -> str:
     """The name of a kernel, or an error."""
     if not isinstance(kernel, str):
         raise bad("kernel", repr(kernel), "one of " + ", ".join(KERNELS))

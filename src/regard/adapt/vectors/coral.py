@@ -5,11 +5,10 @@ classifier is trained on the moved source. The paper scales every feature to mea
 first; here the means are matched by the method itself (`center`), which is the same on such features.
 """
 
-from typing import Any
-
 import numpy as np
 
 from ...core.checks import check_number
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..spectrum import Spectrum, spectrum
 from ._common import times_power
@@ -51,7 +50,7 @@ class Coral(ShallowAdapter):
     keeps_features = True
     grid = {"reg": (1.0, 0.001, 0.01, 0.1, 10.0)}
 
-    def __init__(self, reg: float = 1.0, center: bool = True, classifier: Any = "svm") -> None:
+    def __init__(self, reg: float = 1.0, center: bool = True, classifier: ClassifierLike = "svm") -> None:
         self.reg = reg
         self.center = center
         self.classifier = classifier

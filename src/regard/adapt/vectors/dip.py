@@ -8,7 +8,7 @@ The kernel may be "poly", (1 + x'WW'y)^2, whose MMD compares means and covarianc
 the polar retraction in place of the geodesic; the objective never rises either way.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -16,6 +16,7 @@ from scipy.spatial.distance import pdist
 from ...core.checks import bad, check_choice, check_number
 from ...core.linalg import svd
 from ...core.runtime import numpy_rng, one_blas_thread
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..spectrum import spectrum
 
@@ -51,7 +52,10 @@ def retract(W: np.ndarray) -> np.ndarray:
     return U @ Vt
 
 
-def descend(value_and_slope: Any, W: np.ndarray, max_iter: int, tolerance: float) -> tuple[np.ndarray, list[float]]:
+Slope = Callable[[np.ndarray], tuple[float, np.ndarray]]  # the value at W (d, k), and its gradient (d, k)
+
+
+def descend(value_and_slope: Slope, W: np.ndarray, max_iter: int, tolerance: float) -> tuple[np.ndarray, list[float]]:
     """Conjugate gradient (Polak-Ribiere+) on the Grassmann manifold from W (d, k), with an Armijo search."""
     f, G = value_and_slope(W)
     G = project_out(W, G)
@@ -126,7 +130,7 @@ class DIP(ShallowAdapter):
         max_iter: int = 50,
         tolerance: float = 1e-4,
         max_samples: int = 1500,
-        classifier: Any = "svm",
+        classifier: ClassifierLike = "svm",
         random_state: int = 0,
     ) -> None:
         self.n_components = n_components

@@ -9,15 +9,13 @@ What differs: EA++ is written with the logistic loss, which has its minimum wher
 paper's hinge loss is flat for differences up to 1), and with K classes.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from ...core.checks import bad, check_number
 from ...core.runtime import one_blas_thread
-from ..classifier import probabilities
+from ..classifier import ClassifierLike, probabilities
 from ..contract import Domains, ShallowAdapter
 from ._common import origin
 
@@ -140,7 +138,9 @@ class EasyAdapt(ShallowAdapter):
     same_map_if_same = False
     grid = {"classifier": ("svm", "linear")}
 
-    def __init__(self, unlabelled: bool = False, unlabelled_weight: float = 1.0, classifier: Any = "svm") -> None:
+    def __init__(
+        self, unlabelled: bool = False, unlabelled_weight: float = 1.0, classifier: ClassifierLike = "svm"
+    ) -> None:
         self.unlabelled = unlabelled
         self.unlabelled_weight = unlabelled_weight
         self.classifier = classifier

@@ -4,10 +4,9 @@ The geodesic flow kernel x'Gy is the product of the projections of x and y onto 
 G has rank 2k and a root in closed form, so samples become rows of 2k numbers whose Euclidean distance is the kernel's.
 """
 
-from typing import Any
-
 import numpy as np
 
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ._geodesic import geodesic, subspaces
 
@@ -45,7 +44,9 @@ class GFK(ShallowAdapter):
     min_target = 2
     grid = {"n_components": ("auto", 10, 20, 40)}
 
-    def __init__(self, n_components: int | str = "auto", center: bool = True, classifier: Any = "1nn") -> None:
+    def __init__(
+        self, n_components: int | str = "auto", center: bool = True, classifier: ClassifierLike = "1nn"
+    ) -> None:
         self.n_components = n_components
         self.center = center
         self.classifier = classifier

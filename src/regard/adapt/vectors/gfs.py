@@ -5,11 +5,10 @@ side by side are the features. The geodesic flow kernel is the limit of infinite
 them by partial least squares before a nearest neighbour; here that is left to the classifier on top.
 """
 
-from typing import Any
-
 import numpy as np
 
 from ...core.checks import check_choice, check_number
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ._geodesic import Geodesic, geodesic, subspaces
 
@@ -60,7 +59,7 @@ class GFS(ShallowAdapter):
         n_points: int = 10,
         points: str = "uniform",
         center: bool = True,
-        classifier: Any = "1nn",
+        classifier: ClassifierLike = "1nn",
     ) -> None:
         self.n_components = n_components
         self.n_points = n_points

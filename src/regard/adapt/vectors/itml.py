@@ -12,14 +12,13 @@ gamma other than 1 the step is the exact projection, gamma / (gamma + 1) (1/p - 
 1/2 |W - I|^2, where the paper stays near 0, since 1NN compares mapped source samples with target samples.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import minimize
 
 from ...core.checks import bad, check_number
 from ...core.linalg import eigh
 from ...core.runtime import numpy_rng, one_blas_thread
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..spectrum import spectrum
 
@@ -159,7 +158,7 @@ class ITML(ShallowAdapter):
         tolerance: float = 1e-3,
         asymmetric: bool = False,
         C: float = 1.0,
-        classifier: Any = "1nn",
+        classifier: ClassifierLike = "1nn",
         random_state: int = 0,
     ) -> None:
         self.n_components = n_components

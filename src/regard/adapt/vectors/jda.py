@@ -7,12 +7,10 @@ solution gave, for `rounds` rounds. With no round it is TCA.
 Where target labels are known they stand in the place of predictions.
 """
 
-from typing import Any
-
 import numpy as np
 
 from ...core.checks import check_number
-from ..classifier import fit_classifier, probabilities
+from ..classifier import ClassifierLike, fit_classifier, probabilities
 from ..contract import Domains, ShallowAdapter
 from ._components import check_components, discrepancy, finish, marginal, need_components, scaled, space
 from ._pencil import leading
@@ -68,7 +66,7 @@ class JDA(ShallowAdapter):
         normalize: bool = True,
         scaling: str = "unit",
         max_samples: int = 8000,
-        classifier: Any = "1nn",
+        classifier: ClassifierLike = "1nn",
         random_state: int = 0,
     ) -> None:
         self.n_components = n_components

@@ -60,7 +60,7 @@ def swap(D_NK: np.ndarray, codes_N: np.ndarray, ns: int, share: float) -> np.nda
     """Labels (n,) of the images that make up the classes next, -1 for the others; the first `ns` are the source.
 
     Of the target images predicted as a class, that share with the largest gap joins it; of its source images, that
-    share with the smallest margin leaves, but not the last one and none where nobody joins. Split labels stay.
+    share with the smallest margin leaves, but not the last one and none where nobody joins. Known labels stay.
     """
     labels, rows = codes_N.copy(), np.arange(len(codes_N))
     two = np.sort(D_NK, axis=1)

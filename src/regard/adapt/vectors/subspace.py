@@ -5,11 +5,10 @@ nearest to the target's. The source goes through Ps M, the target through Pt alo
 randomised ones the published accuracies wander by several points.
 """
 
-from typing import Any
-
 import numpy as np
 
 from ...core.checks import bad, check_number
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..spectrum import Spectrum, spectrum
 
@@ -65,7 +64,9 @@ class Subspace(ShallowAdapter):
     admits_regression = True
     grid = {"n_components": ("auto", 10, 20, 40, 80)}
 
-    def __init__(self, n_components: int | str = "auto", center: bool = True, classifier: Any = "1nn") -> None:
+    def __init__(
+        self, n_components: int | str = "auto", center: bool = True, classifier: ClassifierLike = "1nn"
+    ) -> None:
         self.n_components = n_components
         self.center = center
         self.classifier = classifier

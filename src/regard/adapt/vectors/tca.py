@@ -8,13 +8,12 @@ L is divided by its Frobenius norm, so that mu means the same for any number of 
 components are scaled to length 1, and columns of W too (`scaling`), as the experiments of Long et al. 2013 have it.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.neighbors import kneighbors_graph
 
 from ...core.checks import check_number
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ._components import check_components, discrepancy, finish, marginal, need_components, scaled, space
 from ._pencil import Product, leading, solve_with
@@ -89,7 +88,7 @@ class TCA(ShallowAdapter):
         laplacian: float = 0.0,
         neighbours: int = 10,
         max_samples: int = 8000,
-        classifier: Any = "1nn",
+        classifier: ClassifierLike = "1nn",
         random_state: int = 0,
     ) -> None:
         self.n_components = n_components

@@ -6,11 +6,10 @@ TCA with a diagonal penalty and that diagonal, G_ii = 1 / (2 ||a_i||) for source
 lowers the objective. All pencils but the last are solved as far as one pass from the one before takes them.
 """
 
-from typing import Any
-
 import numpy as np
 
 from ...core.checks import check_number
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ._components import check_components, discrepancy, finish, marginal, need_components, scaled, space
 from ._pencil import leading
@@ -65,7 +64,7 @@ class TJM(ShallowAdapter):
         normalize: bool = True,
         scaling: str = "unit",
         max_samples: int = 8000,
-        classifier: Any = "1nn",
+        classifier: ClassifierLike = "1nn",
         random_state: int = 0,
     ) -> None:
         self.n_components = n_components

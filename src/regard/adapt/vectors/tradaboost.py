@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import check_number
-from ..classifier import fit_classifier, probabilities
+from ..classifier import ClassifierLike, fit_classifier, probabilities
 from ..contract import Domains, ShallowAdapter
 
 
@@ -43,7 +43,7 @@ class TrAdaBoost(ShallowAdapter):
     needs_target_labels = True
     grid = {"rounds": (10, 5, 20)}
 
-    def __init__(self, rounds: int = 10, classifier: Any = "linear") -> None:
+    def __init__(self, rounds: int = 10, classifier: ClassifierLike = "linear") -> None:
         self.rounds = rounds
         self.classifier = classifier
 

@@ -4,18 +4,18 @@ A plan G says how much of each source sample goes to each target sample, at the 
 sample moves to the mean of where it goes. TPAMI 39, eq. 6-19. The plan may be exact, or held back: by its entropy, by
 keeping the classes of the source apart (group lasso, l_p l_1), or by keeping neighbours together (Laplacian).
 
-Split target labels forbid moves between different classes. Costs are divided by their median, so that `reg` and `eta`
+Known target labels forbid moves between different classes. Costs are divided by their median, so that `reg` and `eta`
 mean the same for any features. Source samples that were not in the plan move as the nearest one that was.
 """
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.metrics.pairwise import euclidean_distances
 
 from ...core.checks import bad, check_choice, check_number
 from ...core.runtime import numpy_rng
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..shift.priors import class_weights
 from ..transport_plans import exact, group_lasso, laplacian, lp_l1, sinkhorn
@@ -77,9 +77,9 @@ class Transport(ShallowAdapter):
         neighbours: int = 8,
         rounds: int = 10,
         cost: str = "median",
-        class_shares: Any = None,
+        class_shares: ArrayLike | None = None,
         max_samples: int = 5000,
-        classifier: Any = "1nn",
+        classifier: ClassifierLike = "1nn",
         random_state: int = 0,
     ) -> None:
         self.regularization = regularization
@@ -152,10 +152,10 @@ class Transport(ShallowAdapter):
         labels[data.known] = data.yt
         labels = labels[t]
         # a class that the source does not have may come from anywhere
-        told = np.flatnonzero(np.isin(labels, data.ys[s]))
-        if len(told):
-            wrong = data.ys[s][:, None] != labels[told]
-            M[:, told] += wrong * (_FORBIDDEN * max(float(M.max()), 1e-12))
+        labelled = np.flatnonzero(np.isin(labels, data.ys[s]))
+        if len(labelled):
+            wrong = data.ys[s][:, None] != labels[labelled]
+            M[:, labelled] += wrong * (_FORBIDDEN * max(float(M.max()), 1e-12))
         return M
 
     def _plan(self, M: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:

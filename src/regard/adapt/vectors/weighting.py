@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import bad, check_choice, check_number
+from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..shift.density_ratios import METHODS, density_ratio, effective_samples
 from ..shift.priors import class_weights
@@ -58,7 +59,7 @@ class Weighting(ShallowAdapter):
         C: float = 0.01,
         shares: str = "bbse",
         max_samples: int = 4000,
-        classifier: Any = "linear",
+        classifier: ClassifierLike = "linear",
         random_state: int = 0,
     ) -> None:
         self.ratio = ratio

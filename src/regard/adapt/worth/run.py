@@ -1,70 +1,34 @@
-"""Adapt by name, and say what it was worth: against the source alone, and against a classifier with target labels."""
+"""Adapt with each method, and say what it was worth: against the source alone, and against target labels."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from ...core.checks import InputError, bad, check_choice, check_labels, check_matrix, check_number
-from ...core.discover import load, names
+from ...core.checks import InputError, bad, check_matrix, check_number
 from ...core.events import Event
 from ..choose.auto import DEFAULT, Auto, SourceOnly
+from ..classifier import ClassifierLike
+from ..contract import ShallowAdapter
 from ..labels import known_labels
+from ..named import adapter
 from .comparison import BASELINES, BOTH, ONE_SOURCE, Comparison, Row
+from .estimators import baseline_classifier, estimators_of
+from .inputs import Vectors, check_source, check_target, checked, sources_of
 from .trials import Run, Task, as_row, draw, halved, oracle, run
 
-__all__ = ["Comparison", "Row", "SourceOnly", "Vectors", "adapter", "compare"]
+__all__ = ["Comparison", "Row", "SourceOnly", "Vectors", "adapter", "check_source", "check_target", "compare"]
 
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
-
-
-class Labelled(Protocol):
-    """What has labels: `Embeddings`, or images that are not embedded yet."""
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """Their labels (n,), or None where they are not known."""
-
-
-class Vectors(Protocol):
-    """What is compared: `Embeddings`, or anything with these."""
-
-    @property
-    def vectors(self) -> np.ndarray:
-        """Samples (n, d)."""
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """Their labels (n,), or None where they are not known."""
-
-
-def adapter(name: str, **settings: Any) -> Any:
-    """Make a shallow method by its name: a scikit-learn estimator with `fit(Xs, ys, Xt, yt=None)`.
-
-    `auto` is the one that chooses among the others without target labels (see `regard.adapt.choose.auto`).
-
-    Raises:
-        InputError: no such method or setting; the nearest name is given.
-
-    >>> adapter("coral", reg=0.5)
-    Coral(reg=0.5)
-    >>> adapter("coral", regularisation=0.5)
-    Traceback (most recent call last):
-    regard.core.checks.InputError: setting of coral: expected one of center, classifier, reg, got 'regularisation'.
-    """
-    method = Auto if name == "auto" else load("adapt", name)
-    for setting in settings:
-        check_choice(f"setting of {name}", setting, sorted(method().get_params(deep=False)))
-    return method(**settings)
 
 
 def compare(
     source: Vectors,
     target: Vectors,
-    methods: Iterable[str] | Mapping[str, Any] | None = None,
+    methods: Iterable[str] | Mapping[str, ShallowAdapter] | None = None,
     *,
-    classifier: Any = "linear",
+    classifier: ClassifierLike = "linear",
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seeds: Sequence[int] = (0,),
     share: float = 1.0,
@@ -81,8 +45,8 @@ def compare(
     target. With `shots`, so many target samples of each class are drawn whose label the methods know; the others are
     scored, and the baseline is `source_and_labels`, the classifier on the source and these labels without adaptation.
 
-    With several seeds and `share` below 1 or `shots` above 0, every seed draws anew, and intervals hold the luck of the
-    draws and of the target samples (see `metrics.contrast`); with a share of one half and an even number of seeds,
+    With several seeds and `share` below 1 or `shots` above 0, every seed draws anew, and intervals hold the variance of
+    draws and target samples (see `metrics.contrast`); with a share of one half and an even number of seeds,
     draws are the two halves of the source in turn, which shows best what another source would give. With one draw,
     intervals are over the target samples and there is no verdict: nobody knows what another source would give. Without
     draws, a method with a `random_state` runs once for each seed, and a sample counts with the share of seeds that had
@@ -108,7 +72,7 @@ def compare(
         InputError: no labels, one class only, no class in common, other dimensions, NaN, vectors made by different
             representations; a method named in `methods` that cannot be run on these data.
     """
-    Xs, ys, Xt, yt = _checked(source, target)
+    Xs, ys, Xt, yt = checked(source, target)
     settings, notes = dict(settings or {}), list[str]()
     check_number("share", share, 0, 1, open_low=True)
     check_number("shots", shots, 0, whole=True)
@@ -126,20 +90,20 @@ def compare(
         yk, given = known_labels("labelled", labelled.labels, len(Xk)), len(Xk)
         Xt, yt = np.concatenate([Xk, Xt]), np.concatenate([yk, yt])
     few = shots > 0 or given > 0
-    estimators = _estimators(methods, classifier, settings, few, notes)
+    estimators = estimators_of(methods, classifier, settings, few, notes)
     if (auto or "auto" in estimators) and not (isinstance(methods, Mapping) and "auto" in methods):
-        # it chooses among the very estimators that are scored, so that it can be told how far it stays behind them
+        # it chooses among the very estimators that are scored, so that its regret is known
         named = {name: one for name, one in estimators.items() if name not in (*BASELINES, "auto")}
         if methods is None:
             named = {name: one for name, one in named.items() if name in DEFAULT}
-        estimators["auto"] = Auto(named or None, classifier=_below(classifier), **settings.get("auto", {}))
+        estimators["auto"] = Auto(named or None, classifier=baseline_classifier(classifier), **settings.get("auto", {}))
     halves = share == 0.5 and len(seeds) % 2 == 0
     if share == 0.5 and len(seeds) > 1 and not halves:
         notes.append("An odd number of draws are no halves of the source, and show less: take an even one.")
     draws = tuple(draw(ys, yt, 1.0 if halves else share, shots, seed, given) for seed in seeds)
     if halves:
         draws = tuple(half for pair in zip(draws[::2], draws[1::2]) for half in halved(*pair, ys))
-    task = Task(Xs, ys, Xt, yt, draws, shift_samples, given, origin=_sources(source))
+    task = Task(Xs, ys, Xt, yt, draws, shift_samples, given, origin=sources_of(source))
     task = replace(task, varied=len(seeds) > 1 and (share < 1 or shots > 0), share=share, halves=halves)
     runs: dict[str, Run] = {}
     events = _run_all(estimators, task, methods is None, runs, notes)
@@ -147,7 +111,7 @@ def compare(
         pass
     base = "source_and_labels" if few else "source_only"
     rows = [as_row(name, run, runs[base], name in ("source_only", base), task) for name, run in runs.items()]
-    found = oracle(_below(classifier), task)
+    found = oracle(baseline_classifier(classifier), task)
     if found is None:
         notes.append("no oracle: it needs two classes, and two target samples of every class, to cross-validate")
     else:
@@ -159,7 +123,7 @@ def compare(
 
 
 def _run_all(
-    estimators: Mapping[str, Any], task: Task, forgiving: bool, runs: dict[str, Run], notes: list[str]
+    estimators: Mapping[str, ShallowAdapter], task: Task, forgiving: bool, runs: dict[str, Run], notes: list[str]
 ) -> Iterator[Event]:
     """Run every estimator, put the results into `runs`, and tell how far it is."""
     for done, (name, estimator) in enumerate(estimators.items()):
@@ -171,92 +135,3 @@ def _run_all(
                 raise
             notes.append(f"{name} left out: {error}")
     yield Event("adapt", len(estimators), len(estimators))
-
-
-def _estimators(
-    methods: Iterable[str] | Mapping[str, Any] | None,
-    classifier: Any,
-    settings: Mapping[str, Any],
-    few: bool,
-    notes: list[str],
-) -> dict[str, Any]:
-    """The estimators by name, baselines first."""
-    if methods is None:
-        chosen = [name for name in names("adapt") if few or not load("adapt", name).needs_target_labels]
-        left_out = sorted(set(names("adapt")) - set(chosen))
-        if left_out:
-            notes.append(f"left out, because they learn from target labels (shots=0): {', '.join(left_out)}")
-    else:
-        chosen = list(methods)
-    for name in () if isinstance(methods, Mapping) else chosen:
-        check_choice("methods", name, ("auto", *names("adapt")))
-    for name in settings:
-        check_choice("settings", name, chosen)
-    found: dict[str, Any] = {"source_only": SourceOnly(_below(classifier))}
-    if few:
-        found["source_and_labels"] = SourceOnly(_below(classifier))
-    for name in chosen:
-        if isinstance(methods, Mapping):
-            found[name] = methods[name]
-            continue
-        own = "classifier" not in adapter(name).get_params(deep=False) or _below(classifier) is not classifier
-        found[name] = adapter(name, **{**({} if own else {"classifier": classifier}), **settings.get(name, {})})
-    return found
-
-
-def _below(classifier: Any) -> Any:
-    """The classifier of the rows without a method."""
-    return "linear" if isinstance(classifier, str) and classifier == "own" else classifier
-
-
-def _checked(source: Vectors, target: Vectors) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    cards = [getattr(one, "card", {}) for one in (source, target)]
-    made = [card.get("fingerprint") for card in cards]
-    if None not in made and (made[0] != made[1] or cards[0].get("layer") != cards[1].get("layer")):
-        raise bad(
-            "target", f"vectors of another representation ({made[1]})", f"the source's ({made[0]})", "Embed again."
-        )
-    Xs = check_matrix("source", source.vectors)
-    Xt = check_matrix("target", target.vectors, columns=Xs.shape[1])
-    return Xs, check_source(source, len(Xs)), Xt, check_target(source, target, len(Xt))
-
-
-def check_source(source: Labelled, n: int | None = None) -> np.ndarray:
-    """The source's labels, or raise: none, or one class. Needs no vectors, and so can be asked before embedding."""
-    if source.labels is None:
-        raise bad("source", "a source without labels", "labels to learn from")
-    n = len(source.labels) if n is None else n
-    return check_labels("source", known_labels("source", source.labels, n), n, min_classes=2)
-
-
-def check_target(source: Labelled, target: Labelled, n: int | None = None) -> np.ndarray:
-    """The target's labels to score with, or raise: none, or no class that the source has."""
-    ys = check_source(source)
-    if target.labels is None:
-        raise bad(
-            "target", "a target without labels", "labels to score with", "To predict: adapter(NAME).fit(Xs, ys, Xt)."
-        )
-    yt = known_labels("target", target.labels, len(target.labels) if n is None else n)
-    if not np.isin(yt, ys).any():
-        raise bad(
-            "target",
-            f"the classes {_some(yt)}, none of which the source has",
-            f"some of the source's classes {_some(ys)}",
-            "Name the classes of both domains alike.",
-        )
-    return yt
-
-
-def _sources(source: Vectors) -> np.ndarray | None:
-    """The name of each source sample's domain, where the column `domain` tells several apart."""
-    domains = getattr(source, "columns", {}).get("domain")
-    if domains is None or len(np.unique(domains)) < 2:
-        return None
-    if np.isin(["source", "target"], domains).any():
-        raise bad("source", "a domain named 'source' or 'target'", "other names in the column `domain`", "Rename it.")
-    return np.asarray(domains).astype(str)
-
-
-def _some(labels: np.ndarray) -> str:
-    classes = [str(label) for label in np.unique(labels)]
-    return ", ".join(classes[:8]) + (f" ... ({len(classes)} in all)" if len(classes) > 8 else "")

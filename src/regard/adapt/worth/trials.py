@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
@@ -12,8 +11,8 @@ from ...core.runtime import numpy_rng
 from ...metrics.contrast import contrast
 from ...metrics.intervals import accuracy_interval
 from ..choose.select import Choice
-from ..classifier import fit_classifier, probabilities
-from ..contract import UNKNOWN
+from ..classifier import ClassifierLike, fit_classifier, probabilities
+from ..contract import UNKNOWN, ShallowAdapter
 from ..shift.measure import Shift, shift
 from .comparison import Row
 
@@ -100,19 +99,19 @@ def _shuffled(ys: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     return [rng.permutation(np.flatnonzero(ys == label)) for label in np.unique(ys)]
 
 
-def run(estimator: Any, task: Task, told: bool) -> Run:
+def run(estimator: ShallowAdapter, task: Task, sees_labels: bool) -> Run:
     """Fit an estimator on each draw (on the first alone, where nothing differs) and predict the target.
 
-    `told`: whether it may see the labels that the draw makes known.
+    `sees_labels`: whether it may see the labels that the draw makes known.
     """
     drawing = "random_state" in estimator.get_params(deep=False)
-    told = told and type(estimator).uses_target_labels
+    sees_labels = sees_labels and type(estimator).uses_target_labels
     right, first, seconds = [], None, 0.0
     for one in task.draws if drawing or task.varied else task.draws[:1]:
         if drawing:
             estimator.set_params(random_state=one.seed)
         labels = np.full(len(task.yt), UNKNOWN, dtype=object)
-        if told:
+        if sees_labels:
             labels[one.known] = task.yt[one.known]
         start = time.perf_counter()
         found = _fit(estimator, task, one.source, labels).predict(task.Xt)
@@ -127,7 +126,7 @@ def run(estimator: Any, task: Task, told: bool) -> Run:
     return Run(np.array(right), first[0], seconds / len(right), *first[1:])
 
 
-def _fit(estimator: Any, task: Task, rows: np.ndarray, labels: np.ndarray) -> Any:
+def _fit(estimator: ShallowAdapter, task: Task, rows: np.ndarray, labels: np.ndarray) -> ShallowAdapter:
     if task.origin is None:
         return estimator.fit(task.Xs[rows], task.ys[rows], task.Xt, labels)
     y = np.array([*task.ys[rows], *labels], dtype=object)
@@ -139,7 +138,7 @@ def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
     """The row of a run, set against the baseline on the same draws and samples.
 
     Without draws of its own a comparison knows one source only: the intervals are then over target samples, and what
-    another source would give cannot be told, so that there is no verdict.
+    another source would give is not known, and there is no verdict.
     """
     one_source = task.share == 1
     if task.varied:
@@ -154,7 +153,7 @@ def as_row(name: str, found: Run, base: Run, is_base: bool, task: Task) -> Row:
     return Row(name, accuracy, own[0], found.seconds, own[1], found.predictions, found.right)
 
 
-def oracle(classifier: Any, task: Task) -> Run | None:
+def oracle(classifier: ClassifierLike, task: Task) -> Run | None:
     """The classifier in cross-validation on the target with its labels; None where a class has a single sample."""
     X, start = task.Xt[task.given :], time.perf_counter()
     classes, codes, counts = np.unique(task.yt[task.given :], return_inverse=True, return_counts=True)

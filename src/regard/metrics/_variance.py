@@ -1,4 +1,4 @@
-"""Where the luck in a mean score comes from: which units were scored, and which seeds or draws made the scores.
+"""Sources of variance in a mean score: which units were scored, and which seeds or draws made the scores.
 
 Scores are (rows, images): a row is one seed or draw, and images may share a unit (a person, a photograph). With c_rg
 the part that unit g adds to the mean of row r, the mean is m = mean_r sum_g c_rg. Its variance has two parts:
@@ -12,9 +12,9 @@ Kish 1965 (how many units of one size those of unlike sizes are worth).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad
 from ..core.values import group_codes
@@ -100,7 +100,7 @@ def _averaged(rows: np.ndarray, several: int) -> np.ndarray:
     return rows.reshape(-1, several, *rows.shape[1:]).mean(axis=1)
 
 
-def parts(scores: Any, units: Any = None, argument: str = "scores") -> Parts:
+def parts(scores: ArrayLike, units: ArrayLike | None = None, argument: str = "scores") -> Parts:
     """Sort scores (rows, images) or (images,) by unit; what is NaN was not scored.
 
     Raises:
@@ -129,7 +129,7 @@ def parts(scores: Any, units: Any = None, argument: str = "scores") -> Parts:
     return Parts(values, sizes, each, binary, len(there) == int(scored.any(axis=0).sum()))
 
 
-def table(scores: Any, argument: str) -> np.ndarray:
+def table(scores: ArrayLike, argument: str) -> np.ndarray:
     """Scores as (rows, images), checked."""
     try:
         array = np.asarray(scores, dtype=np.float64)
