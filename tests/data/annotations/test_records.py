@@ -84,7 +84,7 @@ def test_rows_follow_the_images_through_subset_and_concatenate() -> None:
     assert turned.without_labels().annotations is None
     bare = ImageSet([np.zeros((4, 4, 3), np.uint8)], np.array(["bare"]))
     assert concatenate([turned, bare]).annotations is None
-    with pytest.raises(InputError, match="the id 'cow' in two sets"):
+    with pytest.raises(InputError, match="the id 'cat' in two sets"):
         concatenate([both, turned])
 
 
