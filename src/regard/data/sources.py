@@ -59,7 +59,9 @@ def _folder(path: Path, argument: str) -> ImageSet:
     if (path / "JPEGImages").is_dir() and any((path / name).is_dir() for name in beside):
         # VOC: beside the photographs lie masks, which are no images to learn from; one photograph has many labels
         voc = open_folder(path / "JPEGImages", argument=argument)
-        return replace(voc, labels=None, columns={}, name=path.resolve().name)
+        from .annotations.voc import with_voc
+
+        return with_voc(replace(voc, labels=None, columns={}, name=path.resolve().name), path)
     return open_folder(path, argument=argument)
 
 

@@ -22,11 +22,12 @@ def draw(polygons: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     """
     mask = np.zeros(size, dtype=bool)
     for polygon in polygons:
-        mask |= _one(polygon, size)
+        _add(mask, polygon)
     return mask
 
 
-def _one(polygon: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _add(mask: np.ndarray, polygon: np.ndarray) -> None:
+    size = mask.shape
     corners = np.asarray(polygon, dtype=np.float64)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise bad("polygon", f"shape {corners.shape}", "at least three corners (k, 2)")
@@ -39,10 +40,15 @@ def _one(polygon: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     columns = (low_u - _FINE // 2)[middle] // _FINE
     rows = np.ceil(np.clip((low_v[middle] + 0.5) / _FINE - 0.5, 0, size[0])).astype(np.int64)
     there = (columns >= 0) & (columns < size[1])
-    # each crossing turns the column from there on: the last row of the table is below the picture
-    turns = np.zeros((size[0] + 1, size[1]), dtype=np.int64)
-    np.add.at(turns, (rows[there], columns[there]), 1)
-    return np.cumsum(turns[:-1], axis=0) % 2 == 1
+    rows, columns = rows[there], columns[there]
+    if not len(rows):
+        return
+    left, top = int(columns.min()), int(rows.min())
+    # each crossing turns the column from there on: the last row of the table is below the polygon
+    turns = np.zeros((int(rows.max()) - top + 1, int(columns.max()) - left + 1), dtype=np.int64)
+    np.add.at(turns, (rows - top, columns - left), 1)
+    inside = np.cumsum(turns[:-1], axis=0) % 2 == 1
+    mask[top : top + inside.shape[0], left : left + inside.shape[1]] |= inside
 
 
 def _outline(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,8 +77,12 @@ def loops(mask_HW: np.ndarray) -> list[np.ndarray]:
 
     Only corners are given. Together, by the even-odd rule, they cover the mask exactly.
     """
-    padded = np.pad(np.asarray(mask_HW, dtype=bool), 1)
-    inside = padded.astype(np.int8)
+    mask: np.ndarray = np.asarray(mask_HW, dtype=bool)
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return []
+    left, top = int(columns[0]), int(rows[0])
+    inside = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1).astype(np.int8)
     down, right = np.diff(inside, axis=0)[:, 1:-1], np.diff(inside, axis=1)[1:-1]
     follow: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for y, x in np.argwhere(down).tolist():  # the mask lies to the right of each step
@@ -90,7 +100,7 @@ def loops(mask_HW: np.ndarray) -> list[np.ndarray]:
                 if after == start:
                     break
                 path.append(after)
-            found.append(_corners(np.array(path)))
+            found.append(_corners(np.array(path)) + np.array([left, top]))
     return found
 
 

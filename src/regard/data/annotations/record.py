@@ -69,7 +69,10 @@ class Annotations:
 class Source(Protocol):
     """One file or folder of annotations."""
 
-    classes: tuple[str, ...] | None  # in the order of the file; None where no file lists them
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """In the order of the file; None where no file lists them."""
+        ...
 
     def __len__(self) -> int: ...
 
