@@ -62,7 +62,11 @@ def _folder(path: Path, argument: str) -> ImageSet:
         from .annotations.voc import with_voc
 
         return with_voc(replace(voc, labels=None, columns={}, name=path.resolve().name), path)
-    return open_folder(path, argument=argument)
+    found = open_folder(path, argument=argument)
+    from .annotations.mask_folder import with_masks
+    from .annotations.yolo import looks_like_yolo, with_yolo
+
+    return with_yolo(found, path) if looks_like_yolo(path) else with_masks(found, path)
 
 
 def _file(path: Path, argument: str) -> ImageSet:

@@ -63,7 +63,14 @@ class Losses:
         return Written(folder, images, self.objects, dict(sorted(self.lost.items())), dict(sorted(self.aside.items())))
 
 
-_CALLED = {"semantic": "semantic maps", "depth": "depth maps", "boxes3d": "sets of boxes in space", "tags": "tags"}
+_CALLED = {
+    "boxes": "sets of boxes",
+    "masks": "sets of masks",
+    "semantic": "semantic maps",
+    "depth": "depth maps",
+    "boxes3d": "sets of boxes in space",
+    "tags": "tags",
+}
 
 
 @contextmanager
@@ -94,6 +101,15 @@ def annotated(images: ImageSet) -> Iterator[tuple[int, str, Annotations]]:
         if found.size is None:
             raise bad("images", f"{images.called(row)}, whose size is not known", "pictures that can be read")
         yield row, name, found
+
+
+def class_names(images: ImageSet) -> list[str]:
+    """The classes of the boxes: in the files' order where these list them, then all others that are met, by name."""
+    if images.annotations is None:
+        return []
+    listed = dict.fromkeys(name for source in images.annotations.sources for name in source.classes or ())
+    met = {name for one in images.annotations if one.boxes is not None for name in one.boxes.classes.tolist()}
+    return [*listed, *sorted(met - set(listed))]
 
 
 def picture_name(images: ImageSet, row: int) -> str:

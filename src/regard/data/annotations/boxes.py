@@ -110,6 +110,12 @@ class RawBox:
     pose: str = ""
 
 
+def corners_of(xyxy: np.ndarray) -> tuple[float, float, float, float]:
+    """A row of four numbers as plain ones."""
+    left, top, right, bottom = (float(one) for one in xyxy)
+    return left, top, right, bottom
+
+
 def sound_boxes(
     raw: Sequence[RawBox], size: tuple[int, int] | None, path: str, places: Sequence[int] | None = None
 ) -> tuple[Boxes, list[int], list[Fault]]:

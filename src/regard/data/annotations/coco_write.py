@@ -9,7 +9,7 @@ from ...core.checks import check_choice
 from ...core.storage import write_json
 from ..imageset import ImageSet
 from . import rle
-from ._writing import Losses, Written, annotated, fresh, put_picture
+from ._writing import Losses, Written, annotated, class_names, fresh, put_picture
 from .masks import BACKGROUND, Masks, SemanticMap, drawn
 from .polygons import loops
 from .record import Annotations
@@ -37,13 +37,13 @@ def write_coco(images: ImageSet, folder: str | Path, *, pictures: bool = True, m
     losses = Losses()
     listed: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    names = _names(images)
+    names = class_names(images)
     place = {name: number for number, name in enumerate(names, start=1)}
     with fresh(folder) as root:
         for row, name, found in annotated(images):
             losses.read(found)
             losses.cannot(found, "depth", "boxes3d", "tags")
-            if found.semantic is not None and not _is_drawn(found, found.semantic):
+            if found.semantic is not None and not is_drawn(found, found.semantic):
                 losses.cannot(found, "semantic")
             height, width = found.size or (0, 0)
             listed.append({"id": row + 1, "file_name": name, "width": width, "height": height})
@@ -55,16 +55,6 @@ def write_coco(images: ImageSet, folder: str | Path, *, pictures: bool = True, m
         categories = [{"id": number, "name": name} for name, number in place.items()]
         write_json(root / FILE, {"images": listed, "annotations": rows, "categories": categories})
     return losses.done(Path(folder), len(listed))
-
-
-def _names(images: ImageSet) -> list[str]:
-    """The classes of the boxes: in the files' order where these list them, and all that are met."""
-    if images.annotations is None:
-        return []
-    sources = [source.classes for source in images.annotations.sources]
-    listed = [name for one in sources for name in one or ()]
-    met = {name for one in images.annotations if one.boxes is not None for name in one.boxes.classes.tolist()}
-    return [*dict.fromkeys(listed), *sorted(met - set(listed))]
 
 
 def _objects(found: Annotations, place: dict[str, int], polygons: bool) -> list[dict[str, Any]]:
@@ -106,7 +96,7 @@ def _signed_area(loop: np.ndarray) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
-def _is_drawn(found: Annotations, semantic: SemanticMap) -> bool:
+def is_drawn(found: Annotations, semantic: SemanticMap) -> bool:
     """Whether a semantic map says no more than the objects' masks do, so that nothing is lost with it."""
     if found.masks is None or found.boxes is None:
         return set(semantic.pixels()) <= {BACKGROUND}

@@ -48,20 +48,23 @@ class Difference:
 
 
 def difference(first: ImageSet, second: ImageSet) -> Difference:
-    """Compare image by image, by the ids without suffix; objects are compared in their order.
+    """Compare image by image; objects are compared in their order.
+
+    An image of the first is the one of the same id in the second, the suffix aside, or else the only one whose id ends
+    so: a writer may have put it into a folder.
 
     Raises:
         InputError: images without annotations, or an image that one of the two lacks.
     """
     if first.annotations is None or second.annotations is None:
         raise bad("images", "images without annotations", "annotations in both")
-    rows = {_stem(its): row for row, its in enumerate(second.ids.tolist())}
-    missing = [its for its in first.ids.tolist() if _stem(its) not in rows]
+    rows = _by_name(second.ids.tolist())
+    missing = [its for its in first.ids.tolist() if rows.get(_stem(its)) is None]
     if missing or len(first) != len(second):
         raise bad("images", f"{len(first)} and {len(second)} images ({', '.join(missing[:3])})", "the same images")
     total: dict[str, float] = Difference(images=len(first)).to_dict()
     for row, its in enumerate(first.ids.tolist()):
-        one = _between(first.annotations[row], second.annotations[rows[_stem(its)]])
+        one = _between(first.annotations[row], second.annotations[rows[_stem(its)] or 0])
         for name, value in one.items():
             largest = name in ("pixels", "depth_millimetres", "space")
             total[name] = max(total[name], value) if largest else total[name] + value
@@ -70,6 +73,17 @@ def difference(first: ImageSet, second: ImageSet) -> Difference:
 
 def _stem(its: str) -> str:
     return its.rpartition(".")[0] or its
+
+
+def _by_name(ids: list[str]) -> dict[str, int | None]:
+    """Rows by id and by every end of it; None for an end that two have."""
+    rows: dict[str, int | None] = {}
+    for row, its in enumerate(ids):
+        parts = _stem(its).split("/")
+        for start in range(1, len(parts)):
+            end = "/".join(parts[start:])
+            rows[end] = None if end in rows else row
+    return rows | {_stem(its): row for row, its in enumerate(ids)}
 
 
 def _between(a: Annotations, b: Annotations) -> dict[str, float]:

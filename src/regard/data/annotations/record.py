@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.checks import bad
 from .boxes import Boxes
-from .boxes3d import Boxes3D
+from .boxes3d import DONT_CARE, Boxes3D
 from .depth import Depth
 from .faults import Fault
 from .masks import Masks, SemanticMap
@@ -58,8 +58,8 @@ class Annotations:
         if self.semantic is not None:
             found |= set(self.semantic.pixels())
         if self.boxes3d is not None:
-            found |= set(self.boxes3d.classes[self.boxes3d.known].tolist())
-        return tuple(sorted(found))
+            found |= set(self.boxes3d.classes.tolist())
+        return tuple(sorted(found - {DONT_CARE}))
 
     def with_faults(self, *faults: Fault) -> "Annotations":
         """The same, with further faults told."""
