@@ -18,6 +18,8 @@ import numpy as np
 from ..core.checks import bad
 from ..core.reading import MOST_BOXES, read_json
 from ._files import MISSING, causes, in_other_form, name_problem, problem, shown
+from .annotations.coco import CocoFile
+from .annotations.record import Rows
 from .imageset import ImageSet
 
 _ELSEWHERE = re.compile(r"[A-Za-z]:/|/|[A-Za-z][A-Za-z0-9+.-]+://")  # a path or address of the machine it comes from
@@ -48,7 +50,7 @@ def open_coco(file: Path, argument: str) -> ImageSet:
         raise bad(argument, f"images without `file_name` in {str(file)!r}", "a file name for each image")
     known = [name for name in names if not name_problem(name)]
     _once(file, known, [posixpath.normpath(_relative(name)) for name in known], argument)
-    return _found(file, names, argument)
+    return _found(file, names, argument, "annotations" in content)
 
 
 def _once(file: Path, names: Sequence[str], means: Sequence[Any], argument: str) -> None:
@@ -83,7 +85,7 @@ def _name(row: Any) -> str:
     return "/".join(address.split("/")[-2:]) if address else ""
 
 
-def _found(file: Path, names: Sequence[str], argument: str) -> ImageSet:
+def _found(file: Path, names: Sequence[str], argument: str, annotated: bool) -> ImageSet:
     unfit = [name_problem(name) for name in names]
     plain = ["" if cause else _relative(name) for name, cause in zip(names, unfit)]
     outside = [_leaves(given, name) for given, name in zip(names, plain)]
@@ -115,7 +117,8 @@ def _found(file: Path, names: Sequence[str], argument: str) -> ImageSet:
             f"The first, {shown(names[0])!r}, was looked for in {looked}.",
         )
     _once(file, [names[row] for row in kept], items, argument)
-    return ImageSet(items, np.array(ids), name=file.stem, set_aside=tuple(aside))
+    rows = Rows.of(CocoFile(file, items, kept)) if annotated else None
+    return ImageSet(items, np.array(ids), name=file.stem, set_aside=tuple(aside), annotations=rows)
 
 
 def _wanted(plain: Sequence[str], outside: Sequence[bool]) -> list[list[str]]:

@@ -11,6 +11,7 @@ from ..core.checks import bad, check_labels
 from ..core.runtime import threads
 from ..core.values import as_column, label_texts
 from ._files import shown
+from .annotations.record import Rows, join
 
 # columns that may hold the labels under another name, told where labels are needed
 LIKELY_LABELS = frozenset("class classes category categories target targets y label_name class_name classname".split())
@@ -32,6 +33,8 @@ class ImageSet:
         set_aside: files that were left out, as {"path": ..., "cause": ...}.
         notes: what is to be said of the set, as {"note": ..., "images": how many, "first": ...}: files passed over.
         root: where the names of files start, for messages; None where the ids are such names.
+        annotations: boxes, masks, depth and the like of each image, read when they are asked for (`annotations[3]`);
+            None where there are none.
     """
 
     items: Sequence[Path | np.ndarray]
@@ -42,11 +45,14 @@ class ImageSet:
     set_aside: tuple[dict[str, str], ...] = ()
     notes: tuple[dict[str, Any], ...] = ()
     root: Path | None = None
+    annotations: Rows | None = None
 
     def __post_init__(self) -> None:
         n = len(self.items)
         if len(self.ids) != n or any(len(column) != n for column in self.columns.values()):
             raise bad("columns", "columns of different lengths", f"{n} values in each, one for each image")
+        if self.annotations is not None and len(self.annotations) != n:
+            raise bad("annotations", f"those of {len(self.annotations)} images", f"those of {n}, one for each image")
         if len(np.unique(self.ids)) != n:
             raise bad("ids", f"{n - len(np.unique(self.ids))} ids given twice", "a different id for each image")
         object.__setattr__(self, "columns", {key: as_column(key, value) for key, value in self.columns.items()})
@@ -95,6 +101,7 @@ class ImageSet:
             ids=self.ids[rows],
             labels=None if self.labels is None else self.labels[rows],
             columns={key: column[rows] for key, column in self.columns.items()},
+            annotations=None if self.annotations is None else self.annotations.take(rows),
             name=name or self.name,
         )
 
@@ -109,5 +116,35 @@ class ImageSet:
         return [f"{note['note']}, such as {note['first']}" for note in self.notes]
 
     def without_labels(self) -> "ImageSet":
-        """The same images with labels put away, for work that must not see them."""
-        return replace(self, labels=None)
+        """The same images with labels and annotations put away, for work that must not see them."""
+        return replace(self, labels=None, annotations=None)
+
+
+def concatenate(sets: Sequence[ImageSet], name: str | None = None) -> ImageSet:
+    """Several sets as one, in their order.
+
+    Labels and annotations stay where every set has them, and so do the columns that all of them have.
+
+    Raises:
+        InputError: no set, or an id in two of them.
+    """
+    if not sets:
+        raise bad("sets", "no set", "at least one image set")
+    ids = np.concatenate([one.ids for one in sets])
+    known, times = np.unique(ids, return_counts=True)
+    if (times > 1).any():
+        twice = str(known[times > 1][0])
+        raise bad("sets", f"the id {twice!r} in two sets", "ids that differ", "Give them their folder's name in front.")
+    shared = [key for key in sets[0].columns if all(key in one.columns for one in sets)]
+    labels = [one.labels for one in sets if one.labels is not None]
+    rows = [one.annotations for one in sets if one.annotations is not None]
+    return ImageSet(
+        [item for one in sets for item in one.items],
+        ids,
+        np.concatenate(labels) if len(labels) == len(sets) else None,
+        {key: np.concatenate([one.columns[key] for one in sets]) for key in shared},
+        name or " + ".join(one.name for one in sets),
+        tuple(entry for one in sets for entry in one.set_aside),
+        tuple(note for one in sets for note in one.notes),
+        annotations=join(rows) if len(rows) == len(sets) else None,
+    )

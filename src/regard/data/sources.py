@@ -59,8 +59,14 @@ def _folder(path: Path, argument: str) -> ImageSet:
     if (path / "JPEGImages").is_dir() and any((path / name).is_dir() for name in beside):
         # VOC: beside the photographs lie masks, which are no images to learn from; one photograph has many labels
         voc = open_folder(path / "JPEGImages", argument=argument)
-        return replace(voc, labels=None, columns={}, name=path.resolve().name)
-    return open_folder(path, argument=argument)
+        from .annotations.voc import with_voc
+
+        return with_voc(replace(voc, labels=None, columns={}, name=path.resolve().name), path)
+    found = open_folder(path, argument=argument)
+    from .annotations.mask_folder import with_masks
+    from .annotations.yolo import looks_like_yolo, with_yolo
+
+    return with_yolo(found, path) if looks_like_yolo(path) else with_masks(found, path)
 
 
 def _file(path: Path, argument: str) -> ImageSet:
