@@ -293,3 +293,16 @@ def test_blank_pictures_and_the_ground_of_glyphs_are_told_with_the_cache_and_wit
         assert told == {"laid on black, as white would hide it": (1, "a.png"), "of one colour": (2, "d.jpg")}
         assert len(seen) == 2 and seen[0].startswith("1 image(s) laid on black") and "2 image(s) of one" in seen[1]
     assert not (made.vectors[0] == made.vectors[1]).all()
+
+
+def test_a_layer_by_name_is_the_map_of_that_name_and_a_number_in_text_is_a_place(class_folder):
+    rep = Representation.load("random:convnet4")
+    by_place = embed(class_folder, rep, layer=2, precision="fp32")
+    by_name = embed(class_folder, rep, layer="blocks.2", precision="fp32")
+    in_text = embed(class_folder, rep, layer="2", precision="fp32")
+    assert np.allclose(by_place.vectors, by_name.vectors, atol=1e-6)
+    assert np.array_equal(by_place.vectors, in_text.vectors) and in_text.card["from_cache"] == len(in_text)
+    assert (by_place.card["layer"], by_name.card["layer"], in_text.card["layer"]) == (2, "blocks.2", 2)
+    assert by_name.card["from_cache"] == 0 and "openvino" in by_name.card["runner"].lower()
+    with pytest.raises(InputError, match="layer: expected one of .* 'blocks.9'. Such as"):
+        embed(class_folder, rep, layer="blocks.9")

@@ -10,7 +10,7 @@ import torchvision
 from PIL import Image
 from timm.data import create_transform, resolve_data_config
 
-from regard.backbones import torchvision_networks
+from regard.backbones.libraries import torchvision as torchvision_networks
 from regard.core.checks import InputError
 from regard.representation.preprocess import Preprocess
 

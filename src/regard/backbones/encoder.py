@@ -1,230 +1,62 @@
-"""One interface over every network: pixels → maps → tokens → one vector.
+"""Encoders by name: a network of our own, of timm, of torchvision, or of a library that another package adds.
 
-Any timm or torchvision network, and our own, behind `Encoder`: images in [0, 1] go in, the network's own mean and
-standard deviation are taken off inside, channels-last networks and vision transformers give maps like the others.
+`LIBRARY:NETWORK` names one; the libraries are the files of `libraries/` and the entry points `regard.library`.
 """
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
-
-from ..core.checks import InputError, bad, check_choice, check_number
-from ..core.discover import names
+from ..core.checks import InputError, check_choice, check_number
+from ..core.discover import load, names
 from ..core.records import read_record
 from ..core.runtime import seeded_init
+from .contract import FeatureInfo, Library, NotSquare
+from .modes import evaluating
+from .network_encoder import NetworkEncoder
 
-
-@dataclass(frozen=True)
-class FeatureInfo:
-    """One map: its channels, how many pixels of the input one cell spans, and the module that makes it."""
-
-    channels: int
-    reduction: int
-    module: str
-
+Encoder = NetworkEncoder  # what is trained and saved; `contract.Encoder` is what reading pictures needs of it
+__all__ = ["Encoder", "FeatureInfo", "NotSquare", "evaluating", "make_encoder", "read_encoder"]
 
 TRIALS = 5.0  # seconds in which sizes are tried, to say which ones a network takes
 _SIDES = (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 384)
-_LISTS = {
-    "timm": "`timm.list_models()` in Python, and `regard methods backbone` for our own",
-    "torchvision": "`torchvision.models.list_models()` in Python",
-}
+_PLAIN = ("timm", "torchvision")  # whose networks need no prefix; `timm` has our own, too
 
 
-class NotSquare(InputError, AttributeError):
-    """A square was needed; an AttributeError too, as tracing asks for every attribute and passes over those."""
-
-
-class Encoder(nn.Module):
-    """A network without its classifier.
-
-    Attributes:
-        name: canonical name, `timm:NAME` or `torchvision:NAME`.
-        num_features: length D of the pooled vector.
-        input_shape: height and width in pixels that the network was made for.
-        input_size: side of that square; InputError where it is none.
-        feature_info: one `FeatureInfo` a map, from shallow to deep; none where the network has no plain maps, and
-            `maps` then says so.
-        config: timm's pretrained configuration (crop, interpolation, mean, std ...), with the `model_args` that the
-            network was built with where these are not its own.
-    """
-
-    input_size: int
-
-    def __init__(
-        self, name: str, network: nn.Module, config: dict[str, Any], input_size: int | tuple[int, int]
-    ) -> None:
-        super().__init__()
-        self.name, self.network, self.config = name, network, config
-        self.input_shape = input_size if isinstance(input_size, tuple) else (input_size, input_size)
-        if self.input_shape[0] == self.input_shape[1]:
-            self.input_size = self.input_shape[0]
-        self.register_buffer("mean", torch.tensor(config["mean"]).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config["std"]).view(1, -1, 1, 1), persistent=False)
-        self.no_maps = ""
-        with evaluating(self), torch.no_grad():
-            blank = torch.zeros(1, 3, *self.input_shape)
-            try:
-                vector = self.pooled(blank)
-            except InputError:
-                raise
-            except Exception as error:  # a network fails in its own way at a size that it does not take
-                pixels = " x ".join(map(str, self.input_shape))
-                raise InputError(f"backbone: {name} takes no picture of {pixels} pixels: {error}") from error
-            if not isinstance(vector, Tensor) or vector.ndim != 2:
-                raise bad(
-                    f"{name}: global_pool",
-                    f"{_pooling(network)!r}, which gives {_shape(vector)}",
-                    "a pooling that gives one vector an image",
-                    "Build it with avg, max, token ... as the network takes them.",
-                )
-            probe = self._probe(blank)
-            self.tokens_are_cells = bool(probe) and self._cells(blank) == probe[-1].shape[2] * probe[-1].shape[3]
-        self.num_features = int(vector.shape[1])
-        modules = [info["module"] for info in getattr(network, "feature_info", [])]
-        modules = modules if len(modules) == len(probe) else [f"map{i}" for i in range(len(probe))]
-        self.feature_info = [
-            FeatureInfo(m.shape[1], round(self.input_shape[1] / m.shape[-1]), module)
-            for m, module in zip(probe, modules)
-        ]
-
-    def __getattr__(self, name: str) -> Any:
-        """Say why there is no `input_size` where the network's pictures are no squares."""
-        if name == "input_size":
-            raise NotSquare(
-                f"{self.name}: expected a network for square pictures here, got one for "
-                f"{self.input_shape[0]} x {self.input_shape[1]} pixels. It can embed, index and probe."
-            )
-        return super().__getattr__(name)
-
-    def _probe(self, blank: Tensor) -> list[Tensor]:
-        """The maps of a blank picture; none, and `no_maps` says why, where the network has no plain ones."""
-        try:
-            found = self.maps(blank)
-            plain = bool(found) and all(isinstance(one, Tensor) and one.ndim == 4 for one in found)
-            why = "its features are no grid of cells" if not plain else ""
-        except Exception as error:  # each network without plain maps fails in its own way
-            found, why = [], f"{type(error).__name__}: {error}"
-        if why:
-            self.no_maps = (
-                f"backbone: {self.name} gives no plain maps ({why}); it can embed images whole, index and search, "
-                "and for maps, layers and regions another network is needed"
-            )
-        return [] if why else found
-
-    def normalise(self, x_NCHW: Tensor) -> Tensor:
-        """Take the network's mean off and divide by its standard deviation."""
-        return (x_NCHW - self.mean) / self.std
-
-    def maps(self, x_NCHW: Tensor) -> list[Tensor]:
-        """All maps (N, C, h, w), from shallow to deep, of images in [0, 1]."""
-        if self.no_maps:
-            raise InputError(self.no_maps)
-        x = self.normalise(x_NCHW)
-        return list(self.network.forward_intermediates(x, intermediates_only=True, output_fmt="NCHW"))
-
-    def last_map(self, x_NCHW: Tensor) -> Tensor:
-        """The last features as a map (N, D, h, w): what `pooled` averages; class and register tokens left out.
-
-        Of a network that ends in several branches, or in tokens that are not the cells of a grid: the last of `maps`.
-        """
-        if not hasattr(self.network, "forward_features"):
-            return self.maps(x_NCHW)[-1]
-        features = self.network.forward_features(self.normalise(x_NCHW))
-        if isinstance(features, Tensor) and features.ndim == 4:
-            nhwc = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
-            return features.permute(0, 3, 1, 2) if nhwc else features
-        if not self.tokens_are_cells:
-            return self.maps(x_NCHW)[-1]
-        cells = features[:, getattr(self.network, "num_prefix_tokens", 0) :].transpose(1, 2)
-        height = round((cells.shape[2] * x_NCHW.shape[2] / x_NCHW.shape[3]) ** 0.5)
-        return cells.unflatten(2, (height, cells.shape[2] // height))
-
-    def _cells(self, x_NCHW: Tensor) -> int:
-        """How many tokens the last features hold beside class and register tokens; 0 where they are no tokens."""
-        if not hasattr(self.network, "forward_features"):
-            return 0
-        features = self.network.forward_features(self.normalise(x_NCHW))
-        if not isinstance(features, Tensor) or features.ndim != 3:
-            return 0
-        return features.shape[1] - getattr(self.network, "num_prefix_tokens", 0)
-
-    def tokens(self, x_NCHW: Tensor) -> Tensor:
-        """The last features as (N, T, D): a token for each cell, in rows."""
-        return self.last_map(x_NCHW).flatten(2).transpose(1, 2)
-
-    def pooled(self, x_NCHW: Tensor) -> Tensor:
-        """One vector (N, D) an image: what the network gives its own classifier."""
-        x = self.normalise(x_NCHW)
-        if not hasattr(self.network, "forward_head"):
-            return self.network(x)
-        return self.network.forward_head(self.network.forward_features(x), pre_logits=True)
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        """The pooled vector (N, D)."""
-        return self.pooled(x_NCHW)
-
-
-def make_encoder(name: str, *, pretrained: bool = False, seed: int = 0, size: int | None = None) -> Encoder:
+def make_encoder(name: str, *, pretrained: bool = False, seed: int = 0, size: int | None = None) -> NetworkEncoder:
     """Build an encoder by name.
 
     Args:
         name: one of ours (`convnet4`), any timm or torchvision network: `resnet18`, `timm:vit_tiny_patch16_224`,
-            `torchvision:vgg16`. Without a prefix ours come first, then timm's, then torchvision's.
-        pretrained: fetch the weights that timm or torchvision publish. Only this needs the network.
+            `torchvision:vgg16`. Without a prefix ours come first, then timm's, then torchvision's; networks of other
+            packages need theirs (`mylib:NAME`).
+        pretrained: fetch the weights that the library publishes. Only this needs the network.
         seed: what the first weights are drawn from where `pretrained` is False.
         size: side of the input in pixels, where it is not the network's own.
 
     Raises:
         InputError: unknown name (with the nearest one), a size that the network refuses, weights out of reach.
     """
-    from . import timm_networks, torchvision_networks
-
-    library, _, network = name.rpartition(":")
-    if library:
-        check_choice("backbone", library, ["timm", "torchvision"])
+    prefix, _, network = name.rpartition(":")
+    if prefix:
+        check_choice("backbone", prefix, names("library"))
     if size is not None:
         check_number("size", size, 8, 4096, whole=True)
-    if library != "torchvision" and (network in names("backbone") or _timm_has(network)):
-        build: Any = timm_networks.build
-    elif network in torchvision_networks.names() and library != "timm":
-        build = torchvision_networks.build
-    else:
-        check_choice("backbone", network, _known(library), see=_LISTS[library or "timm"])
+    asked: list[Library] = [load("library", one) for one in ([prefix] if prefix else _PLAIN)]
+    library = next((one for one in asked if one.has(network)), None)
+    if library is None:
+        known = {known for one in asked for known in one.names()}
+        check_choice("backbone", network, sorted(known), see=asked[0].see)
         raise InputError(f"backbone: {name!r} cannot be built")
     with seeded_init(seed):
         try:
-            return Encoder(*build(network, pretrained, size))
+            return NetworkEncoder(*library.build(network, pretrained, size))
         except InputError as error:
             if size is None or pretrained:
                 raise
-            raise _wrong_size(network, size, build, error) from error
+            raise _wrong_size(network, size, library, error) from error
 
 
-def _wrong_size(name: str, size: int, build: Any, error: InputError) -> InputError:
-    """The error for a size that a network does not take: which ones it takes, as far as a few trials tell."""
-    own = Encoder(*build(name, False, None)).input_shape  # where this fails, the size was not the reason
-    taken, until = {max(own)}, time.monotonic() + TRIALS
-    for side in (side for side in _SIDES if side > size and side not in own):
-        if len(taken) == 3 or time.monotonic() > until:
-            break
-        try:
-            Encoder(*build(name, False, side))
-        except InputError:
-            continue
-        taken.add(side)
-    sides = ", ".join(map(str, sorted(taken)))
-    return InputError(
-        f"--size: expected a size that {name} takes, got {size} pixels. It is made for {max(own)}, and takes {sides}: "
-        f"give --size {min(taken)}. ({' '.join(str(error).split())[:200]})"
-    )
-
-
-def read_encoder(folder: str | Path) -> Encoder:
+def read_encoder(folder: str | Path) -> NetworkEncoder:
     """Build the network that a folder's config.json describes, in timm's form or in ours; its weights are not read.
 
     Args:
@@ -233,61 +65,29 @@ def read_encoder(folder: str | Path) -> Encoder:
     Raises:
         InputError: an unknown network, and keys that cannot be honoured, by name and value.
     """
-    from . import timm_networks, torchvision_networks
-
-    where, config = f"{folder}/config.json", read_record(Path(folder) / "config.json", {})
+    config = read_record(Path(folder) / "config.json", {})
     ours = config.get("regard") or {}
-    library, size = ours.get("library", "timm"), ours.get("input_size")
-    check_choice(f"{where} library", library, ["timm", "torchvision"])
+    library = ours.get("library", "timm")
+    check_choice(f"{folder}/config.json library", library, names("library"))
     with seeded_init(0):
-        if library == "timm":
-            return Encoder(*timm_networks.build_folder(Path(folder), config, size))
-        check_choice(f"{where}: architecture", str(config.get("architecture")), torchvision_networks.names())
-        arguments = config.get("model_args")
+        return NetworkEncoder(*load("library", library).read(Path(folder), config, ours.get("input_size")))
+
+
+def _wrong_size(name: str, size: int, library: Library, error: InputError) -> InputError:
+    """The error for a size that a network does not take: which ones it takes, as far as a few trials tell."""
+    # where this fails, the size was not the reason
+    own = NetworkEncoder(*library.build(name, False, None)).input_shape
+    taken, until = {max(own)}, time.monotonic() + TRIALS
+    for side in (side for side in _SIDES if side > size and side not in own):
+        if len(taken) == 3 or time.monotonic() > until:
+            break
         try:
-            return Encoder(*torchvision_networks.build(config["architecture"], False, size, arguments))
+            NetworkEncoder(*library.build(name, False, side))
         except InputError:
-            raise
-        except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, MemoryError) as error:
-            given = f"model_args {arguments!r:.80}"
-            raise bad(f"{where}: {given}", str(error)[:200], "what the network takes") from None
-
-
-def _pooling(network: nn.Module) -> str | None:
-    from .timm_networks import pooling_of
-
-    return pooling_of(network)
-
-
-def _shape(value: Any) -> str:
-    return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
-
-
-def _timm_has(name: str) -> bool:
-    import timm
-
-    return timm.is_model(name.partition(".")[0])
-
-
-def _known(library: str) -> list[str]:
-    import timm
-
-    from . import torchvision_networks
-
-    of_timm = [] if library == "torchvision" else [*names("backbone"), *timm.list_models()]
-    return sorted({*of_timm, *([] if library == "timm" else torchvision_networks.names())})
-
-
-class evaluating:
-    """Put a module in evaluation mode for a block, and give it back as it was."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-
-    def __enter__(self) -> None:
-        self.modes = [(m, m.training) for m in self.module.modules()]
-        self.module.eval()
-
-    def __exit__(self, *_: object) -> None:
-        for module, mode in self.modes:
-            module.training = mode
+            continue
+        taken.add(side)
+    sides = ", ".join(map(str, sorted(taken)))
+    return InputError(
+        f"--size: expected a size that {name} takes, got {size} pixels. It is made for {max(own)}, and takes {sides}: "
+        f"give --size {min(taken)}. ({' '.join(str(error).split())[:200]})"
+    )

@@ -14,7 +14,7 @@ def embed(
     images: Annotated[str, typer.Argument(metavar="IMAGES", help="A folder, a table, or builtin:NAME.")],
     out: Annotated[Path, typer.Option("--out", help="The .parquet or .npz file to write.")],
     with_: With = "imagenet",
-    layer: Annotated[int | None, typer.Option(help="Average this map instead of the pooled vector.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Average this map or layer: its place, or its name.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images a call of the network.")] = 8,
     shard: Annotated[str, typer.Option(metavar="I/N", help="Only every N-th image, from the I-th on.")] = "0/1",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute every vector again.")] = False,

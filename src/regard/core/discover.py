@@ -17,6 +17,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "task": ("regard.create.supervised", "regard.create.pretext"),
     "adapt": ("regard.adapt.vectors",),
     "backbone": ("regard.backbones.networks",),
+    "library": ("regard.backbones.libraries",),
+    "representation": ("regard.representation.kinds",),
     "pooling": ("regard.representation.pooling",),
     "rerank": ("regard.reuse.search.rerank",),
 }

@@ -19,6 +19,7 @@ from .embeddings import Embeddings
 from .int8 import Chosen
 from .pipeline import Piece, Pipeline, open_pipeline
 from .representation import Representation
+from .runner import LayerName
 from .vector_files import COLUMNS
 
 ROW_GROUP = 1024  # vectors held before they go to the Parquet file
@@ -29,7 +30,7 @@ def embed(
     images: Any,
     representation: Representation | str | Path = "imagenet",
     *,
-    layer: int | None = None,
+    layer: LayerName = None,
     precision: str | Chosen = "auto",
     device: str = "auto",
     batch: int = 8,
@@ -47,7 +48,8 @@ def embed(
     Args:
         images: an `ImageSet`, a folder, a table, `builtin:NAME`, or a list of paths and arrays.
         representation: a `Representation`, or its name or folder.
-        layer: average this map instead of taking the pooled vector.
+        layer: average this map instead of taking the pooled vector: its place among the maps, or the name of a layer
+            (`layer3.1`, `blocks.11`, `conv5`; see `Encoder.layer`).
         precision: auto | bf16 | fp32 (exact) | int8 (calibrated on these images) | int8:NAME (as it was for others);
             auto is bf16 on a CPU or card that has it. Or what `int8.settle` gave.
         device: auto | cpu | cuda | mps.

@@ -21,7 +21,7 @@ from .int8_work import RECALL, Work
 from .openvino_graph import FLOOR
 from .processor import int8_is_the_way
 from .representation import Representation
-from .runner import PRECISIONS
+from .runner import PRECISIONS, LayerName
 
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 # images from which `auto` thinks of it: calibrating takes as long as embedding some thousands
@@ -87,7 +87,7 @@ def settle(
     images: ImageSet,
     rep: Representation,
     *,
-    layer: int | None = None,
+    layer: LayerName = None,
     batch: int = 8,
     device: str = "auto",
     seed: int = 0,

@@ -19,7 +19,7 @@ from .int8_graph import need_nncf, place, quantise
 from .openvino_graph import compile_graph, compiled, filled, folder, has_bf16, kept, machine, outputs, remember, traced
 from .preprocess import Size
 from .representation import Representation
-from .runner import Pixels
+from .runner import LayerName, Pixels
 
 MOST = 300  # pictures to calibrate on, and to measure on
 FEWEST = 8  # to calibrate on
@@ -35,7 +35,7 @@ class Work:
     """The network of one embedding, quantised and measured."""
 
     rep: Representation
-    layer: int | None
+    layer: LayerName
     batch: int
     tell: Callable[[str], object] = lambda text: None
 

@@ -21,7 +21,7 @@ from ..data.sources import open_images
 from .embeddings import check_columns
 from .int8 import Chosen, Watch, settle
 from .representation import Representation
-from .runner import Runner, make_runner
+from .runner import LayerName, Runner, as_layer, make_runner
 from .vector_cache import VectorCache
 
 COMMIT = 256  # vectors to a commit of the cache: what a kill can lose
@@ -50,7 +50,7 @@ class Pipeline:
     representation: Representation
     runner: Runner
     batch: int
-    layer: int | None = None
+    layer: LayerName = None
     cache: bool = True
     chosen: Chosen = field(default_factory=Chosen)
     set_aside: list[dict[str, str]] = field(default_factory=list)
@@ -213,7 +213,7 @@ def open_pipeline(
     images: Any,
     representation: Representation | str | Path,
     *,
-    layer: int | None = None,
+    layer: LayerName = None,
     precision: str | Chosen = "auto",
     device: str = "auto",
     batch: int = 8,
@@ -233,6 +233,7 @@ def open_pipeline(
     if len(found) <= shard[0]:
         raise InputError(f"--shard {shard[0]}/{shard[1]}: empty, as there are only {len(found)} images.")
     rep = representation if isinstance(representation, Representation) else Representation.load(representation)
+    layer = as_layer(layer)
     if layer is not None and (rep.pooled or rep.transform):
         raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")
     # of all images, so that shards are calibrated alike

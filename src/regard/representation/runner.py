@@ -1,5 +1,6 @@
 """Who runs the network when images become vectors: OpenVINO on a CPU, torch on an accelerator or where asked."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -7,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..backbones.encoder import Encoder
+from ..backbones.network_encoder import NetworkEncoder
 from ..core.checks import InputError, RunError, bad, check_choice
 from ..core.runtime import pick_device, pick_precision
 from .pooled import Pooled
 from .preprocess import Size
 
 PRECISIONS = ("auto", "bf16", "fp32", "int8")
+LayerName = int | str | None  # the place of a map, the name of a layer, or the pooled vector
 
 
 class Runner(Protocol):
@@ -31,17 +33,20 @@ class Runner(Protocol):
 
 
 class Pixels(nn.Module):
-    """uint8 pixels to vectors: as the representation pools, or the average of one map, in a form that can be traced."""
+    """uint8 pixels to vectors: as the representation pools, or the average of a layer, in a form that can be traced."""
 
-    def __init__(self, encoder: Encoder, layer: int | None, pooled: Pooled | None = None) -> None:
+    def __init__(self, encoder: NetworkEncoder, layer: LayerName, pooled: Pooled | None = None) -> None:
         super().__init__()
-        self.encoder, self.layer, self.pooled = encoder, layer, pooled
+        self.encoder, self.pooled, self.map = encoder, pooled, None if isinstance(layer, str) else layer
+        self.layer = encoder.layer(layer) if isinstance(layer, str) else None
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 to (N, D) float32."""
         x = pixels_NCHW.float() / 255
         if self.layer is not None:
-            return self.encoder.maps(x)[self.layer].mean((2, 3))
+            return self.layer.mean(x)
+        if self.map is not None:
+            return self.encoder.maps(x)[self.map].mean((2, 3))
         return self.encoder.pooled(x) if self.pooled is None else self.pooled(self.encoder, x)
 
 
@@ -62,10 +67,19 @@ class TorchRunner:
             yield tag, vectors
 
 
+def as_layer(layer: LayerName) -> LayerName:
+    """A layer as it is told on the command line: a whole number in text is the place of a map.
+
+    >>> as_layer("-1"), as_layer("conv5"), as_layer(2), as_layer(None)
+    (-1, 'conv5', 2, None)
+    """
+    return int(layer) if isinstance(layer, str) and re.fullmatch(r"-?\d+", layer) else layer
+
+
 def make_runner(
-    encoder: Encoder,
+    encoder: NetworkEncoder,
     *,
-    layer: int | None,
+    layer: LayerName,
     size: Size,
     batch: int,
     precision: str = "auto",
@@ -81,7 +95,7 @@ def make_runner(
 
     Args:
         encoder: the network.
-        layer: which map to average, or None for the pooled vector.
+        layer: which map to average by its place, or which layer by its name; None for the pooled vector.
         size: side of the input in pixels, or height and width.
         batch: pictures a call.
         precision: auto | bf16 | fp32 (exact) | int8:NAME, a quantised graph that was kept (`int8.settle`).
@@ -95,9 +109,9 @@ def make_runner(
     low = precision.startswith("int8:")
     check_choice("--precision", "int8" if low else precision, PRECISIONS)
     layers = len(encoder.feature_info)
-    if layer is not None and encoder.no_maps:
+    if isinstance(layer, int) and encoder.no_maps:
         raise InputError(encoder.no_maps)
-    if layer is not None and not -layers <= layer < layers:
+    if isinstance(layer, int) and not -layers <= layer < layers:
         raise bad("--layer", layer, f"a whole number from 0 to {layers - 1} (or from the end, -{layers} to -1)")
     place, network = pick_device(device), Pixels(encoder, layer, pooled).eval()
     if precision.startswith("int8") and (place != "cpu" or not low):

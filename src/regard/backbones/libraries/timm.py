@@ -12,16 +12,30 @@ from typing import Any
 
 from torch import nn
 
-from ..core.checks import InputError, bad
-from ..core.discover import load, names
-from .published import weights_of
-
-Built = tuple[str, nn.Module, dict[str, Any], tuple[int, int]]
+from ...core.checks import InputError, bad
+from ...core.discover import load
+from ...core.discover import names as discovered
+from ..contract import Built, Library
+from ..published import weights_of
 
 # what timm reads at the top of config.json beside `pretrained_cfg`, or writes there for people to read
 _TOP = ("architecture", "num_classes", "num_features", "global_pool", "label_names", "label_descriptions", "regard")
 # where weights are, which is no part of what a network computes
 _SOURCE = ("file", "source", "url", "hf_hub_id", "hf_hub_filename")
+
+
+def names() -> list[str]:
+    """List our own networks and timm's."""
+    import timm
+
+    return [*discovered("backbone"), *timm.list_models()]
+
+
+def has(name: str) -> bool:
+    """Whether there is such a network, with the tag of its weights or without."""
+    import timm
+
+    return name in discovered("backbone") or timm.is_model(name.partition(".")[0])
 
 
 def build(name: str, pretrained: bool, size: int | None) -> Built:
@@ -40,15 +54,15 @@ def build(name: str, pretrained: bool, size: int | None) -> Built:
             raise bad(f"timm:{name}", "a network without published weights", "one that has them", f"Try random:{name}.")
         with weights_of(f"timm:{name}", default):
             network = timm.create_model(name, pretrained=True, num_classes=0, **options)
-        return f"timm:{name}", network, _config(network, f"backbone {name}"), sides
+        return Built(f"timm:{name}", network, _config(network, f"backbone {name}"), sides)
     try:
         network = timm.create_model(name, pretrained=False, num_classes=0, **options)
     except Exception as error:
         raise InputError(f"backbone: timm cannot build {name!r} at size {size or own[1]}: {error}") from error
-    return f"timm:{name}", network, _config(network, f"backbone {name}"), sides
+    return Built(f"timm:{name}", network, _config(network, f"backbone {name}"), sides)
 
 
-def build_folder(folder: Path, config: Mapping[str, Any], size: int | tuple[int, int] | None) -> Built:
+def read(folder: Path, config: Mapping[str, Any], size: int | tuple[int, int] | None) -> Built:
     """Build the network that a folder's config.json describes, as timm's `local-dir:` does, without its weights.
 
     Args:
@@ -62,7 +76,7 @@ def build_folder(folder: Path, config: Mapping[str, Any], size: int | tuple[int,
     import timm
 
     where, name = f"{folder}/config.json", config.get("architecture")
-    if not isinstance(name, str) or not _is_known(name):
+    if not isinstance(name, str) or not (name in discovered("backbone") or timm.is_model(name)):
         raise bad(f"{where}: architecture", repr(name), "the name of a network of timm")
     arguments = dict(config.get("model_args") or {})
     _colour(where, "model_args in_chans", arguments.get("in_chans"))
@@ -81,7 +95,7 @@ def build_folder(folder: Path, config: Mapping[str, Any], size: int | tuple[int,
     size = size if size is None or isinstance(size, int) else (size[0], size[1])
     if size is None:
         size = (int(found["input_size"][1]), int(found["input_size"][2]))
-    return f"timm:{name}", network, found, (size, size) if isinstance(size, int) else (size[0], size[1])
+    return Built(f"timm:{name}", network, found, (size, size) if isinstance(size, int) else (size[0], size[1]))
 
 
 def _check_top(where: str, config: Mapping[str, Any], network: nn.Module) -> None:
@@ -138,17 +152,15 @@ def _config(network: nn.Module, where: str) -> dict[str, Any]:
     return found
 
 
-def _colour(where: str, key: str, channels: int | None, said: Any = None) -> None:
+def _colour(where: str, key: str, channels: int | None, said: object = None) -> None:
     if channels not in (None, 3):
         raise bad(f"{where}: {key}", said or channels, "3 channels", "regard prepares colour pictures.")
 
 
 def _know(name: str) -> None:
-    if name in names("backbone"):
+    if name in discovered("backbone"):
         load("backbone", name)
 
 
-def _is_known(name: str) -> bool:
-    import timm
-
-    return name in names("backbone") or timm.is_model(name)
+_SEE = "`timm.list_models()` in Python, and `regard methods backbone` for our own"
+Method = Library(names, has, build, read, _SEE)

@@ -1,78 +1,16 @@
-"""torchvision's classification networks, given timm's feature interface.
+"""torchvision's networks in timm's feature interface.
 
 torchvision has no common interface to maps. A dry run on a blank image finds, for each resolution, the last module
 that ran once and gave a map at that resolution; hooks on those modules collect the maps afterwards.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import InputError
-from .published import weights_of
-
-
-def names() -> list[str]:
-    """List torchvision's classification networks."""
-    import torchvision
-
-    return torchvision.models.list_models(module=torchvision.models)
-
-
-def build(
-    name: str, pretrained: bool, size: int | None, arguments: Mapping[str, Any] | None = None
-) -> tuple[str, nn.Module, dict[str, Any], int]:
-    """Build one network without its classifier; returns what `Encoder` takes.
-
-    `arguments` are what a network with published weights was built with beside its own (`model_args` in its
-    configuration), to build the same again without them.
-    """
-    import torchvision
-
-    side = size or {"inception_v3": 299}.get(name, 224)
-    options: dict[str, Any] = {}
-    if name in ("googlenet", "inception_v3"):
-        # the auxiliary classifiers serve training from labels only; pretrained weights insist on building them
-        options = {} if pretrained else {"aux_logits": False, "init_weights": False}
-    if name.startswith("vit") and size:
-        options["image_size"] = size
-    options |= arguments or {}
-    if pretrained:
-        weights = torchvision.models.get_model_weights(name).DEFAULT
-        with weights_of(f"torchvision:{name}", url=weights.url):
-            network = torchvision.models.get_model(name, weights=weights, **options)
-    else:
-        try:
-            network = torchvision.models.get_model(name, weights=None, **options)
-        except Exception as error:
-            raise InputError(f"backbone: torchvision cannot build {name!r} at size {side}: {error}") from error
-    config: dict[str, Any] = {
-        "architecture": f"torchvision:{name}",
-        "mean": (0.485, 0.456, 0.406),
-        "std": (0.229, 0.224, 0.225),
-        "crop_pct": 0.875,
-        "interpolation": "bilinear",
-    }
-    if pretrained:
-        # each set of weights has transforms of its own
-        preset = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-        side, resize = size or preset.crop_size[0], preset.resize_size[0]
-        config |= {
-            "mean": tuple(preset.mean),
-            "std": tuple(preset.std),
-            "crop_pct": preset.crop_size[0] / resize,
-            "interpolation": preset.interpolation.value,
-        }
-    if pretrained and getattr(network, "transform_input", False):
-        # these weights want the colours scaled anew inside the network, which only they turn on
-        arguments = {"transform_input": True}
-    if arguments:
-        config["model_args"] = dict(arguments)
-    config["input_size"] = (3, side, side)
-    return f"torchvision:{name}", Wrapped(network, side, channels_last="swin" in name), config, side
+from ...core.checks import InputError
 
 
 class Wrapped(nn.Module):
@@ -83,8 +21,9 @@ class Wrapped(nn.Module):
         self.body, self.channels_last = _without_classifier(network), channels_last
         self.chosen = _map_modules(self.body, side, channels_last)
         self.feature_info = [{"module": name} for name in self.chosen]
+        self.num_prefix_tokens = int(hasattr(self.body, "class_token"))
 
-    def forward_intermediates(self, x: Tensor, **_: Any) -> list[Tensor]:
+    def forward_intermediates(self, x: Tensor, **_: object) -> list[Tensor]:
         """The maps (N, C, h, w) at the chosen modules."""
         kept: dict[str, Tensor] = {}
         modules = dict(self.body.named_modules())
@@ -133,8 +72,8 @@ def _map_modules(network: nn.Module, side: int, channels_last: bool) -> list[str
     runs: Counter[str] = Counter()
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def note(name: str) -> Any:
-        def hook(_module: nn.Module, _input: Any, output: Any) -> None:
+    def note(name: str) -> Callable[[nn.Module, object, object], None]:
+        def hook(_module: nn.Module, _input: object, output: object) -> None:
             runs[name] += 1
             if isinstance(output, Tensor):
                 shapes.pop(name, None)  # keep the order of the last run
