@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 from ..core.events import Event
 from ..core.heard import heard, listening
 from ..core.storage import plain
+from ..metrics.contrast import Difference
 from ..report.html import Table
 from ._render import grid, text_lines
 
@@ -170,7 +171,7 @@ def _watched(progress: Progress, title: str, events: Iterable[Event]) -> Iterato
     return progress(events, title)
 
 
-def difference(name: str, found: Any) -> dict[str, Any]:
+def difference(name: str, found: Difference) -> dict[str, Any]:
     """A `Difference` as it stands in `differences`."""
     return {"name": name, **found.as_dict(), "verdict": found.verdict}
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..adapt.choose.auto import Auto
 from ..adapt.choose.select import SCORERS, Choice
 from ..adapt.classifier import CLASSIFIERS
-from ..adapt.contract import UNKNOWN
+from ..adapt.contract import UNKNOWN, ShallowAdapter
 from ..adapt.saved import keep
 from ..adapt.worth.comparison import Comparison
 from ..adapt.worth.run import adapter, check_source, check_target, compare
@@ -153,7 +153,7 @@ def adapt(
         raise bad("--method", ", ".join(chosen), "one method", "TARGET has no labels to compare several with.")
     a, b, *more = embedded(sides, with_, device, progress)
     found: Comparison | None = None
-    fitted: Any = None
+    fitted: ShallowAdapter | None = None
     metrics: dict[str, float | None] = {"source": len(a), "target": len(b)}
     if b.labels is not None:
         known, watch = more[0] if more else None, watch_of(progress, "adapt")
@@ -161,10 +161,14 @@ def adapt(
         metrics = found.metrics() | _first(found, chosen[0]) | metrics
     if found is None or (place is not None and not place.suffix):
         fitted = _fitted(a, b, more, models[chosen[0]])
-    labels = fitted.predict(b.vectors) if found is None else found.row(chosen[0]).predictions
+    if found is not None:
+        labels = found.row(chosen[0]).predictions
+    else:
+        assert fitted is not None  # just now
+        labels = fitted.predict(b.vectors)
     if place is not None and place.suffix:
         write_labels(place, b.ids, labels)
-    elif place is not None:
+    elif place is not None and fitted is not None:
         _keep(a, b, fitted, chosen[0], place, with_)
     return Adapted(
         source=named(source),
@@ -213,7 +217,7 @@ def _first(found: Comparison, name: str) -> dict[str, float | None]:
     return {"adapted": row.accuracy.mean, **ends}
 
 
-def _fitted(a: Embeddings, b: Embeddings, more: Sequence[Embeddings], model: Any) -> Any:
+def _fitted(a: Embeddings, b: Embeddings, more: Sequence[Embeddings], model: ShallowAdapter) -> ShallowAdapter:
     """The model, fitted without the target's own labels."""
     labels = np.array([label for one in more for label in one.need_labels("--labelled")], dtype=object)
     known = np.concatenate([labels, np.full(len(b), UNKNOWN, dtype=object)])
@@ -221,7 +225,7 @@ def _fitted(a: Embeddings, b: Embeddings, more: Sequence[Embeddings], model: Any
     return model.fit(a.vectors, a.need_labels("SOURCE"), Xt, known)
 
 
-def _keep(a: Embeddings, b: Embeddings, model: Any, method: str, out: Path, with_: Rep) -> None:
+def _keep(a: Embeddings, b: Embeddings, model: ShallowAdapter, method: str, out: Path, with_: Rep) -> None:
     choice = getattr(model, "choice_", None)
     name = method if choice is None else choice.name
     made = with_.loaded_from if isinstance(with_, Representation) else with_

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -140,16 +140,17 @@ def probe(
     check_alike(sides, with_)
     tested = None if test is None else named(test)
     made = partial(Probed, train=named(train), test=tested, with_=named(with_))
-    rep: Any = with_
+    rep = with_
     if not all(isinstance(one, Embeddings) for one in sides.values()) and not isinstance(with_, Representation):
         rep = Representation.load(with_)
 
-    def vectors(side: str, **more: Any) -> Embeddings:
+    def vectors(side: str, **layer: int) -> Embeddings:
         watch = watch_of(progress, side.lower())
-        one = settle_sides(precision, list(sides.values()), rep, device=device, **more)
-        return load_vectors(sides[side], rep, argument=side, watch=watch, precision=one, device=device, **more)
+        one = settle_sides(precision, list(sides.values()), rep, device=device, **layer)
+        return load_vectors(sides[side], rep, argument=side, watch=watch, precision=one, device=device, **layer)
 
     if layers:
+        assert isinstance(rep, Representation)  # both sides are images, as was checked above
         names = [info.module for info in rep.encoder.feature_info]
         by_layer = {side: {name: vectors(side, layer=at) for at, name in enumerate(names)} for side in sides}
         every = probe_layers(by_layer["TRAIN"], by_layer["TEST"], seed=seed)
@@ -164,10 +165,11 @@ def probe(
 def _cut(sides: dict[str, Embeddings | ImageSet], share: float, seed: int, by: str | None) -> list[str]:
     """Settle which rows are TRAIN and which TEST; what is to be noted of it."""
     if "TEST" not in sides:
-        whole: Any = sides["TRAIN"]
+        whole = sides["TRAIN"]
         if isinstance(whole, Embeddings) and not parts(whole):
             raise bad("TEST", "nothing", "a second embeddings file", "A file of vectors is not split here.")
-        sides["TRAIN"], sides["TEST"], notes = hold_out(whole, share, seed, by)
+        # vectors with a column `split` are parted by it, too
+        sides["TRAIN"], sides["TEST"], notes = hold_out(cast(ImageSet, whole), share, seed, by)
         return notes
     told = []
     for side, one in list(sides.items()):
