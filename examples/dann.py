@@ -1,4 +1,4 @@
-"""DANN: features from which nobody can tell the domain, by a gradient that is turned round (Ganin et al. 2016, JMLR 17).
+"""DANN: features from which nobody can tell the domain, by a gradient turned round (Ganin et al. 2016, JMLR 17).
 
 A classifier learns from labelled source images; a second one learns to tell source from target, and what reaches the
 encoder from it has its sign turned and its size rise with the run: lambda = 2 / (1 + exp(-10 progress)) - 1.

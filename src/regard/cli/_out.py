@@ -8,7 +8,7 @@ that the terminal's encoding lacks is escaped where it would else end the comman
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -20,7 +20,7 @@ _began = [time.monotonic()]
 class Guarded:
     """A text stream that escapes what is written to it, but for the characters of `keep`; else it is the stream."""
 
-    def __init__(self, stream: Any, keep: str = "\n\t") -> None:
+    def __init__(self, stream: TextIO, keep: str = "\n\t") -> None:
         self._stream, self._keep = stream, keep
 
     def write(self, text: str) -> int:
@@ -32,7 +32,7 @@ class Guarded:
         self._stream.write(encodable(shown, getattr(self._stream, "encoding", None)))
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         """Write several texts."""
         for line in lines:
             self.write(line)
@@ -97,5 +97,5 @@ def elapsed() -> float:
     return time.monotonic() - _began[0]
 
 
-def _guard(stream: Any) -> Any:
+def _guard(stream: "TextIO | Guarded") -> Guarded:
     return stream if isinstance(stream, Guarded) else Guarded(stream)

@@ -2,15 +2,21 @@
 
 import ast
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..core.heard import heard
-from ..core.shown import visible
 from ._out import console, elapsed, say, say_json
+from ._progress import watched
+
+if TYPE_CHECKING:
+    from ..core.events import Event
+    from ..report.html import Table
+    from ..verbs._result import Result
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -26,6 +32,16 @@ With = Annotated[
         help="The representation: imagenet, random:NAME, timm:NAME, torchvision:NAME or a folder.",
     ),
 ]
+Images = Annotated[str, typer.Argument(metavar="IMAGES", help="A folder, a table, or builtin:NAME.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Images a call of the network.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute every vector again.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the images.", show_default=False)]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Steps, instead of epochs.", show_default=False)]
+Minutes = Annotated[float | None, typer.Option("--minutes", help="Minutes, instead of epochs.", show_default=False)]
+TrainBatch = Annotated[int | None, typer.Option("--batch", min=2, help="Images a step.", show_default="from the data")]
+Clip = Annotated[float | None, typer.Option("--clip", help="Longest norm of the gradient.", show_default=False)]
+Labelled = "Labelled images, or an embeddings file."
+AnySource = "Images, or an embeddings file."
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method; may be given many times."),
@@ -66,15 +82,10 @@ def _value(text: str) -> Any:
 
 
 def check_machine(device: str, precision: str = "auto") -> None:
-    """Refuse a device or precision that is not there, before anything is read.
+    """As `verbs._given.check_machine`."""
+    from ..verbs._given import check_machine as check
 
-    Raises:
-        InputError: as `core.runtime.pick_device` and `pick_precision`.
-    """
-    from ..core.runtime import pick_device, pick_precision
-
-    pick_device(device)
-    pick_precision(precision, "cpu")
+    check(device, precision)
 
 
 def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> None:
@@ -127,43 +138,31 @@ def _told_aside(notes: Sequence[str]) -> list[dict[str, str]]:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table on standard output; numbers stand at the right, and a pipe gets it without frames or cuts."""
-    columns, title = [visible(name) for name in columns], visible(title)
-    cells = [[_cell(value) for value in row] for row in rows]
-    right = [bool(cells) and all(_is_number(row[at]) for row in cells) for at in range(len(columns))]
-    if not sys.stdout.isatty():
-        lines = [list(columns), *cells]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
-        if title:
-            say(title)
-        for line in lines:
-            padded = [
-                text.rjust(width) if number else text.ljust(width) for text, width, number in zip(line, widths, right)
-            ]
-            say("  ".join(padded).rstrip())
-        return
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from ..report.html import Table
 
-    # as Text, in which no [word] is taken for markup
-    heading = Text(title) if title else None
-    grid = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
-    for name, number in zip(columns, right):
-        grid.add_column(Text(name), justify="right" if number else "left")
-    for row in cells:
-        grid.add_row(*map(Text, row))
-    console().print(grid)
+    show([Table(columns, list(rows), title)])
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else visible(value)
+def bar(quiet: bool) -> "Callable[[Iterable[Event], str], Iterator[Event]]":
+    """The `progress=` of the verbs: a bar on standard error, or a line now and then in a log."""
+    return partial(watched, quiet=quiet)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text == "–"
-    return True
+def show(blocks: "Iterable[str | Table]") -> None:
+    """Print lines and tables on standard output; a pipe gets tables without frames or cuts."""
+    from ..verbs._render import grid, text_lines
+
+    for block in blocks:
+        if isinstance(block, str) or not sys.stdout.isatty():
+            for line in text_lines(block):
+                say(line)
+        else:
+            console().print(grid(block))
+
+
+def give(result: "Result", json: bool) -> None:
+    """Give what a verb found: one JSON object on standard output with `--json`, otherwise what a terminal shows."""
+    if json:
+        say_json(result.to_dict())
+    else:
+        show(result.shown())
