@@ -98,11 +98,11 @@ def search(
             if box or together or not_:
                 raise InputError("QUERY: expected images beside --box, --together or --not, got a file of vectors.")
             asked = Embeddings.load(query[0])
-            hits = there.search(asked, top, where, way=way, rerank=stages, relevant=relevant)
+            hits = there.search(asked, top, where, strategy=way, rerank=stages, relevant=relevant)
             paths = asked.columns.get("path", [""] * len(asked))
             pictures = {str(name): Path(str(path)) for name, path in zip(asked.ids, paths) if path}
         elif by_id:
-            hits = there.search_ids(query, top, where, way=way, rerank=stages, relevant=relevant)
+            hits = there.search_ids(query, top, where, strategy=way, rerank=stages, relevant=relevant)
             pictures = {name: Path(path or name) for name, path in zip(query, there.paths(query))}
         else:
             asked = _asked(query, box)
@@ -114,13 +114,13 @@ def search(
 
                 one = combine(wanted.vectors, unwanted)
                 hits = there.search(
-                    one, top, where, way=way, rerank=stages, pictures=[asked.items[0]], relevant=relevant
+                    one, top, where, strategy=way, rerank=stages, pictures=[asked.items[0]], relevant=relevant
                 )
                 hits.queries = (" + ".join(map(str, asked.ids)),)
                 pictures = {hits.queries[0]: asked.items[0]}
             else:
                 hits = there.search_images(
-                    asked, top, where, with_, way=way, rerank=stages, relevant=relevant, **options
+                    asked, top, where, with_, strategy=way, rerank=stages, relevant=relevant, **options
                 )
                 pictures = dict(zip(map(str, asked.ids), asked.items))
     columns = further(there, hits)
@@ -136,13 +136,17 @@ def search(
             say(f"note: further columns are in --json and on the page: {', '.join(left)}")
         for note in hits.notes:
             say(f"note: {note}")
-        if hits.way != "exact":
-            say(f"found through the {hits.way}; measured recall@10 {hits.recall:.3f}")
+        if hits.strategy != "exact":
+            say(f"found through the {hits.strategy}; measured recall@10 {hits.recall:.3f}")
         if out is not None:
             say(f"pictures: {out}")
 
     metrics = {"queries": len(hits), "collection": len(there), "recall": hits.recall, "seconds": cost.seconds}
-    emit({"results": as_dicts(hits, columns), "notes": hits.notes, "search": hits.way, "metrics": metrics}, json, human)
+    emit(
+        {"results": as_dicts(hits, columns), "notes": hits.notes, "search": hits.strategy, "metrics": metrics},
+        json,
+        human,
+    )
 
 
 def _by_regions(
@@ -166,7 +170,7 @@ def _by_regions(
     searcher = RegionSearch(there)
     asked = ImageSet(list(map(Path, there.paths(query))), np.array(query)) if by_id else _asked(query, box)
     left = query if by_id else None
-    hits = searcher.search_images(asked, top, where, with_, leave_out=left, way=way, rerank=stages, **options)
+    hits = searcher.search_images(asked, top, where, with_, leave_out=left, strategy=way, rerank=stages, **options)
     return hits, dict(zip(map(str, asked.ids), asked.items))
 
 

@@ -64,7 +64,7 @@ def search_eval(
     from ..core.runtime import measured
     from ..report.html import check_page
     from ..reuse.search.evaluate.evaluation import evaluate
-    from ..reuse.search.evaluate.ground_truth import read_truth
+    from ..reuse.search.evaluate.ground_truth import read_ground_truth
     from ..reuse.search.index.search_index import SearchIndex
     from ..reuse.search.query.reranking import read_stages
 
@@ -77,14 +77,14 @@ def search_eval(
         collection = there.collection()
         name = groundtruth.partition(":")[2] or "label"
         values = collection.column(there.store, name) if groundtruth.partition(":")[0] in ("labels", "column") else {}
-        truth = read_truth(
+        truth = read_ground_truth(
             groundtruth, collection, values, protocol=protocol, queries=queries, sample=sample, seed=seed
         )
         found = evaluate(
             there,
             truth,
             rerank=stages,
-            way=way,
+            strategy=way,
             depth=top,
             representation=with_,
             watch=watcher("search-eval", quiet=quiet),

@@ -23,7 +23,7 @@ from regard.reuse.search.store.protocol import as_rows, metadata_of, schema_of, 
 from regard.reuse.search.store.qdrant import QdrantStore
 
 DIM = 6
-SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "truth"})
+SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "boolean"})
 Make = Callable[[], object]
 
 
@@ -219,7 +219,7 @@ def test_rows_that_cannot_be_are_refused() -> None:
         schema_of(4, {"vector": "text"})
     with pytest.raises(InputError, match="column x"):
         schema_of(4, {"x": "date"})
-    assert metadata_of(SCHEMA) == {"style": "text", "year": "whole", "good": "truth"}
+    assert metadata_of(SCHEMA) == {"style": "text", "year": "whole", "good": "boolean"}
 
 
 def test_large_writes_and_id_lists_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

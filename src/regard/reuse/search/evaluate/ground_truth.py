@@ -47,7 +47,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """Queries, and by which protocol their results are scored.
 
     Attributes:
@@ -61,7 +61,7 @@ class Truth:
     leave_out: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-def read_truth(
+def read_ground_truth(
     source: str,
     collection: Collection,
     column: Mapping[str, np.ndarray],
@@ -70,7 +70,7 @@ def read_truth(
     queries: str | Path | None = None,
     sample: int = 1000,
     seed: int = 0,
-) -> Truth:
+) -> GroundTruth:
     """Read a ground truth for a collection.
 
     Args:
@@ -118,7 +118,9 @@ def _protocol(source: str) -> str:
     )
 
 
-def _by_column(name: str, collection: Collection, column: Mapping[str, np.ndarray], sample: int, seed: int) -> Truth:
+def _by_column(
+    name: str, collection: Collection, column: Mapping[str, np.ndarray], sample: int, seed: int
+) -> GroundTruth:
     if name not in column:
         raise bad("GROUNDTRUTH", f"column {name!r}", f"a column of the index: {', '.join(column)}")
     there = collection.places(collection.ids)
@@ -134,7 +136,7 @@ def _by_column(name: str, collection: Collection, column: Mapping[str, np.ndarra
     asked = [place for place, code in of.items() if len(members[code]) > 1]
     if len(asked) > sample:
         asked = np.sort(numpy_rng(seed, "queries").choice(asked, sample, replace=False)).tolist()
-    return Truth(
+    return GroundTruth(
         "labels",
         [
             Judged(
@@ -151,7 +153,7 @@ def _by_column(name: str, collection: Collection, column: Mapping[str, np.ndarra
     )
 
 
-def _by_names(kind: str, source: str, collection: Collection, known: Names, folder: str | Path | None) -> Truth:
+def _by_names(kind: str, source: str, collection: Collection, known: Names, folder: str | Path | None) -> GroundTruth:
     read: Sequence[Query | GradedQuery]
     images: list[str] | None = None
     if kind == "revisited":
@@ -200,10 +202,10 @@ def _by_names(kind: str, source: str, collection: Collection, known: Names, fold
     if kind in ("pairs", "gldv2"):
         _one_query_each(queries)
     inside = [one.place for one in queries if one.place is not None] if kind in ("revisited", "gldv2") else []
-    return Truth("revisited" if graded else kind, queries, np.array(sorted(set(inside)), np.int64))
+    return GroundTruth("revisited" if graded else kind, queries, np.array(sorted(set(inside)), np.int64))
 
 
-def _market(collection: Collection, folder: str | Path | None) -> Truth:
+def _market(collection: Collection, folder: str | Path | None) -> GroundTruth:
     if folder is None:
         raise InputError("--queries: expected the folder of the query images (query/), got none.")
     opened = open_images(folder, argument="--queries")
@@ -218,7 +220,7 @@ def _market(collection: Collection, folder: str | Path | None) -> Truth:
         lists = {"positives": there[same & (where != camera)], "junk": there[(same & (where == camera)) | (who == -1)]}
         group = str(identity) if identity > 0 else name
         queries.append(Judged(name, None, item if isinstance(item, Path) else None, None, lists, group))
-    return Truth("market1501", queries)
+    return GroundTruth("market1501", queries)
 
 
 def _unknown(names: list[str], known: Names, asked_for: set[str]) -> InputError:

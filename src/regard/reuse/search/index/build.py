@@ -33,7 +33,7 @@ def build(
     watch: Watch | None = None,
     **embed_settings: Any,
 ) -> tuple[SearchIndex, Updated]:
-    """Embed images and make a collection of them in a new folder; it appears whole or not at all.
+    """Embed images and make a collection of them in a new folder; it appears atomically.
 
     Args:
         folder: as `SearchIndex.create` takes it.

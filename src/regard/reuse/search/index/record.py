@@ -26,7 +26,7 @@ class Hit:
         path: "" where it is not known.
         label: None where it is not known.
         stages: the score that the search and each re-ranking gave.
-        verified: what spatial verification says (`local.verify.Verification`), where it looked.
+        verified: what spatial verification says (`verify.geometry.Verification`), where it looked.
         region: where the region lies that answers best (left, top, right, bottom in pixels), of a search by regions.
         chance: the share of results as good as this one that come by chance (`relevance.relevant`), where asked for.
     """
@@ -64,13 +64,13 @@ class Hits(list[list[Hit]]):
     Attributes:
         queries: their names.
         notes: what is to be said.
-        way: how they were found: exact | sketch | ivf.
-        recall: the share of the true ten nearest that this way finds in this collection, as measured; 1 where exact.
+        strategy: how they were found: exact | sketch | ivf.
+        recall: the share of the true ten nearest that the strategy finds in this collection, as measured; 1 if exact.
     """
 
     queries: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    way: str = "exact"
+    strategy: str = "exact"
     recall: float = 1.0
 
 

@@ -77,7 +77,7 @@ class LanceStore:
             return int(self._table.version)
 
     def upsert(self, rows: pa.Table) -> tuple[int, int]:
-        """See `Store`. Each part of 20,000 rows is written whole or not at all."""
+        """See `Store`. Each part of 20,000 rows is written atomically."""
         new = replaced = 0
         for start in range(0, rows.num_rows, ROWS_A_VERSION):
             part = rows.slice(start, ROWS_A_VERSION).select(self.schema.names)
