@@ -4,13 +4,16 @@ import ast
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..core.heard import heard
-from ..core.shown import visible
 from ._out import console, elapsed, say, say_json
+
+if TYPE_CHECKING:
+    from ..report.html import Table
+    from ..verbs._result import Result
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -127,43 +130,26 @@ def _told_aside(notes: Sequence[str]) -> list[dict[str, str]]:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table on standard output; numbers stand at the right, and a pipe gets it without frames or cuts."""
-    columns, title = [visible(name) for name in columns], visible(title)
-    cells = [[_cell(value) for value in row] for row in rows]
-    right = [bool(cells) and all(_is_number(row[at]) for row in cells) for at in range(len(columns))]
-    if not sys.stdout.isatty():
-        lines = [list(columns), *cells]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
-        if title:
-            say(title)
-        for line in lines:
-            padded = [
-                text.rjust(width) if number else text.ljust(width) for text, width, number in zip(line, widths, right)
-            ]
-            say("  ".join(padded).rstrip())
-        return
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from ..report.html import Table
 
-    # as Text, in which no [word] is taken for markup
-    heading = Text(title) if title else None
-    grid = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
-    for name, number in zip(columns, right):
-        grid.add_column(Text(name), justify="right" if number else "left")
-    for row in cells:
-        grid.add_row(*map(Text, row))
-    console().print(grid)
+    show([Table(columns, list(rows), title)])
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else visible(value)
+def show(blocks: "Iterable[str | Table]") -> None:
+    """Print lines and tables on standard output; a pipe gets tables without frames or cuts."""
+    from ..verbs._render import grid, text_lines
+
+    for block in blocks:
+        if isinstance(block, str) or not sys.stdout.isatty():
+            for line in text_lines(block):
+                say(line)
+        else:
+            console().print(grid(block))
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text == "–"
-    return True
+def give(result: "Result", json: bool) -> None:
+    """Give what a verb found: one JSON object on standard output with `--json`, otherwise what a terminal shows."""
+    if json:
+        say_json(result.to_dict())
+    else:
+        show(result.shown())

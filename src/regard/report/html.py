@@ -184,7 +184,7 @@ def render(
         script=Markup(tool.script) if tool else "",
         version=__version__,
     )
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), page)
+    return _seen(page)
 
 
 def marked(text: str) -> Markup:
@@ -202,6 +202,12 @@ def marked(text: str) -> Markup:
     return Markup("\n").join(_paragraph(block.strip()) for block in re.split(r"\n\s*\n", text) if block.strip())
 
 
+def fragment(blocks: Sequence[str | Picture | Table]) -> str:
+    """Lines, pictures and tables as a piece of HTML without a page around it, as a notebook shows it."""
+    shown = [literal(block) if isinstance(block, str) else _block(block) for block in blocks]
+    return _seen(Markup("\n").join(shown))
+
+
 def literal(text: str) -> Markup:
     r"""Text that stands as it is, a paragraph a line: where names occur, `*` and ` in them are no markup.
 
@@ -209,6 +215,10 @@ def literal(text: str) -> Markup:
     <p>a **b** &lt; c</p><p>d</p>
     """
     return Markup("").join(Markup("<p>{}</p>").format(line) for line in text.splitlines() if line.strip())
+
+
+def _seen(page: str) -> str:
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), page)
 
 
 def _paragraph(block: str) -> Markup:
