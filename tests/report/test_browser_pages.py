@@ -20,8 +20,8 @@ from regard.report.gains import Gain
 from regard.report.html import Highlight, Picture, Section, Table, write_report
 from regard.report.thumbs import Hit, Query, neighbours, previews
 from regard.reuse.duplicates.find import Duplicates, Pair
-from regard.reuse.search.index.record import Hit as Found
-from regard.reuse.search.index.record import Hits
+from regard.reuse.search.query.hits import Hit as Found
+from regard.reuse.search.query.hits import Hits
 
 from .test_browser import CHROMIUM, FLAGS
 

@@ -155,8 +155,8 @@ def _ids(images: str, there: Any) -> list[str]:
     from ..data.sources import open_images
     from ..representation.embeddings import Embeddings
     from ..representation.sources import is_vectors
+    from ..reuse.search.index.contents import facts_of
     from ..reuse.search.index.same_files import to_remove
-    from ..reuse.search.index.update import facts_of
 
     if is_vectors(images):
         return [str(name) for name in Embeddings.load(images).ids]
@@ -204,10 +204,10 @@ def _added(
     from ..representation.representation import Representation
     from ..representation.sources import is_vectors, load_vectors
     from ..reuse.search.index.build import build
+    from ..reuse.search.index.contents import with_contents
     from ..reuse.search.index.metadata import note_not_kept
     from ..reuse.search.index.record import check_representation
     from ..reuse.search.index.search_index import SearchIndex
-    from ..reuse.search.index.update import with_contents
 
     chosen: Any = with_ or "imagenet"
     if not add and not is_vectors(images):

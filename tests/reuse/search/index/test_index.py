@@ -11,9 +11,9 @@ from regard.core.checks import InputError, RunError
 from regard.metrics.retrieve import retrieval
 from regard.representation.embeddings import Embeddings
 from regard.representation.representation import Representation
-from regard.reuse.search.index.record import Hit
 from regard.reuse.search.index.search_index import SearchIndex
 from regard.reuse.search.nearest.exact import top_by_product
+from regard.reuse.search.query.hits import Hit
 from regard.reuse.search.store import lance
 from regard.reuse.search.store import lance as store_module
 from regard.reuse.search.store.protocol import vectors_in

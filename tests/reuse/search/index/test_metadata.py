@@ -14,10 +14,11 @@ from regard.data.sources import open_images
 from regard.representation.embed import embed
 from regard.representation.representation import Representation
 from regard.reuse.search.index import update as module
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.metadata import fitted, kinds_of, not_kept
 from regard.reuse.search.index.record import columns, origin
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import update, with_contents
+from regard.reuse.search.index.update import update
 from regard.reuse.search.store.lance import LanceStore
 from regard.reuse.search.store.memory import MemoryStore
 from regard.reuse.search.store.protocol import as_rows, schema_of, vectors_in

@@ -17,8 +17,9 @@ from regard.representation.embed import embed
 from regard.representation.representation import Representation
 from regard.representation.transform import saved as transform_saved
 from regard.representation.transform.steps import L2, Chain
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import update, with_contents
+from regard.reuse.search.index.update import update
 from regard.reuse.search.nearest import strategy as strategies
 from regard.reuse.search.regions import search as search_module
 from regard.reuse.search.regions import step as step_module

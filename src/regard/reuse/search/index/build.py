@@ -18,8 +18,9 @@ from ....representation.int8 import settle
 from ....representation.pipeline import NothingRead
 from ....representation.representation import Representation
 from .atomic_replace import take_place
+from .contents import with_contents
 from .search_index import SearchIndex, check_target
-from .update import PIECE, Updated, update, with_contents
+from .update import PIECE, Updated, update
 
 
 def build(

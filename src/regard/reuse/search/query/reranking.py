@@ -8,8 +8,8 @@ import numpy as np
 
 from ....core.checks import bad, check_choice
 from ....core.discover import load, names
-from ..index.record import Hit
 from ..store.protocol import Store, vectors_in
+from .hits import Hit
 
 SHORT = {"qe": "expansion", "dba": "augmentation"}  # names by which they are known as well
 SPATIAL = "spatial"  # looks at the pictures; the others look at the vectors

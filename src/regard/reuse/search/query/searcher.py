@@ -13,13 +13,14 @@ from ....representation.embeddings import Embeddings
 from ..index import snapshot
 from ..index.collection import Collection
 from ..index.made_by import made_by
-from ..index.record import Hit, Hits, check_origin, check_representation, mismatch
+from ..index.record import check_origin, check_representation, mismatch
 from ..nearest import metric as metrics
 from ..nearest import strategy as strategies
 from ..store.lance import LanceStore
 from ..store.protocol import Store, vectors_in
 from . import reranking
 from .cutoff import background_of, cut
+from .hits import Hit, Hits
 from .relevance import Background
 
 

@@ -19,11 +19,11 @@ from ....representation.int8 import not_int8
 from ....representation.representation import Representation
 from ..index import snapshot
 from ..index.collection import Collection
-from ..index.record import Hit, Hits
 from ..nearest import strategy as strategies
 from ..nearest.maxsim import top_maxsim
 from ..nearest.metric import prepared_queries
 from ..query import reranking
+from ..query.hits import Hit, Hits
 from ..query.searcher import Searcher
 from .grid import box_of, regions_of
 from .table import APART, check_same, keys, opened
