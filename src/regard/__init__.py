@@ -1,5 +1,10 @@
-"""regard: create visual representations, reuse them, adapt them, keep them, and measure what each step was worth."""
+"""regard: create visual representations, reuse them, adapt them, keep them, and measure what each step was worth.
 
+Each verb of the command line is a function of its name (`regard.probe`, `regard.compare_adapt` ...), found by its file
+in `regard/verbs`; `regard.create` and `regard.adapt` are the packages of that name, which can be called.
+"""
+
+import os
 from importlib import import_module
 from typing import Any
 
@@ -10,29 +15,27 @@ _PUBLIC = {
     "Embeddings": "regard.representation.embeddings",
     "TrainSettings": "regard.learning.loop",
     "UNKNOWN": "regard.adapt.contract",
-    "compare": "regard.adapt.worth.run",
     "split": "regard.data.sampling",
     "Representation": "regard.representation.representation",
-    "embed": "regard.representation.embed",
     "open_images": "regard.data.sources",
     "InputError": "regard.core.checks",
     "RunError": "regard.core.checks",
-    "train": "regard.create.run",
-    "probe": "regard.reuse.probe",
-    "finetune": "regard.reuse.finetune",
-    "predict": "regard.reuse.predict",
-    "export": "regard.reuse.export.run",
     "SearchIndex": "regard.reuse.search.index.search_index",
     "adapter": "regard.adapt.worth.run",
-    "shift": "regard.adapt.shift.measure",
 }
-__all__ = sorted(_PUBLIC)
+_HERE = os.path.dirname(__file__)
+_VERBS = [name[:-3] for name in os.listdir(os.path.join(_HERE, "verbs")) if name.endswith(".py") and name[0] != "_"]
+__all__ = sorted([*_PUBLIC, *_VERBS])
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    if name not in _VERBS:
         raise AttributeError(f"module 'regard' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    if os.path.isdir(os.path.join(_HERE, name)):  # a package of that name, which is callable
+        return import_module(f"regard.{name}")
+    return getattr(import_module(f"regard.verbs.{name}"), name)
 
 
 def __dir__() -> list[str]:

@@ -11,12 +11,13 @@ from regard.data.imageset import ImageSet
 from regard.learning.loop import TrainSettings
 from regard.metrics.contrast import contrast
 from regard.metrics.retrieve import retrieval
+from regard.pages.evaluate import write_evaluation_page
 from regard.representation.representation import Representation
 from regard.reuse.pairs import open_pair
 from regard.studies._arms import check_leaks
 from regard.studies._bench import retrieved
 from regard.studies.evaluate import evaluate, over_units
-from regard.studies.evaluate_report import title, write_evaluation_report
+from regard.studies.evaluation import title
 
 QUICK = dict(seeds=2, shots=(), layers=False, finetune=False)
 STEPS = TrainSettings(steps=60, batch=64, precision="fp32", device="cpu", seed=4)
@@ -151,7 +152,7 @@ def test_numbers_text_and_page_say_the_same(found, tmp_path):
     assert {"random_knn_sd", "run_map_gain_low", "rescaled_map_gain_high", "run_shuffled_sd"} <= metrics.keys()
     assert "run_knn_sd" not in metrics and metrics["units"] == metrics["test"] == 300
     text = found.table()
-    page = write_evaluation_report(found, tmp_path / "page.html", "regard evaluate").read_text()
+    page = write_evaluation_page(found, tmp_path / "page.html", "regard evaluate").read_text()
     for shown in (f"{metrics['run_map']:.3f}", "control passed", "no gain", found.notes[0]):
         assert shown in text and shown in page.replace("&#39;", "'"), shown
     assert title("linear_1shot") in text and "<script" not in page

@@ -2,7 +2,8 @@
 
 import ast
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +11,10 @@ import typer
 
 from ..core.heard import heard
 from ._out import console, elapsed, say, say_json
+from ._progress import watched
 
 if TYPE_CHECKING:
+    from ..core.events import Event
     from ..report.html import Table
     from ..verbs._result import Result
 
@@ -29,6 +32,16 @@ With = Annotated[
         help="The representation: imagenet, random:NAME, timm:NAME, torchvision:NAME or a folder.",
     ),
 ]
+Images = Annotated[str, typer.Argument(metavar="IMAGES", help="A folder, a table, or builtin:NAME.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Images a call of the network.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute every vector again.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the images.", show_default=False)]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Steps, instead of epochs.", show_default=False)]
+Minutes = Annotated[float | None, typer.Option("--minutes", help="Minutes, instead of epochs.", show_default=False)]
+TrainBatch = Annotated[int | None, typer.Option("--batch", min=2, help="Images a step.", show_default="from the data")]
+Clip = Annotated[float | None, typer.Option("--clip", help="Longest norm of the gradient.", show_default=False)]
+Labelled = "Labelled images, or an embeddings file."
+AnySource = "Images, or an embeddings file."
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method; may be given many times."),
@@ -69,15 +82,10 @@ def _value(text: str) -> Any:
 
 
 def check_machine(device: str, precision: str = "auto") -> None:
-    """Refuse a device or precision that is not there, before anything is read.
+    """As `verbs._given.check_machine`."""
+    from ..verbs._given import check_machine as check
 
-    Raises:
-        InputError: as `core.runtime.pick_device` and `pick_precision`.
-    """
-    from ..core.runtime import pick_device, pick_precision
-
-    pick_device(device)
-    pick_precision(precision, "cpu")
+    check(device, precision)
 
 
 def emit(result: Mapping[str, Any], json: bool, human: Callable[[], None]) -> None:
@@ -133,6 +141,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     from ..report.html import Table
 
     show([Table(columns, list(rows), title)])
+
+
+def bar(quiet: bool) -> "Callable[[Iterable[Event], str], Iterator[Event]]":
+    """The `progress=` of the verbs: a bar on standard error, or a line now and then in a log."""
+    return partial(watched, quiet=quiet)
 
 
 def show(blocks: "Iterable[str | Table]") -> None:

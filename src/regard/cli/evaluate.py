@@ -1,13 +1,11 @@
 """`regard evaluate`: whether pretraining helped."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ._out import say, say_lines
-from ._progress import watcher
-from ._shared import Device, Json, Quiet, Seed, check_machine, emit
+from ._shared import Device, Json, Quiet, Seed, bar, give
 
 
 def evaluate(
@@ -45,41 +43,21 @@ def evaluate(
     k-NN, few labels, retrieval) and fine-tuned with one budget for all. Every difference has an interval over test
     images and over seeds, and "no gain" is said where it includes 0. A run that learned from TEST is refused.
     """
-    from ..core.checks import bad, check_output
-    from ..studies.evaluate import evaluate as study
-    from ..studies.evaluate_report import write_evaluation_report
+    from ..verbs import evaluate as verb
 
-    if out is not None:
-        check_output("--out", out, ".html")
-    check_machine(device)
-    parts = [part.strip() for part in shots.split(",") if part.strip()]
-    if not all(part.isdigit() for part in parts):
-        raise bad("--shots", repr(shots), "whole numbers with commas between them", "For example: --shots 1,5,10.")
-    found = study(
+    found = verb.evaluate(
         run,
-        *on,
-        seeds=seeds,
-        shots=[int(part) for part in parts],
-        layers=not no_layers,
-        finetune=not no_finetune,
-        finetune_steps=finetune_steps,
-        against=against or (),
+        on=on,
+        against=against,
         ceiling=ceiling,
-        seed=seed,
+        seeds=seeds,
+        shots=shots,
+        no_layers=no_layers,
+        no_finetune=no_finetune,
+        finetune_steps=finetune_steps,
+        out=out,
         device=device,
-        watch=watcher("evaluate", quiet=quiet),
+        seed=seed,
+        progress=bar(quiet),
     )
-    result: dict[str, Any] = found.as_dict()
-    for one in result["differences"]:
-        over = "" if one["other"] == "random" else f"_over_{one['other']}"
-        one["name"] = f"{one['arm']}_{one['measure']}{over}"
-    if out is not None:
-        command = f"regard evaluate {' '.join(run)} --on {' '.join(on)} --seeds {seeds} --seed {seed}"
-        result["out"] = write_evaluation_report(found, out, command)
-
-    def human() -> None:
-        say_lines(found.table())
-        if out is not None:
-            say(f"report: {out}")
-
-    emit(result, json, human)
+    give(found, json)

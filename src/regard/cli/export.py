@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._out import say
-from ._shared import Json, Quiet, emit
+from ._shared import Json, Quiet, give
 
 
 def export(
@@ -27,26 +26,6 @@ def export(
     with torch on real photographs: where a cosine is under 0.9999 or a label is another, the export fails and leaves
     nothing. A timm folder holds network and classifier, and tells timm how to prepare pictures.
     """
-    from ..reuse.export.run import export as run
+    from ..verbs import export as verb
 
-    made = run(source, out, format_, layout=layout)
-    size = sum(path.stat().st_size for path in made.files)
-    metrics = {
-        "pictures": made.agreement.pictures,
-        "cosine": made.agreement.cosine,
-        "same_labels": made.agreement.same_labels,
-        "probability_difference": made.agreement.probability,
-        "classes": len(made.card["labels"]) if "labels" in made.card else None,
-        "mib": round(size / 2**20, 2),
-        "seconds": round(made.seconds, 3),
-    }
-
-    def human() -> None:
-        say(f"{out}: {made.card['name']} as {format_}, {size / 2**20:.1f} MiB")
-        if "input" in made.card:
-            given = made.card["input"]
-            say(f"takes {given['name']} uint8 {given['shape']}, gives {', '.join(made.card['outputs'])}")
-        say(f"checked against torch: {made.agreement}")
-
-    result = {"out": out, "format": format_, "files": list(made.files), "card": made.card}
-    emit({**result, "metrics": metrics}, json, human)
+    give(verb.export(source, format_=format_, out=out, layout=layout), json)

@@ -5,9 +5,23 @@ from typing import Annotated
 
 import typer
 
-from ._out import say
-from ._progress import watcher
-from ._shared import Device, Json, Precision, Quiet, Seed, Set, With, check_machine, emit, settings, table
+from ._shared import (
+    Clip,
+    Device,
+    Epochs,
+    Json,
+    Minutes,
+    Precision,
+    Quiet,
+    Seed,
+    Set,
+    Steps,
+    TrainBatch,
+    With,
+    bar,
+    give,
+    settings,
+)
 
 
 def finetune(
@@ -22,13 +36,13 @@ def finetune(
     with_: With = "imagenet",
     layers: Annotated[str, typer.Option(help="What learns: all, head, or last:N stages of the network.")] = "all",
     backbone_lr_factor: Annotated[float, typer.Option(help="The network's rate is this times the classifier's.")] = 0.1,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over TRAIN.", show_default=False)] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps, instead of epochs.", show_default=False)] = None,
-    minutes: Annotated[float | None, typer.Option(help="Minutes, instead of epochs.", show_default=False)] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Images a step.", show_default="from the data")] = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    batch: TrainBatch = None,
     lr: Annotated[float, typer.Option(help="Highest learning rate, of the classifier.")] = 2e-3,
     weight_decay: Annotated[float, typer.Option(min=0, help="Decoupled weight decay.")] = 1e-2,
-    clip: Annotated[float | None, typer.Option(help="Longest norm of the gradient.", show_default=False)] = None,
+    clip: Clip = None,
     set_: Set = None,
     precision: Precision = "auto",
     device: Device = "auto",
@@ -42,13 +56,15 @@ def finetune(
     scored, never learnt from, and nothing is chosen by them. A run that was stopped goes on when the same command is
     given again.
     """
-    from ..core.checks import check_output
-    from ..learning.loop import TrainSettings
-    from ..reuse.finetune import finetune as run
+    from ..verbs import finetune as verb
 
-    check_output("--out", out, folder=True, marker="run.json")
-    check_machine(device, precision)
-    recipe = TrainSettings(
+    found = verb.finetune(
+        train,
+        test,
+        out=out,
+        with_=with_,
+        layers=layers,
+        backbone_lr_factor=backbone_lr_factor,
         epochs=epochs,
         steps=steps,
         minutes=minutes,
@@ -56,25 +72,10 @@ def finetune(
         lr=lr,
         weight_decay=weight_decay,
         clip=clip,
-        seed=seed,
-        device=device,
+        set_=settings(set_),
         precision=precision,
+        device=device,
+        seed=seed,
+        progress=bar(quiet),
     )
-    found = run(
-        train,
-        test,
-        with_,
-        out=out,
-        layers=layers,
-        backbone_lr_factor=backbone_lr_factor,
-        settings=recipe,
-        method=settings(set_),
-        watch=watcher("finetune", quiet=quiet),
-    )
-
-    def human() -> None:
-        table(["figure", "value"], list(found.metrics.items()), f"{out}: accuracy {found.interval}")
-        for note in found.notes:
-            say(f"note: {note}")
-
-    emit({**found.as_dict(), "out": out}, json, human)
+    give(found, json)

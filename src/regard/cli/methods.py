@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ._shared import Json, emit, table
+from ._shared import Json, give
 
 
 def methods(
@@ -15,11 +15,6 @@ def methods(
 
     A method is one file; methods of other installed packages are listed too.
     """
-    from ..core.checks import check_choice
-    from ..core.discover import KINDS, names, summary
+    from ..verbs import methods as verb
 
-    kinds = list(KINDS) if kind is None else [check_choice("KIND", kind, KINDS)]
-    found = {each: {name: summary(each, name) for name in names(each)} for each in kinds}
-    result = {"methods": found, "metrics": {each: len(found[each]) for each in kinds}}
-    rows = [(each, name, line) for each, lines in found.items() for name, line in lines.items()]
-    emit(result, json, lambda: table(["kind", "method", "what it does"], rows))
+    give(verb.methods(kind), json)

@@ -31,7 +31,7 @@ from ..representation.representation import Representation
 from ..reuse.pairs import open_pair
 from ._arms import ceiling_arm, check_alike, check_leaks, first_seeds, named_others, opened, random_arm, rescaled_arm
 from ._bench import Bench
-from .evaluate_report import Evaluation, Network, title
+from .evaluation import Evaluation, Network, title
 from .experiment import Design, Experiment
 
 TUNINGS = 5  # of each arm at most

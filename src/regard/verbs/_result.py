@@ -57,6 +57,10 @@ class Result:
         """What a terminal shows: lines and tables, in order."""
         yield Table(["figure", "value"], list(self.metrics.items()))
 
+    def blocks(self) -> Iterator[str | Table]:
+        """The same for a page and a notebook; a verb that shows tables as plain text gives them here as tables."""
+        return self.shown()
+
     def rows(self) -> Table:
         """The main table: the first that is shown, else the metrics."""
         tables = (one for one in self.shown() if isinstance(one, Table))
@@ -66,7 +70,7 @@ class Result:
         """Write the page; a verb that has one of its own writes it here."""
         from ..pages.figures import write_figures_page
 
-        write_figures_page(path, self.verb, list(self.shown()), self.metrics, self.set_aside)
+        write_figures_page(path, self.verb, list(self.blocks()), self.metrics, self.set_aside)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object that the command line prints with `--json`.
@@ -138,7 +142,7 @@ class Result:
         """What a notebook shows."""
         from ..report.html import fragment
 
-        return fragment(list(self.shown()))
+        return fragment(list(self.blocks()))
 
 
 Found = TypeVar("Found", bound=Result)

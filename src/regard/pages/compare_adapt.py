@@ -29,7 +29,7 @@ class _Labelled(Protocol):
     def labels(self) -> np.ndarray | None: ...
 
 
-def write_adaptation_report(
+def write_adaptation_page(
     found: Comparison,
     source: _Labelled,
     target: _Labelled,

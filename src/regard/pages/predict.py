@@ -3,9 +3,13 @@
 import heapq
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from markupsafe import Markup
 
 from ..data.imageset import ImageSet
+from ..report.html import Picture, Section, Table, write_report
+from ..report.thumbs import previews
+from ..reuse.predict import Answers, Predictor
 
 WIDE, FEW, CLASSES = 24, 8, 30  # pictures of a section, pictures of a label, labels that are shown
 Told = tuple[float, int, int, float]  # rank (the smallest goes first), row, class, probability
@@ -20,7 +24,7 @@ class Shown:
         self.wrong: list[Told] = []
         self.sure: dict[int, list[Told]] = {}
 
-    def add(self, answers: Any) -> None:
+    def add(self, answers: Answers) -> None:
         """Take what ranks among the first so far."""
         places, shares = answers.best()
         for row, place, share in zip(answers.rows.tolist(), places[:, 0].tolist(), shares[:, 0].tolist()):
@@ -34,12 +38,10 @@ def _keep(heap: list[Told], one: Told, most: int) -> None:
     (heapq.heappush if len(heap) < most else heapq.heappushpop)(heap, one)
 
 
-def write_page(out: Path, run: str, made: Any, shown: Shown) -> None:
+def write_predictions_page(out: Path, run: str, made: Predictor, shown: Shown) -> None:
     """Write the page of a pass that has ended."""
-    from ..report.html import Picture, Section, Table, write_report
-    from ..report.thumbs import previews
 
-    def pictures(told: list[Told]) -> Any:
+    def pictures(told: list[Told]) -> Markup:
         return previews([(_caption(shown, one), made.images.items[one[1]]) for one in sorted(told, reverse=True)])
 
     count = made.metrics["images"]

@@ -1,19 +1,16 @@
-"""What an evaluation found: the arms, how far they are apart, and all of it as numbers, as text and as a page."""
+"""What an evaluation found: the arms, how far they are apart, and all of it as numbers and as text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..core.shown import visible
-from ..metrics.intervals import TOO_FEW, Interval, over_seeds
-from ..report.gains import Gain
-from ..report.html import Section, Table, write_report
+from ..metrics.intervals import Interval, over_seeds
 from .experiment import Arm, Contrast, Experiment, grid, told
 
-_MAIN = ("run", "random")
+MAIN = ("run", "random")
 TITLES = {
     "linear": "linear probe, last layer",
     "linear_best": "linear probe, best layer",
@@ -135,7 +132,7 @@ class Evaluation:
             "differences": [
                 one.as_dict() | dict(zip(("seeds_beaten", "seeds"), self.beaten(one))) for one in self.contrasts
             ],
-            "verdicts": {one.measure: one.verdict for one in self.contrasts if (one.arm, one.other) == _MAIN},
+            "verdicts": {one.measure: one.verdict for one in self.contrasts if (one.arm, one.other) == MAIN},
             "arms": {name: {"what": arm.what, "best_layers": list(arm.best_layers)} for name, arm in self.arms.items()},
             "about": dict(self.about),
             "notes": list(self.notes),
@@ -161,10 +158,10 @@ def as_text(found: Evaluation) -> str:
         f"{count['test']:,}{units} to score on, {count['classes']} classes; "
         f"always the commonest class: {found.majority:.3f}",
         "",
-        *grid(_values(found)),
+        *grid(values(found)),
     ]
     for pair in dict.fromkeys((one.arm, one.other) for one in found.contrasts):
-        rows = [_difference(found, one) for one in found.contrasts if (one.arm, one.other) == pair]
+        rows = [difference(found, one) for one in found.contrasts if (one.arm, one.other) == pair]
         lines += [
             "",
             *grid([["{} - {}".format(*pair), "difference [95 % interval]", "seeds beaten", "verdict"], *rows]),
@@ -173,40 +170,8 @@ def as_text(found: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def write_evaluation_report(found: Evaluation, path: str | Path, command: str = "") -> Path:
-    """Write one HTML page with the same: gains of the run, values of all arms, the other differences, the notes."""
-    columns, *rows = _values(found)
-    others = [one for one in found.contrasts if (one.arm, one.other) != _MAIN]
-    main = [one for one in found.contrasts if (one.arm, one.other) == _MAIN]
-    verdicts = [one.verdict for one in main]
-    summary = (
-        f"{found.about['network']} at {found.about['size']} px against random networks of the same kind, with "
-        f"{found.counts['train']:,} images to learn from and {found.counts['test']:,} to score on. "
-        f"**{verdicts.count('gain')} of {len(verdicts)} measures gain**, {verdicts.count('loss')} lose, "
-        f"{verdicts.count('no gain')} show no gain"
-        + (f"; of {verdicts.count(TOO_FEW)} there is too little to say." if TOO_FEW in verdicts else ".")
-    )
-    random, run = found.arms["random"], found.arms["run"]
-    gains = [
-        Gain(title(one.measure), random.mean(one.measure), run.mean(one.measure), one.difference, found.counts["train"])
-        for one in main
-    ]
-    named = ["arms", "measure", "difference [95 % interval]", "seeds beaten", "verdict"]
-    compared = [[f"{one.arm} - {one.other}", *_difference(found, one)] for one in others]
-    made = [[name, arm.what, ", ".join(dict.fromkeys(arm.best_layers))] for name, arm in found.arms.items()]
-    sections = [
-        Section("Arms", "All have one network and one input size.", [Table(["arm", "weights", "best layer"], made)]),
-        Section("Measures", "Means over seeds, ± the standard deviation over them.", [Table(columns, rows)]),
-        Section("Other differences", "", [Table(named, compared)]),
-        Section("What to know", "\n".join(f"- {note}" for note in (found.control_told, *found.notes))),
-    ]
-    facts: dict[str, object] = {"command": command} if command else {}
-    about = {key: value if isinstance(value, int | str) else str(value) for key, value in found.about.items()}
-    facts |= {**about, "seconds": round(found.seconds, 1)}
-    return write_report(path, "Did pretraining help?", sections, summary, gains=gains, facts=facts)
-
-
-def _values(found: Evaluation) -> list[list[str]]:
+def values(found: Evaluation) -> list[list[str]]:
+    """Measures down and arms across, with the heads as the first row: means, ± the standard deviation over seeds."""
     rows = [["measure", *found.arms]]
     for measure in (*found.measures, *found.arms["run"].figures):
         cells = []
@@ -219,6 +184,7 @@ def _values(found: Evaluation) -> list[list[str]]:
     return rows
 
 
-def _difference(found: Evaluation, one: Contrast) -> list[str]:
+def difference(found: Evaluation, one: Contrast) -> list[str]:
+    """A comparison as cells: the measure, the difference with its interval, the seeds beaten, the verdict."""
     ends, verdict = told(one)
     return [title(one.measure), ends, "{} of {}".format(*found.beaten(one)), verdict]

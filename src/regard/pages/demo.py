@@ -17,7 +17,7 @@ from ..report.html import Highlight, Picture, Section, Table, write_report
 from ..report.maps import map_before_after
 from ..report.thumbs import Hit, Query, neighbours, previews
 from ..representation.project2d import project
-from .demo import BEST, METHODS, NAMES, PRETEXTS, SHOTS, Demo, labels_saved
+from ..studies.demo import BEST, METHODS, NAMES, PRETEXTS, SHOTS, Demo, labels_saved
 
 
 def gains(demo: Demo) -> list[Gain]:
@@ -35,7 +35,7 @@ def gains(demo: Demo) -> list[Gain]:
     ]
 
 
-def write_demo_report(demo: Demo, path: Path) -> Path:
+def write_demo_page(demo: Demo, path: Path) -> Path:
     """Write the report and return its path."""
     factor, beyond = labels_saved(demo)
     saved = f"{'at least ' if beyond else ''}{factor.mean:.2g}×"

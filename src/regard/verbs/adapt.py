@@ -1,0 +1,228 @@
+"""`regard.adapt`: from a labelled source to a target without labels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..adapt.choose.auto import Auto
+from ..adapt.choose.select import SCORERS, Choice
+from ..adapt.classifier import CLASSIFIERS
+from ..adapt.contract import UNKNOWN
+from ..adapt.saved import keep
+from ..adapt.worth.comparison import Comparison
+from ..adapt.worth.run import adapter, check_source, check_target, compare
+from ..core.checks import bad, check_choice, check_output
+from ..core.discover import names
+from ..report.html import Table
+from ..representation.embeddings import Embeddings
+from ..representation.representation import Representation
+from ._domains import comparison_table, differences, embedded
+from ._given import Rep, check_machine, given_source, named, set_aside, several
+from ._labels_file import write_labels
+from ._result import Progress, Result, verb, watch_of
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Adapted(Result):
+    """A target's labels, by a classifier that was adapted to it.
+
+    Attributes:
+        source, target: what was adapted, and to what.
+        methods: those that were named.
+        out: the file of predictions or the folder of the classifier, or None.
+        ids: (n,) of the target's samples.
+        predictions: (n,) the label of each, by the first method.
+        found: what it was worth, where the target has labels.
+        choice: what auto chose, and why, where it was asked.
+    """
+
+    verb: ClassVar[str] = "adapt"
+    source: str
+    target: str
+    methods: Sequence[str]
+    out: Path | None
+    ids: np.ndarray
+    predictions: np.ndarray
+    found: Comparison | None
+    choice: Choice | None
+
+    def told(self) -> Mapping[str, object]:
+        """What was adapted; where there was nothing to score with, where the predictions went."""
+        if self.found is not None:
+            return {"source": self.source, "target": self.target, "methods": self.methods}
+        return {"out": self.out, "method": self.methods[0] if self.choice is None else self.choice.name}
+
+    def shown(self) -> Iterator[str | Table]:
+        """A line for each method; or what was written."""
+        if self.found is not None:
+            yield from self.found.table().split("\n")
+            return
+        if self.choice is not None:
+            yield f"took {self.choice.name} by {self.choice.by}, without target labels:"
+            yield from self.choice.table().split("\n")
+        if self.out is None:
+            yield f"{len(self.ids)} predictions in memory"
+        else:
+            yield f"{len(self.ids)} predictions to {self.out}" if self.out.suffix else f"the classifier to {self.out}"
+
+    def blocks(self) -> Iterator[str | Table]:
+        """The same, methods as a table."""
+        if self.found is None:
+            yield from self.shown()
+            return
+        yield comparison_table(self.found)
+        for note in self.notes:
+            yield f"note: {note}"
+
+    def rows(self) -> Table:
+        """A row for each method; without target labels one for each prediction."""
+        if self.found is not None:
+            return comparison_table(self.found)
+        return Table(["id", "label"], list(zip(self.ids.tolist(), map(str, self.predictions))))
+
+
+@verb
+def adapt(
+    source: object,
+    target: object,
+    *,
+    method: str | Sequence[str],
+    with_: Rep = "imagenet",
+    classifier: str = "linear",
+    set_: Mapping[str, Any] | None = None,
+    labelled: object = None,
+    tune: bool = False,
+    by: str = "circular",
+    out: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Adapted:
+    """Adapt a classifier to a target domain without its labels.
+
+    Where the target has labels they serve for the score alone: the table sets each method against the source alone,
+    with an interval over target samples, and against an oracle that learned from the target's labels. What another
+    source would give one fit cannot tell: for a verdict take compare_adapt. An `out` without .csv is a folder for the
+    adapted classifier, which predict and export take, where it decides by a linear map of the vectors. The method auto
+    chooses a method, `tune` the settings, both without target labels. Settings go to every method that is named.
+
+    Args:
+        source: labelled images as `open_images` takes them, an embeddings file, `Embeddings`, or (X, y) with X (n, d).
+            It does not take a source without labels.
+        target: images, an embeddings file, `Embeddings`, an array (n, d) or (X, y).
+        method: a method, or auto; or several in a list.
+        with_: the representation (`--with`) of what is images: a name, a folder, or a `Representation`.
+        classifier: on top: 1nn, linear or svm.
+        set_: settings of the method by name (`--set name=value`).
+        labelled: target samples with labels, given as `source` is, which the methods may use.
+        tune: choose settings too, without target labels.
+        by: what chooses: circular, iwv, dev, entropy or snd.
+        out: the target's predictions as .csv, or a folder for the classifier. A target that was named by a path and
+            has no labels needs it; else the result holds the predictions.
+        device: auto | cpu | cuda | cuda:N | mps.
+        seed: everything that is drawn follows from it.
+        progress: shows the streams of events.
+
+    Raises:
+        InputError: no labels or one class in the source, no class in common, unknown names or settings, vectors of
+            different representations, a folder for a method that does not decide by a linear map.
+    """
+    chosen, place = several(method), None if out is None else Path(out)
+    # all that can be wrong is told before anything is embedded
+    if place is not None:
+        _check_out(place, chosen, with_)
+    for name in chosen:
+        check_choice("--method", name, ("auto", *names("adapt")), see="regard methods adapt")
+    check_choice("--classifier", classifier, CLASSIFIERS)
+    check_choice("--by", by, list(SCORERS))
+    check_machine(device)
+    models = {name: _model(name, classifier, dict(set_ or {}), tune, by, seed) for name in chosen}
+    given = {"SOURCE": source, "TARGET": target, **({} if labelled is None else {"--labelled": labelled})}
+    sides = {argument: given_source(argument, one) for argument, one in given.items()}
+    check_source(sides["SOURCE"])
+    if labelled is not None:
+        sides["--labelled"].need_labels("--labelled", 1)
+    if sides["TARGET"].labels is not None:
+        check_target(sides["SOURCE"], sides["TARGET"])
+    elif place is None and isinstance(target, str | Path):
+        raise bad("--out", "nothing", "a .csv file for the predictions", "TARGET has no labels to score with.")
+    elif len(chosen) > 1:
+        raise bad("--method", ", ".join(chosen), "one method", "TARGET has no labels to compare several with.")
+    a, b, *more = embedded(sides, with_, device, progress)
+    found: Comparison | None = None
+    fitted: Any = None
+    metrics: dict[str, float | None] = {"source": len(a), "target": len(b)}
+    if b.labels is not None:
+        known, watch = more[0] if more else None, watch_of(progress, "adapt")
+        found = compare(a, b, models, classifier=classifier, seeds=[seed], labelled=known, watch=watch)
+        metrics = found.metrics() | _first(found, chosen[0]) | metrics
+    if found is None or (place is not None and not place.suffix):
+        fitted = _fitted(a, b, more, models[chosen[0]])
+    labels = fitted.predict(b.vectors) if found is None else found.row(chosen[0]).predictions
+    if place is not None and place.suffix:
+        write_labels(place, b.ids, labels)
+    elif place is not None:
+        _keep(a, b, fitted, chosen[0], place, with_)
+    return Adapted(
+        source=named(source),
+        target=named(target),
+        methods=chosen,
+        out=place,
+        ids=b.ids,
+        predictions=labels,
+        found=found,
+        choice=getattr(fitted, "choice_", None) if found is None else found.choice,
+        metrics=metrics,
+        notes=() if found is None else found.notes,
+        set_aside=set_aside(a, b, *more),
+        differences=() if found is None else differences(found),
+    )
+
+
+def _check_out(out: Path, method: Sequence[str], with_: Rep) -> None:
+    if out.suffix:
+        check_output("--out", out, ".csv")
+        return
+    if len(method) > 1:
+        raise bad("--method", ", ".join(method), "one method", "A folder holds one classifier.")
+    if isinstance(with_, Representation) and not with_.loaded_from:
+        raise bad("--with", "a representation that was never saved", "a name or a folder", "Save it: rep.save(FOLDER).")
+    check_output("--out", out, folder=True)
+    if out.exists() and any(out.iterdir()):
+        raise bad("--out", f"{str(out)!r}, which is there already", "a new or empty folder")
+
+
+def _model(name: str, classifier: str, chosen: dict[str, Any], tune: bool, by: str, seed: int) -> Any:
+    """The estimator of a name; with `tune` one that chooses the method's settings, too."""
+    if name == "auto":
+        return adapter(name, **{"classifier": classifier, "by": by, "tune": tune, "random_state": seed, **chosen})
+    known = adapter(name, **chosen).get_params(deep=False)
+    if tune:
+        return Auto([name], by=by, tune=True, baseline=False, classifier=classifier, random_state=seed)
+    return adapter(name, **({"classifier": classifier} if "classifier" in known else {}), **chosen)
+
+
+def _first(found: Comparison, name: str) -> dict[str, float | None]:
+    """The figures of the first method, under names that do not depend on it."""
+    row = found.row(name)
+    gain = {"mean": 0.0, "low": 0.0, "high": 0.0} if row.gain is None else row.gain.as_dict()
+    ends = {"gain": gain["mean"], "gain_low": gain["low"], "gain_high": gain["high"]}
+    return {"adapted": row.accuracy.mean, **ends}
+
+
+def _fitted(a: Embeddings, b: Embeddings, more: Sequence[Embeddings], model: Any) -> Any:
+    """The model, fitted without the target's own labels."""
+    labels = np.array([label for one in more for label in one.need_labels("--labelled")], dtype=object)
+    known = np.concatenate([labels, np.full(len(b), UNKNOWN, dtype=object)])
+    Xt = np.concatenate([*(one.vectors for one in more), b.vectors])
+    return model.fit(a.vectors, a.need_labels("SOURCE"), Xt, known)
+
+
+def _keep(a: Embeddings, b: Embeddings, model: Any, method: str, out: Path, with_: Rep) -> None:
+    choice = getattr(model, "choice_", None)
+    name = method if choice is None else choice.name
+    made = with_.loaded_from if isinstance(with_, Representation) else with_
+    keep(model, b, made, out, {"method": name, "source": len(a), "target": len(b)})

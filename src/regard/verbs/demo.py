@@ -1,0 +1,93 @@
+"""`regard.demo`: the whole story on real images that come with the installation."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from ..core.checks import InputError, check_output
+from ..pages.demo import gains, write_demo_page
+from ..report.gains import seconds
+from ..report.html import Table
+from ..studies import demo as study
+from ._result import Progress, Result, difference, verb, watch_of
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Demonstrated(Result):
+    """What each step of the demonstration was worth.
+
+    Attributes:
+        report: the page that was written.
+        found: all that was measured.
+    """
+
+    verb: ClassVar[str] = "demo"
+    report: Path
+    found: study.Demo
+
+    def told(self) -> Mapping[str, object]:
+        """Where the page is."""
+        return {"report": self.report}
+
+    def shown(self) -> Iterator[str | Table]:
+        """A line for each step, with its gain, verdict and cost."""
+        rows = [
+            (
+                gain.what,
+                gain.figure(gain.baseline),
+                gain.figure(gain.value),
+                gain.told,
+                gain.verdict,
+                seconds(gain.seconds),
+                f"{gain.mib:.0f} MiB",
+            )
+            for gain in gains(self.found)
+        ]
+        yield Table(["what", "baseline", "with", "gain [95 % interval]", "verdict", "time", "memory"], rows)
+        yield ""
+        yield f"{self.found.cost.seconds:.0f} s in all, at most {self.found.cost.peak_mib:.0f} MiB"
+        yield f"report: {self.report}"
+
+    def write_page(self, path: Path) -> None:
+        """The report, with its figures."""
+        write_demo_page(self.found, path)
+
+
+@verb
+def demo(
+    *,
+    out: str | Path = Path("demo-report"),
+    seeds: int = 5,
+    steps: int = 200,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Demonstrated:
+    """Show the whole story on real images, and write a report.
+
+    Learns from handwritten digits without their labels, counts how many labels that saves, carries a classifier from
+    rendered to handwritten digits, and searches photographs by image; each with seeds, intervals and costs. Nothing is
+    downloaded and nothing is precomputed. The folder is made anew.
+
+    Args:
+        out: the folder of the report and the runs. It takes no images of yours: they come with the installation.
+        seeds: how often pretraining is repeated.
+        steps: training steps of each run.
+        seed: everything that is drawn follows from it.
+        progress: shows the streams of events.
+
+    Raises:
+        InputError: a folder that holds other files.
+    """
+    place = Path(out)
+    check_output("--out", place, folder=True)
+    runs = place / "runs"
+    if place.is_dir() and any(place.iterdir()) and not (place / "report.html").exists() and not runs.exists():
+        raise InputError(f"--out: {str(place)!r} holds other files. Name a new or empty folder.")
+    shutil.rmtree(runs, ignore_errors=True)
+    found = study.run_demo(runs, seed=seed, seeds=seeds, steps=steps, watch=partial(watch_of, progress))
+    report = write_demo_page(found, place / "report.html")
+    told = [difference(gain.what, gain.difference) | {"verdict": gain.verdict} for gain in gains(found)]
+    return Demonstrated(report=report, found=found, metrics=study.as_metrics(found), differences=told)
