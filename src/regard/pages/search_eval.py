@@ -9,7 +9,7 @@ from ..report.cards import Gallery
 from ..report.html import Picture, Section, Table, write_report
 from ..report.thumbs import Hit, Query, neighbours
 from ..reuse.search.evaluate.evaluation import Evaluation
-from ..reuse.search.evaluate.ground_truth import GroundTruth, Judged
+from ..reuse.search.evaluate.judged import GroundTruth, Judged
 from ..reuse.search.query.crop import cut_out
 from ..reuse.search.query.searcher import Searcher
 from .captions import about_file

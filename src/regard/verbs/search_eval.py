@@ -9,7 +9,8 @@ from ..core.checks import check_choice
 from ..core.runtime import measured
 from ..report.html import Table, check_page
 from ..reuse.search.evaluate.evaluation import Evaluation, evaluate
-from ..reuse.search.evaluate.ground_truth import GroundTruth, read_ground_truth
+from ..reuse.search.evaluate.ground_truth import read_ground_truth
+from ..reuse.search.evaluate.judged import GroundTruth
 from ..reuse.search.index.search_index import SearchIndex
 from ..reuse.search.query.reranking import read_stages
 from ..reuse.search.query.searcher import Searcher

@@ -14,8 +14,8 @@ from regard.representation.representation import Representation
 from regard.reuse.search.index.search_index import SearchIndex
 from regard.reuse.search.nearest.exact import top_by_product
 from regard.reuse.search.query.hits import Hit
-from regard.reuse.search.store import lance
 from regard.reuse.search.store import lance as store_module
+from regard.reuse.search.store import versions
 from regard.reuse.search.store.protocol import vectors_in
 
 
@@ -476,8 +476,8 @@ def test_an_index_that_was_moved_is_read_where_it_is(index, tmp_path):
 
 
 def test_a_very_large_table_gets_an_index_of_its_own(large, monkeypatch):
-    monkeypatch.setattr(lance, "SKETCH", 100)
-    monkeypatch.setattr(lance, "INDEXED", 100)
+    monkeypatch.setattr(versions, "SKETCH", 100)
+    monkeypatch.setattr(versions, "INDEXED", 100)
     large.maintain()
     assert "vector" in {index.columns[0] for index in large.store._table.list_indices()}
     hits = large.search_ids(["n7"], strategy="ivf")

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regard.core.checks import InputError, RunError
-from regard.reuse.search.store import lance
+from regard.reuse.search.store import lance, versions
 from regard.reuse.search.store.lance import LanceStore
 from regard.reuse.search.store.memory import MemoryStore
 from regard.reuse.search.store.protocol import as_rows, metadata_of, schema_of, vectors_in
@@ -225,7 +225,7 @@ def test_rows_that_cannot_be_are_refused() -> None:
 def test_large_writes_and_id_lists_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lance, "ROWS_A_VERSION", 40)
     monkeypatch.setattr(lance, "IDS_AT_ONCE", 7)
-    monkeypatch.setattr(lance, "INDEXED", 50)
+    monkeypatch.setattr(versions, "INDEXED", 50)
     store = LanceStore.create(tmp_path / "t", SCHEMA)
     names = [f"n{i}" for i in range(100)]
     assert store.upsert(rows(*names)) == (100, 0)

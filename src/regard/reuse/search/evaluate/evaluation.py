@@ -22,7 +22,7 @@ from ..query import reranking
 from ..query.crop import cut_out
 from ..query.searcher import Searcher
 from ..store.protocol import vectors_in
-from .ground_truth import GroundTruth, Judged
+from .judged import GroundTruth, Judged
 from .scoring import LARGEST, MAIN, scores
 
 PIECE = 64  # queries that are ranked at once

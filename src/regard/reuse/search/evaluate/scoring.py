@@ -7,7 +7,7 @@ import numpy as np
 from ....metrics import landmarks
 from ....metrics.gldv2 import gldv2_ap_at_100
 from ....metrics.retrieve import ap_at_k, ap_at_r
-from .ground_truth import GroundTruth
+from .judged import GroundTruth
 
 KS = (1, 5, 10)
 # the figure by which queries are called good or bad

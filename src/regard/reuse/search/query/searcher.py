@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ....core.checks import bad, check_matrix, check_number
-from ....data.groundtruth.matching import Names
 from ....data.sources import open_images
 from ....representation.embeddings import Embeddings
 from ..index import snapshot
@@ -21,6 +20,7 @@ from ..store.protocol import Store, vectors_in
 from . import reranking
 from .cutoff import background_of, cut
 from .hits import Hit, Hits
+from .lookup import check_known, described
 from .relevance import Background
 
 
@@ -228,11 +228,7 @@ class Searcher:
 
     def described(self, named: list[list[tuple[str, float]]]) -> list[list[Hit]]:
         """Hits with the path and label that the store has for each id."""
-        wanted = list({name: None for row in named for name, _ in row})
-        rows = self.store.get(wanted, ["id", "path", "label"]).to_pylist()
-        about = {row["id"]: (row["path"] or "", row["label"]) for row in rows}
-        # an image that somebody took out in between is left out
-        return [[Hit(name, score, *about[name]) for name, score in row if name in about] for row in named]
+        return described(self.store, named)
 
     def _ids_where(self, where: str) -> list[str]:
         return list(self.store.scan(["id"], where).column("id").to_pylist())
@@ -244,11 +240,4 @@ class Searcher:
         return vectors.astype(np.float32)
 
     def _known(self, ids: Iterable[Any]) -> None:
-        names = [str(name) for name in ids]
-        there = set(self.store.get(names, ["id"]).column("id").to_pylist())
-        missing = [name for name in names if name not in there]
-        if missing:
-            every = self.store.scan(["id"]).column("id").to_pylist()
-            near = Names({name: row for row, name in enumerate(every)}).hint(missing[0])
-            got = f"{len(missing)} that are not in the index: {', '.join(missing[:3])}"
-            raise bad("ids", got, "ids of the index", f"Near it: {near}." if near else "")
+        check_known(self.store, ids)
