@@ -29,9 +29,9 @@ from PIL import Image
 from timm.data import create_transform, resolve_data_config
 from timm.models import list_modules, save_for_hf
 
-from regard import embed
 from regard.backbones.encoder import Encoder
 from regard.core.checks import InputError
+from regard.representation.embed import embed
 from regard.representation.representation import Representation
 
 MOST = 60_000_000  # weights of a network that is tried

@@ -35,14 +35,14 @@ os.fork = record("fork", os.fork)
 socket.socket.connect = record("connect", socket.socket.connect)
 socket.getaddrinfo = record("look-up", socket.getaddrinfo)
 
-from regard import Embeddings, SearchIndex, TrainSettings, embed, train
+from regard import Embeddings, SearchIndex, create, embed
 from regard.data.builtin import builtin
 
 images = builtin("digits").subset(slice(0, 64))
-vectors = embed(images, "imagenet")
+vectors = embed(images).embeddings
 index = SearchIndex.create(sys.argv[1] + "/index", vectors)
 index.search(vectors.vectors[:2], top=3)
-train(images, "rotation", out=sys.argv[1] + "/run", settings=TrainSettings(steps=2, batch=8))
+create(images, task="rotation", out=sys.argv[1] + "/run", steps=2, batch=8)
 assert vectors.card["runner"].startswith("openvino"), vectors.card
 print(len(seen), seen)
 """

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from regard import adapter, cli, predict
+from regard import adapter, cli
 from regard.adapt.saved import as_linear, keep
 from regard.core.checks import InputError
 from regard.core.storage import read_json
 from regard.data.builtin import builtin
 from regard.representation.embed import embed
+from regard.reuse.predict import predict
 
 WITH = "random:convnet4"
 

@@ -46,7 +46,7 @@ def given(tmp_path_factory) -> Path:
     (root / "full" / "notes.txt").write_text("somebody's")
     for name in ("page.html", "vectors.out.npz", "made.csv"):
         (root / "folder" / name).mkdir(parents=True)
-    from regard import embed
+    from regard.representation.embed import embed
 
     for name in ("plain", "train"):
         SearchIndex.create(root / f"{name}-index", embed(str(root / name), "random:convnet4", cache=False))

@@ -10,9 +10,9 @@ from PIL import Image
 from timm.data import create_transform, resolve_data_config
 from timm.models import save_for_hf
 
-from regard import embed
 from regard.core.checks import InputError
 from regard.data.decode import decode
+from regard.representation.embed import embed
 from regard.representation.representation import Representation
 
 

@@ -10,7 +10,7 @@ import pytest
 import timm
 import torch
 
-from regard import cli, export, predict
+from regard import cli
 from regard.core.checks import InputError, RunError
 from regard.core.storage import read_json
 from regard.data.builtin import builtin
@@ -29,7 +29,9 @@ from regard.reuse.export import check, to_onnx
 from regard.reuse.export.check import Agreement, agreement, expected
 from regard.reuse.export.graph import Graph, Steps, frozen
 from regard.reuse.export.resize import Prepared
+from regard.reuse.export.run import export
 from regard.reuse.finetune import finetune
+from regard.reuse.predict import predict
 
 onnxruntime = pytest.importorskip("onnxruntime")
 LABELS = ['"quoted"', "line\nbreak", "ünï <b>", "a&b", "$x$", "5", "6", "7", "8", "9"]

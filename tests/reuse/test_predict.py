@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
-from regard import cli, predict
+from regard import cli
 from regard.core.checks import InputError
 from regard.core.storage import load_tensors, read_json, save_tensors, write_json
 from regard.create.run import train
@@ -20,7 +20,7 @@ from regard.learning.loop import TrainSettings
 from regard.metrics.intervals import accuracy_interval
 from regard.representation.representation import Representation
 from regard.reuse.finetune import classify, finetune
-from regard.reuse.predict import Answers, open_predictor
+from regard.reuse.predict import Answers, open_predictor, predict
 from regard.reuse.predictions_file import row_dicts, writing
 
 SETTINGS = TrainSettings(steps=30, batch=32, precision="fp32", device="cpu", lr=5e-3)

@@ -31,7 +31,7 @@ def embed(
 
     found = verb.embed(
         images,
-        out,
+        out=out,
         with_=with_,
         layer=layer,
         batch=batch,

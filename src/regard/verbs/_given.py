@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,15 @@ from ..representation.sources import open_source
 Rep = Representation | str | Path
 Words = str | Sequence[str]
 SHOWN = 20  # images that were set aside, of those that a terminal names
+
+
+@runtime_checkable
+class HoldsEmbeddings(Protocol):
+    """What `regard.embed` gives, which other verbs take."""
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The vectors."""
 
 
 def check_machine(device: str, precision: str = "auto") -> None:
@@ -36,7 +45,8 @@ def given_images(argument: str, given: object) -> Any:
     Raises:
         InputError: vectors, which hold no pixels.
     """
-    if isinstance(given, Embeddings) or (_pair(given) is None and _is_matrix(given)):
+    held = isinstance(given, Embeddings | HoldsEmbeddings)
+    if held or (_pair(given) is None and _is_matrix(given)):
         raise bad(argument, f"vectors ({named(given)})", "images", "This verb looks at pixels; vectors hold none.")
     pair = _pair(given)
     if pair is None:
@@ -52,6 +62,8 @@ def given_source(argument: str, given: object) -> Embeddings | ImageSet:
     Raises:
         InputError: nothing that can be used, or as `open_source`.
     """
+    if isinstance(given, HoldsEmbeddings):
+        return given.embeddings
     x, y = _pair(given) or (given, None)
     if isinstance(x, np.ndarray) and _is_matrix(x):
         ids = np.array([f"{argument.lower()} {row}" for row in range(len(x))])
@@ -72,6 +84,8 @@ def named(given: object) -> str:
         return named(pair[0])
     if isinstance(given, Representation):
         return given.loaded_from or given.name
+    if isinstance(given, HoldsEmbeddings):
+        return named(given.embeddings)
     if isinstance(given, Embeddings):
         return f"embeddings {given.vectors.shape}"
     if isinstance(given, ImageSet):

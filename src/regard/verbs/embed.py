@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
 
 from ..core.checks import bad, check_output
 from ..core.runtime import peak_mib
@@ -29,13 +32,28 @@ class Embedded(Result):
     out: Path | None
     held: Embeddings | None = field(default=None)
 
-    @property
+    @cached_property
     def embeddings(self) -> Embeddings:
         """The vectors with ids, labels and columns; read from the file, where there is one."""
         if self.held is not None:
             return self.held
         assert self.out is not None  # the verb writes a file, or holds the vectors
         return Embeddings.load(self.out)
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """(n, d) float32."""
+        return self.embeddings.vectors
+
+    @property
+    def ids(self) -> np.ndarray:
+        """(n,) of the images that could be read."""
+        return self.embeddings.ids
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """(n,), or None where the images have none."""
+        return self.embeddings.labels
 
     def told(self) -> Mapping[str, object]:
         """The card."""
@@ -62,8 +80,8 @@ class Embedded(Result):
 @verb
 def embed(
     images: object,
-    out: str | Path | None = None,
     *,
+    out: str | Path | None = None,
     with_: Rep = "imagenet",
     layer: int | None = None,
     batch: int = 8,

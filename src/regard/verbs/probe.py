@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..core.checks import bad, check_choice, check_number
 from ..data.imageset import ImageSet
 from ..data.sampling import hold_out, one_part, parts
+from ..metrics.intervals import Interval
 from ..report.html import Table
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
@@ -32,6 +35,20 @@ class Probed(Result):
     test: str | None
     with_: str
     found: ProbeResult | LayersResult
+
+    @property
+    def intervals(self) -> Mapping[str, Interval]:
+        """The accuracies with their 95 % intervals; of layers, of the one that is best by cross-validation."""
+        return self._one.intervals
+
+    @property
+    def predictions(self) -> Mapping[str, np.ndarray]:
+        """The predicted labels (test,) by classifier, for confusion and paired differences."""
+        return self._one.predictions
+
+    @property
+    def _one(self) -> ProbeResult:
+        return self.found.by_layer[self.found.best] if isinstance(self.found, LayersResult) else self.found
 
     def told(self) -> Mapping[str, object]:
         """What was asked, and the intervals or layers."""

@@ -1,0 +1,166 @@
+"""Each verb's function, called as in a notebook, gives the JSON that the command line prints.
+
+A verb is found by its file; one without a case here fails.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import regard
+from regard.cli import main
+from regard.core.storage import plain
+from regard.verbs._result import Result
+
+SMALL = {"with_": "random:convnet4"}
+# verb -> the words of a command line, and the same call in Python; they run in folders of their own
+CASES: dict[str, tuple[str, Callable[[], Result]]] = {
+    "adapt": (
+        "adapt train.npz test.npz --method coral --set reg=0.5 --out said.csv",
+        lambda: regard.adapt(  # type: ignore[operator]
+            "train.npz", "test.npz", method="coral", set_={"reg": 0.5}, out="said.csv"
+        ),
+    ),
+    "compare_adapt": (
+        "compare-adapt train.npz test.npz --methods coral,subspace --seeds 4 --report page.html",
+        lambda: regard.compare_adapt("train.npz", "test.npz", methods="coral,subspace", seeds=4, report="page.html"),
+    ),
+    "create": (
+        "create train --task rotation --steps 2 --batch 8 --out run",
+        lambda: regard.create("train", task="rotation", steps=2, batch=8, out="run"),  # type: ignore[operator]
+    ),
+    "demo": (
+        "demo --seeds 2 --steps 20 --out demo",
+        lambda: regard.demo(seeds=2, steps=20, out="demo"),
+    ),
+    "embed": (
+        "embed train --with random:convnet4 --shard 1/2 --no-cache --out z.parquet",
+        lambda: regard.embed("train", **SMALL, shard=(1, 2), no_cache=True, out="z.parquet"),
+    ),
+    "evaluate": (
+        "evaluate random:convnet4 --on train test --shots 1 --seeds 2 --no-finetune --no-layers --out page.html",
+        lambda: regard.evaluate(
+            "random:convnet4",
+            on=("train", "test"),
+            shots=[1],
+            seeds=2,
+            no_finetune=True,
+            no_layers=True,
+            out="page.html",
+        ),
+    ),
+    "export": (
+        "export random:convnet4 --format torchscript --out it.pt",
+        lambda: regard.export("random:convnet4", format_="torchscript", out="it.pt"),
+    ),
+    "finetune": (
+        "finetune train test --with random:convnet4 --steps 2 --set smoothing=0.2 --out tuned",
+        lambda: regard.finetune("train", "test", **SMALL, steps=2, set_={"smoothing": 0.2}, out="tuned"),
+    ),
+    "methods": ("methods adapt", lambda: regard.methods("adapt")),
+    "predict": (
+        "predict ../tuned test --top 2 --no-cache --page page.html",
+        lambda: regard.predict("../tuned", "test", top=2, no_cache=True, page="page.html"),
+    ),
+    "probe": (
+        "probe train test --with random:convnet4 --shots 2 --seeds 2",
+        lambda: regard.probe("train", "test", **SMALL, shots=[2], seeds=2),
+    ),
+    "shift": (
+        "shift train test --with random:convnet4 --permutations 10",
+        lambda: regard.shift("train", "test", **SMALL, permutations=10),
+    ),
+}
+SLOW = {"demo"}
+VERBS = sorted(path.stem for path in Path(regard.__file__).with_name("verbs").glob("[!_]*.py"))
+CLOCK = ("seconds", "per_second", "_mib", "minutes")  # what a clock or the memory's meter says
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two places of the same content, so that what one call writes the other does not find; and a run beside them."""
+    root = tmp_path_factory.mktemp("same")
+    for place in ("cli", "python"):
+        rng = np.random.default_rng(0)
+        for folder in ("train", "test"):
+            for label in "ab":
+                (root / place / folder / label).mkdir(parents=True)
+                for number in range(8):
+                    low = 100 * (label == "a")
+                    pixels = rng.integers(low, 155 + low, (32, 32, 3), dtype=np.uint8)
+                    Image.fromarray(pixels).save(root / place / folder / label / f"{number}.png")
+            (root / place / folder / "a" / "bad.png").write_bytes(b"no image")
+            x, y = rng.normal(size=(40, 6)).astype(np.float32), np.arange(40) % 2
+            x += y[:, None] + (folder == "test")
+            np.savez(root / place / f"{folder}.npz", vectors=x, ids=np.arange(40), labels=y)
+    regard.finetune(root / "cli" / "train", out=root / "tuned", **SMALL, steps=2)
+    return root
+
+
+@pytest.mark.parametrize("verb", [pytest.param(v, marks=[pytest.mark.slow] * (v in SLOW)) for v in VERBS])
+def test_a_call_gives_what_the_command_prints(
+    given: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert verb in CASES, f"a new verb: add the same command and call of {verb} to CASES"
+    line, call = CASES[verb]
+    monkeypatch.chdir(given / "cli")
+    status = main([*line.split(), "--json", *(["-q"] if verb != "methods" else [])])
+    shown = capsys.readouterr()
+    assert status == 0, shown.err
+    (told,) = shown.out.splitlines()
+    monkeypatch.chdir(given / "python")
+    found = call()
+    assert isinstance(found, Result) and found.verb.replace("-", "_") == verb
+    assert unclocked(found.to_dict()) == unclocked(json.loads(told))
+    assert capsys.readouterr().out == "", "a function prints nothing"
+    shows_itself(found, given / "python" / f"{verb}-page.html")
+
+
+def shows_itself(found: Result, page: Path) -> None:
+    """As text, in a notebook, as a page, as a data frame."""
+    assert str(found).strip() and found._repr_html_().startswith("<")
+    assert found.to_html(page) == page and "</html>" in page.read_text()
+    frame = found.to_pandas()
+    assert len(frame) == len(found.rows().rows) > 0 and list(frame.columns) == list(found.rows().columns)
+    with pytest.raises(AttributeError):
+        found.metrics = {}  # type: ignore[misc]
+
+
+def unclocked(told: Any) -> Any:
+    """A result without what depends on the clock, on memory, or on the folder that it was made in."""
+    if isinstance(told, Mapping):
+        return {name: unclocked(value) for name, value in told.items() if not any(part in name for part in CLOCK)}
+    if isinstance(told, list):
+        return [unclocked(one) for one in told]
+    if isinstance(told, str):
+        return told.replace("/same0/python/", "/same0/cli/")
+    return told
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_is_an_argument_of_that_name_and_default(verb: str) -> None:
+    command = inspect.signature(getattr(import_module(f"regard.cli.{verb}"), verb)).parameters
+    function = inspect.signature(getattr(regard, verb)).parameters
+    options = {name: one for name, one in command.items() if name not in ("json", "quiet")}
+    assert set(function) - {"progress"} == set(options)
+    assert ("progress" in function) == ("quiet" in command) or verb == "export"
+    for name, one in options.items():
+        if one.default is inspect.Parameter.empty:  # an option that must be given may be one that a notebook can spare
+            assert function[name].default in (inspect.Parameter.empty, None), name
+        else:
+            assert comparable(function[name].default) == comparable(one.default), name
+
+
+def comparable(default: Any) -> Any:
+    return plain(default)
+
+
+def test_what_the_tests_leave_out_is_named_by_its_verb() -> None:
+    assert not set(CASES) - set(VERBS)
