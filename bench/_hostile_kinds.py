@@ -24,7 +24,7 @@ from regard.representation.transform.whitening import fit_whitening
 from regard.representation.vector_cache import VectorCache
 from regard.reuse.duplicates.groups import decide, read_decisions
 from regard.reuse.finetune import FinetuneResult, classify, finetune, finetune_events
-from regard.reuse.search.index import snapshot as kept
+from regard.reuse.search.index import snapshot
 from regard.reuse.search.index.search_index import SearchIndex
 
 SHORT: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1}
@@ -133,7 +133,7 @@ def _make_kept(path: Path, images: Path, seed: int) -> None:
     if index is None:
         index = SearchIndex.create(path.parent / "index", _vectors(seed))
     os.environ["REGARD_CACHE"] = str(path)
-    kept.opened(index.store, "cosine")
+    snapshot.opened(index.store, "cosine")
 
 
 MAKERS: dict[str, Callable[[Path, Path, int], Any]] = {
@@ -226,5 +226,5 @@ def from_kept(index: Path, folder: Path) -> bytes:
     """What is found through the kept form of a collection."""
     os.environ["REGARD_CACHE"] = str(folder)
     opened = SearchIndex.open(index)
-    collection = kept.opened(opened.store, "cosine")
+    collection = snapshot.opened(opened.store, "cosine")
     return told(list(collection.ids), np.asarray(collection.vectors[np.arange(5)]))

@@ -64,7 +64,7 @@ def large(mixture: Mixture, n: int, many: int) -> list[dict[str, Any]]:
         print(f"{len(collection)} vectors made", file=sys.stderr, flush=True)
     queries = mixture.sample(many, 2)
     vectors = collection.vectors.all()
-    collection.search(queries[:1], 10, way="sketch")  # makes the sketch
+    collection.search(queries[:1], 10, strategy="sketch")  # makes the sketch
     took, hits, distances = {"sketch": [], "exact": []}, 0, []
     # each way by itself, as it is used: in turns, every exact product would empty the processor's cache of the sketch
     nearest = []
@@ -74,7 +74,7 @@ def large(mixture: Mixture, n: int, many: int) -> list[dict[str, Any]]:
         nearest.append(set(near[0][:10].tolist()))
         distances.append(np.sqrt(np.maximum(2 - 2 * near[1], 0)))
     for query, near in zip(queries, nearest):
-        found, seconds = timed(lambda query=query: collection.search(query[None], 10, way="sketch"))
+        found, seconds = timed(lambda query=query: collection.search(query[None], 10, strategy="sketch"))
         took["sketch"].append(seconds)
         hits += len(set(found[0][0].tolist()) & near)
     p50 = {name: 1000 * float(np.median(seconds)) for name, seconds in took.items()}
@@ -120,7 +120,7 @@ def building(x: np.ndarray) -> list[dict[str, Any]]:
     """The time of making the sketch of these vectors, and a graph of them."""
     collection = Collection(x.shape[1])
     collection.put([str(row) for row in range(len(x))], x)
-    _, ours = timed(lambda: collection.search(x[:1], 10, way="sketch"))
+    _, ours = timed(lambda: collection.search(x[:1], 10, strategy="sketch"))
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "x.npy", x)
         done = subprocess.run(

@@ -33,8 +33,8 @@ from regard.metrics.contrast import contrast
 from regard.metrics.intervals import accuracy_interval
 from regard.representation.embed import embed
 from regard.representation.transform.whitening import fit_whitening
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import with_contents
 from regard.reuse.search.regions.search import RegionSearch
 from regard.reuse.search.regions.step import in_step
 

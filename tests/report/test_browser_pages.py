@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regard.cli import _duplicates_page, _search_eval_page, _search_page
 from regard.data.imageset import ImageSet
 from regard.metrics.contrast import Difference
 from regard.metrics.intervals import Interval
+from regard.pages.duplicates import write_duplicates_page
+from regard.pages.search import write_search_page
+from regard.pages.search_eval import write_search_eval_page
 from regard.report.figures import bars_with_intervals
 from regard.report.gains import Gain
 from regard.report.html import Highlight, Picture, Section, Table, write_report
 from regard.report.thumbs import Hit, Query, neighbours, previews
 from regard.reuse.duplicates.find import Duplicates, Pair
-from regard.reuse.search.index.record import Hit as Found
-from regard.reuse.search.index.record import Hits
+from regard.reuse.search.query.hits import Hit as Found
+from regard.reuse.search.query.hits import Hits
 
 from .test_browser import CHROMIUM, FLAGS
 
@@ -89,7 +91,7 @@ def search(out: Path, files: list[Path]) -> None:
     hits = Hits([[Found(path.name, 0.9, str(path), path.name[:80]) for path in files]])
     hits.queries, hits.notes = (files[0].name,), ("a note of **" + NAMES[3],)
     about = {path.name: columns for path in files}
-    _search_page.write_page(out, "index", len(files), {files[0].name: files[0]}, hits, about)
+    write_search_page(out, "index", len(files), {files[0].name: files[0]}, hits, about)
 
 
 def search_eval(out: Path, files: list[Path]) -> None:
@@ -107,7 +109,7 @@ def search_eval(out: Path, files: list[Path]) -> None:
         skipped=0,
         protocol="labels",
     )
-    _search_eval_page.write_page(out, index, truth, found)
+    write_search_eval_page(out, index, truth, found)
 
 
 def copies(out: Path, files: list[Path]) -> None:
@@ -120,7 +122,7 @@ def copies(out: Path, files: list[Path]) -> None:
     hashes = {name: name[:1] + "0" for name in NAMES} | {NAMES[5]: "a0"}
     found = Duplicates(pairs, [[NAMES[0], NAMES[1], NAMES[2], NAMES[4], NAMES[5]]], hashes)
     shown = {kind: [one for one in pairs if one.kind == kind] for kind in ("identical", "same photo")}
-    _duplicates_page.write_page(out, "an index/of 'mine'", images, found, shown, 200, True)
+    write_duplicates_page(out, "an index/of 'mine'", images, found, shown, 200, True)
 
 
 @pytest.mark.browser

@@ -56,12 +56,14 @@ def test_a_constant_answer_has_no_gain_and_things_matter(monkeypatch):
     """A whitening that throws the things away is called a loss."""
     from regard.representation.transform.steps import Chain, Power
     from regard.reuse import whiten as module
+    from regard.reuse import whitening_worth
 
     class Blank(Power):
         def _change(self, X):
             return np.ones_like(X)
 
-    monkeypatch.setattr(module, "fit_whitening", lambda *_: Chain((Blank(1.0),)))
+    for each in (module, whitening_worth):
+        monkeypatch.setattr(each, "fit_whitening", lambda *_: Chain((Blank(1.0),)))
     found = whiten(pictures(), SMALL, things="identity", check=60)
     assert found.difference.verdict == "loss" and found.after.mean < 0.1
 

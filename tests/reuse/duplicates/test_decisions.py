@@ -16,8 +16,8 @@ from regard.data.decode import content_hash
 from regard.representation.embeddings import Embeddings
 from regard.reuse.duplicates.decisions_file import by_content, read_rows
 from regard.reuse.duplicates.groups import decide, decide_all, read_decisions, undo
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import with_contents
 
 WORK = """
 import sys

@@ -12,7 +12,7 @@ from regard.metrics.landmarks import ap_oxford
 from regard.representation.embed import embed
 from regard.representation.embeddings import Embeddings
 from regard.reuse.search.evaluate.evaluation import evaluate
-from regard.reuse.search.evaluate.ground_truth import read_truth
+from regard.reuse.search.evaluate.ground_truth import read_ground_truth
 from regard.reuse.search.index.search_index import SearchIndex
 
 SMALL = "random:timm:test_resnet"
@@ -33,7 +33,7 @@ def asked(index, source, **more):
         if source.startswith(("labels", "column:"))
         else {}
     )
-    return read_truth(str(source), index.collection(), column, **more)
+    return read_ground_truth(str(source), index.collection(), column, **more)
 
 
 def table(path, text):
@@ -191,7 +191,7 @@ def test_the_sketch_is_measured(tmp_path):
     labels = np.repeat([f"g{i}" for i in range(50)], 10)
     vectors = draw.standard_normal((50, 64))[np.repeat(np.arange(50), 10)] + 0.5 * draw.standard_normal((500, 64))
     index = SearchIndex.create(tmp_path / "i", Embeddings(vectors, np.array([f"n{i}" for i in range(500)]), labels))
-    found = evaluate(index, asked(index, "labels", sample=50), way="sketch")
+    found = evaluate(index, asked(index, "labels", sample=50), strategy="sketch")
     assert 0.9 < found.recall <= 1 and found.figures["recall_at_1"].mean > 0.9
 
 

@@ -9,7 +9,7 @@ from regard.core.checks import InputError
 from regard.data.builtin import photo_crops
 from regard.data.imageset import ImageSet
 from regard.representation.embed import embed
-from regard.reuse.search.evaluate.ground_truth import read_truth
+from regard.reuse.search.evaluate.ground_truth import read_ground_truth
 from regard.reuse.search.evaluate.things import blanks_alone, things_of
 from regard.reuse.whiten import whiten
 
@@ -88,7 +88,7 @@ def test_blanks_are_no_group_in_an_evaluation(blank: object) -> None:
             return name in self.ids
 
     column = {"who": np.array(["x", blank, "x", blank, "y ", "y"], dtype=object)}
-    truth = read_truth("column:who", Five(), column)  # type: ignore[arg-type]
+    truth = read_ground_truth("column:who", Five(), column)  # type: ignore[arg-type]
     assert [one.name for one in truth.queries] == ["a", "c", "e", "f"]
     assert [one.lists["positives"].tolist() for one in truth.queries] == [[2], [0], [5], [4]]
     assert [one.group for one in truth.queries] == ["x", "x", "y", "y"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from regard.reuse.search.index.collection import Collection
-from regard.reuse.search.index.growable import Stacked
-from regard.reuse.search.nearest import strategy as plan
+from regard.reuse.search.index.growable import Growable
+from regard.reuse.search.nearest import strategy as strategies
 from regard.reuse.search.nearest.metric import prepared, prepared_queries, scores
 from regard.reuse.search.store.memory import MemoryStore
 from regard.reuse.search.store.protocol import as_rows, schema_of
@@ -69,15 +69,15 @@ def test_only_what_is_new_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("metric", ["cosine", "product", "euclidean"])
-@pytest.mark.parametrize("way", ["exact", "sketch"])
-def test_every_metric_finds_what_a_plain_sort_finds(metric: str, way: str) -> None:
+@pytest.mark.parametrize("strategy", ["exact", "sketch"])
+def test_every_metric_finds_what_a_plain_sort_finds(metric: str, strategy: str) -> None:
     x, queries = clouds(2500), clouds(6, seed=3)
     collection = Collection(DIM, metric)
     collection.put([f"n{i}" for i in range(2500)], x)
     collection.drop(["n7", "n8"])
     asked = prepared_queries(metric, queries)
-    places, sums, taken = collection.search(asked, 10, way=way)
-    assert taken == way
+    places, sums, taken = collection.search(asked, 10, strategy=strategy)
+    assert taken == strategy
     x64, q64 = x.astype(float), queries.astype(float)
     plain = {
         "cosine": (q64 @ x64.T) / np.linalg.norm(x64, axis=1) / np.linalg.norm(q64, axis=1)[:, None],
@@ -87,7 +87,7 @@ def test_every_metric_finds_what_a_plain_sort_finds(metric: str, way: str) -> No
     plain[:, [7, 8]] = -np.inf
     np.testing.assert_allclose(scores(metric, sums, asked)[:, 0], plain.max(axis=1), rtol=1e-3)
     hits = [len(set(found) & set(np.argsort(-row)[:10])) for found, row in zip(places, plain)]
-    assert sum(hits) == 60 if way == "exact" else sum(hits) >= 57
+    assert sum(hits) == 60 if strategy == "exact" else sum(hits) >= 57
 
 
 def test_filters_and_gone_images_are_never_found() -> None:
@@ -97,8 +97,8 @@ def test_filters_and_gone_images_are_never_found() -> None:
     collection.drop([f"n{i}" for i in range(0, 3000, 2)])
     among = collection.places([f"n{i}" for i in range(1500)])
     assert (among % 2 == 1).all() and len(among) == 750
-    for way in ("exact", "sketch"):
-        places, _, _ = collection.search(prepared_queries("cosine", x[[9, 11]]), 20, among, way)
+    for strategy in ("exact", "sketch"):
+        places, _, _ = collection.search(prepared_queries("cosine", x[[9, 11]]), 20, among, strategy)
         assert set(places.ravel()) <= set(among) and places[0, 0] == 9 and places[1, 0] == 11
 
 
@@ -106,8 +106,8 @@ def test_recall_is_measured_and_candidates_grow_until_it_is_good(monkeypatch: py
     collection = Collection(DIM)
     collection.put([f"n{i}" for i in range(4000)], clouds(4000))
     assert collection.recall is None
-    monkeypatch.setattr(plan, "first_candidates", lambda images: 12)
-    collection.search(prepared_queries("cosine", clouds(1, seed=2)), 3, way="sketch")
+    monkeypatch.setattr(strategies, "first_candidates", lambda images: 12)
+    collection.search(prepared_queries("cosine", clouds(1, seed=2)), 3, strategy="sketch")
     assert collection.recall is not None and collection.many > 12
     collection.many = 12
     assert collection.measure() < collection.recall <= 1
@@ -117,16 +117,16 @@ def test_adding_to_a_sketched_collection() -> None:
     collection = Collection(DIM)
     x = clouds(3000)
     collection.put([f"n{i}" for i in range(3000)], x)
-    collection.search(prepared_queries("cosine", x[:1]), 1, way="sketch")
+    collection.search(prepared_queries("cosine", x[:1]), 1, strategy="sketch")
     collection.put(["new", "n5"], clouds(2, seed=8))
-    places, sums, _ = collection.search(prepared_queries("cosine", clouds(2, seed=8)), 1, way="sketch")
+    places, sums, _ = collection.search(prepared_queries("cosine", clouds(2, seed=8)), 1, strategy="sketch")
     assert [collection.ids[place] for place in places[:, 0]] == ["new", "n5"] and sums.min() > 0.999
 
 
 def test_more_results_than_a_tenth_come_from_the_exact_way() -> None:
     collection = Collection(DIM)
     collection.put([f"n{i}" for i in range(1000)], clouds(1000))
-    places, _, taken = collection.search(prepared_queries("cosine", clouds(1)), 500, way="sketch")
+    places, _, taken = collection.search(prepared_queries("cosine", clouds(1)), 500, strategy="sketch")
     assert taken == "exact" and places.shape == (1, 500)
     assert collection.search(prepared_queries("cosine", clouds(1)), 10_001)[0].shape == (1, 1000)
 
@@ -134,7 +134,7 @@ def test_more_results_than_a_tenth_come_from_the_exact_way() -> None:
 def test_stacked_rows_equal_one_array() -> None:
     draw = np.random.default_rng(0)
     whole = draw.standard_normal((57, 4)).astype(np.float32)
-    stacked = Stacked(whole[:20].copy())
+    stacked = Growable(whole[:20].copy())
     for start, end in ((20, 21), (21, 40), (40, 57)):
         stacked.append(whole[start:end])
     assert stacked.shape == (57, 4) and len(stacked) == 57
@@ -142,7 +142,7 @@ def test_stacked_rows_equal_one_array() -> None:
         np.testing.assert_array_equal(stacked[piece], whole[piece])
     picked = draw.integers(0, 57, 30)
     np.testing.assert_array_equal(stacked[picked], whole[picked])
-    half = Stacked(whole.astype(np.float16))
+    half = Growable(whole.astype(np.float16))
     assert half[3:5].dtype == np.float32 == half[np.array([1])].dtype
     np.testing.assert_array_equal(stacked.all(), whole)
 

@@ -11,11 +11,11 @@ from regard.core.checks import InputError, RunError
 from regard.metrics.retrieve import retrieval
 from regard.representation.embeddings import Embeddings
 from regard.representation.representation import Representation
-from regard.reuse.search.index.record import Hit
 from regard.reuse.search.index.search_index import SearchIndex
 from regard.reuse.search.nearest.exact import top_by_product
-from regard.reuse.search.store import lance
+from regard.reuse.search.query.hits import Hit
 from regard.reuse.search.store import lance as store_module
+from regard.reuse.search.store import versions
 from regard.reuse.search.store.protocol import vectors_in
 
 
@@ -377,17 +377,17 @@ def large(tmp_path_factory):
     return SearchIndex.create(tmp_path_factory.mktemp("large") / "index", clouds())
 
 
-@pytest.mark.parametrize("way", ["sketch", "ivf"])
-def test_other_ways_find_nearly_the_same_and_say_how_nearly(large, way):
-    if way == "ivf":
+@pytest.mark.parametrize("strategy", ["sketch", "ivf"])
+def test_other_ways_find_nearly_the_same_and_say_how_nearly(large, strategy):
+    if strategy == "ivf":
         large.store.index_vectors()
     names = [f"n{i}" for i in range(0, 200, 20)]
-    exact, found = large.search_ids(names, way="exact"), large.search_ids(names, way=way)
-    assert (exact.way, exact.recall, found.way) == ("exact", 1.0, way)
+    exact, found = large.search_ids(names, strategy="exact"), large.search_ids(names, strategy=strategy)
+    assert (exact.strategy, exact.recall, found.strategy) == ("exact", 1.0, strategy)
     assert 0.9 < found.recall <= 1
     same = sum(len({h.id for h in a} & {h.id for h in b}) for a, b in zip(exact, found))
     assert same >= 92, "of 100"
-    where = large.search_ids(names, where="year = 1995 AND style = '1995'", way=way)
+    where = large.search_ids(names, where="year = 1995 AND style = '1995'", strategy=strategy)
     assert all(int(hit.id[1:]) % 20 == 5 for row in where for hit in row) and len(where[0]) == 10
 
 
@@ -408,7 +408,7 @@ def test_other_metrics(tmp_path, metric):
     assert [hit.id for hit in found] == [f"i{i}" for i in np.argsort(-plain)[:5]]
     assert [hit.score for hit in found] == pytest.approx(np.sort(plain)[::-1][:5], rel=1e-4)
     with pytest.raises(InputError, match="--search: expected exact or sketch"):
-        index.search(query, way="ivf")
+        index.search(query, strategy="ivf")
     with pytest.raises(InputError, match="--metric: expected one of"):
         SearchIndex.create(tmp_path / "other", data, metric="manhattan")
 
@@ -476,11 +476,11 @@ def test_an_index_that_was_moved_is_read_where_it_is(index, tmp_path):
 
 
 def test_a_very_large_table_gets_an_index_of_its_own(large, monkeypatch):
-    monkeypatch.setattr(lance, "SKETCH", 100)
-    monkeypatch.setattr(lance, "INDEXED", 100)
+    monkeypatch.setattr(versions, "SKETCH", 100)
+    monkeypatch.setattr(versions, "INDEXED", 100)
     large.maintain()
     assert "vector" in {index.columns[0] for index in large.store._table.list_indices()}
-    hits = large.search_ids(["n7"], way="ivf")
-    assert hits.way == "ivf" and 0.9 < hits.recall <= 1
+    hits = large.search_ids(["n7"], strategy="ivf")
+    assert hits.strategy == "ivf" and 0.9 < hits.recall <= 1
     large.maintain()  # and keeps it
     assert {index.columns[0] for index in large.store._table.list_indices()} == {"id", "content", "vector"}

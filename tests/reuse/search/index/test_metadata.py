@@ -14,10 +14,11 @@ from regard.data.sources import open_images
 from regard.representation.embed import embed
 from regard.representation.representation import Representation
 from regard.reuse.search.index import update as module
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.metadata import fitted, kinds_of, not_kept
 from regard.reuse.search.index.record import columns, origin
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import update, with_contents
+from regard.reuse.search.index.update import update
 from regard.reuse.search.store.lance import LanceStore
 from regard.reuse.search.store.memory import MemoryStore
 from regard.reuse.search.store.protocol import as_rows, schema_of, vectors_in
@@ -189,7 +190,7 @@ def test_a_tag_keeps_the_columns_it_had(folder, rep) -> None:
         (np.array([2**64, None], object), "text", [str(2**64), None]),
         (np.array([1.5, np.nan]), "number", [1.5, None]),
         (np.array([1, 2.5, None], object), "number", [1, 2.5, None]),
-        (np.array([True, None], object), "truth", [True, None]),
+        (np.array([True, None], object), "boolean", [True, None]),
         (np.array(["a", 7, 7.0, None], object), "text", ["a", "7", "7", None]),
         (np.array([b"a", "b"], object), "text", ["a", "b"]),
         (np.array([None, None], object), None, None),
@@ -213,7 +214,7 @@ def test_kinds_of_columns(values, kind, kept) -> None:
         ("whole", 2.5),
         ("whole", 2.0**60),
         ("number", BIG + 1),
-        ("truth", 1),
+        ("boolean", 1),
         ("whole", True),
     ],
 )

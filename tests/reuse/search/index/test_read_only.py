@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from regard import cli
-from regard.reuse.search.nearest import strategy as plan
+from regard.reuse.search.nearest import strategy as strategies
 
 folder = Path(sys.argv[1])
 (folder / "photos").mkdir()

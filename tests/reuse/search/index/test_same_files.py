@@ -11,8 +11,8 @@ from regard.core.checks import InputError
 from regard.data.sources import open_images
 from regard.representation.embed import embed
 from regard.representation.embeddings import Embeddings
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import with_contents
 from regard.reuse.search.store.protocol import vectors_in
 
 REP = "random:convnet4"

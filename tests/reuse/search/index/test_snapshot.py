@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from regard.representation.embeddings import Embeddings
-from regard.reuse.search.index import snapshot as kept
+from regard.reuse.search.index import snapshot
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.nearest import strategy as plan
+from regard.reuse.search.nearest import strategy as strategies
 
 DIM, N = 300, 400
 
@@ -17,7 +17,7 @@ DIM, N = 300, 400
 @pytest.fixture(autouse=True)
 def large(monkeypatch):
     """Collections are large from 100 images on."""
-    monkeypatch.setattr(plan, "EXACT", 100)
+    monkeypatch.setattr(strategies, "EXACT", 100)
 
 
 def clouds(n, seed=0):
@@ -31,8 +31,8 @@ def made(folder, metric="cosine", seed=0):
     return SearchIndex.create(folder, Embeddings(clouds(N, seed), names), metric=metric)
 
 
-def answers(folder, way="sketch"):
-    hits = SearchIndex.open(folder).search(clouds(5, seed=3), 7, way=way)
+def answers(folder, strategy="sketch"):
+    hits = SearchIndex.open(folder).search(clouds(5, seed=3), 7, strategy=strategy)
     return [[(hit.id, hit.score) for hit in row] for row in hits]
 
 
@@ -40,8 +40,8 @@ def answers(folder, way="sketch"):
 def reads(monkeypatch):
     """How often a store was read whole."""
     seen = []
-    taken = kept._taken
-    monkeypatch.setattr(kept, "_taken", lambda *given: seen.append(1) or taken(*given))
+    taken = snapshot._taken
+    monkeypatch.setattr(snapshot, "_taken", lambda *given: seen.append(1) or taken(*given))
     return seen
 
 
@@ -52,14 +52,14 @@ def test_the_second_opening_reads_nothing_and_answers_alike(tmp_path, own_cache,
     assert answers(tmp_path / "index") == first and len(reads) == 1
     assert answers(tmp_path / "index", "exact") and len(reads) == 1
     again = SearchIndex.open(tmp_path / "index")
-    again.search(clouds(1), 1, way="sketch")
+    again.search(clouds(1), 1, strategy="sketch")
     assert isinstance(again._collection.vectors.base, np.memmap), "vectors are mapped, not held"
 
 
 def test_answers_are_those_of_memory(tmp_path, own_cache, monkeypatch):
     made(tmp_path / "index")
     found = answers(tmp_path / "index", "exact")
-    monkeypatch.setattr(plan, "EXACT", 10_000)
+    monkeypatch.setattr(strategies, "EXACT", 10_000)
     plain = answers(tmp_path / "index", "exact")
     assert [[name for name, _ in row] for row in found] == [[name for name, _ in row] for row in plain]
     np.testing.assert_allclose(
@@ -71,13 +71,15 @@ def test_what_others_write_is_seen_and_kept_anew(tmp_path, own_cache, reads):
     made(tmp_path / "index")
     there = SearchIndex.open(tmp_path / "index")
     query = clouds(1, seed=8)
-    there.search(query, 1, way="sketch")
+    there.search(query, 1, strategy="sketch")
     SearchIndex.open(tmp_path / "index").add(Embeddings(query, np.array(["new"])))
-    assert there.search(query, 1, way="sketch")[0][0].id == "new" and len(reads) == 1
-    assert SearchIndex.open(tmp_path / "index").search(query, 1, way="sketch")[0][0].id == "new" and len(reads) == 2
+    assert there.search(query, 1, strategy="sketch")[0][0].id == "new" and len(reads) == 1
+    assert (
+        SearchIndex.open(tmp_path / "index").search(query, 1, strategy="sketch")[0][0].id == "new" and len(reads) == 2
+    )
     SearchIndex.open(tmp_path / "index").remove(["new"])
-    assert there.search(query, 1, way="sketch")[0][0].id != "new"
-    assert SearchIndex.open(tmp_path / "index").search(query, 1, way="sketch")[0][0].id != "new"
+    assert there.search(query, 1, strategy="sketch")[0][0].id != "new"
+    assert SearchIndex.open(tmp_path / "index").search(query, 1, strategy="sketch")[0][0].id != "new"
     (folder,) = (own_cache / "search").iterdir()
     assert len(list(folder.iterdir())) == 3, "what is of an older version is cleared away"
 
@@ -119,17 +121,17 @@ def test_a_card_that_lies_is_not_believed(tmp_path, own_cache, reads):
 
 
 @pytest.mark.parametrize("metric", ["cosine", "product", "euclidean"])
-@pytest.mark.parametrize("way", ["sketch", "exact"])
+@pytest.mark.parametrize("strategy", ["sketch", "exact"])
 @pytest.mark.parametrize("change", [1e-3, -1.0, 0.0, "bit", "turned"])
-def test_vectors_that_were_changed_are_read_from_the_store(tmp_path, own_cache, reads, metric, way, change):
+def test_vectors_that_were_changed_are_read_from_the_store(tmp_path, own_cache, reads, metric, strategy, change):
     made(tmp_path / "index", metric)
-    first = answers(tmp_path / "index", way)
-    assert answers(tmp_path / "index", way) == first and len(reads) == 1
+    first = answers(tmp_path / "index", strategy)
+    assert answers(tmp_path / "index", strategy) == first and len(reads) == 1
     (folder,) = (own_cache / "search").iterdir()
     (path,) = folder.glob("*.vectors")
     vectors = np.memmap(path, np.float32, "r+", shape=(N, DIM))
     best = [int(name.split()[1]) for row in first for name, _ in row]  # in the order in which they were written
-    spots = set(kept.numpy_rng(0, "spots").integers(0, N, kept.SPOTS).tolist())
+    spots = set(snapshot.numpy_rng(0, "spots").integers(0, N, snapshot.SPOTS).tolist())
     changed = [row for row in best if row not in spots]  # those are compared at opening
     assert len(changed) > 5
     if change == "bit":
@@ -139,16 +141,16 @@ def test_vectors_that_were_changed_are_read_from_the_store(tmp_path, own_cache, 
     else:
         vectors[changed] *= np.float32(change)
     vectors.flush()
-    again = answers(tmp_path / "index", way)
+    again = answers(tmp_path / "index", strategy)
     assert [[name for name, _ in row] for row in again] == [[name for name, _ in row] for row in first]
     np.testing.assert_allclose([[s for _, s in r] for r in again], [[s for _, s in r] for r in first], rtol=1e-6)
-    assert answers(tmp_path / "index", way) == first and len(reads) == 2, "made anew"
+    assert answers(tmp_path / "index", strategy) == first and len(reads) == 2, "made anew"
 
 
 def test_a_changed_vector_of_an_image_that_is_gone_is_no_hindrance(tmp_path, own_cache):
     made(tmp_path / "index")
     there = SearchIndex.open(tmp_path / "index")
-    name = there.search(clouds(1, seed=3), 1, way="sketch")[0][0].id
+    name = there.search(clouds(1, seed=3), 1, strategy="sketch")[0][0].id
     (path,) = own_cache.glob("search/*/*.vectors")
     vectors = np.memmap(path, np.float32, "r+", shape=(N, DIM))
     again = SearchIndex.open(tmp_path / "index")
@@ -156,7 +158,7 @@ def test_a_changed_vector_of_an_image_that_is_gone_is_no_hindrance(tmp_path, own
     SearchIndex.open(tmp_path / "index").remove([name])
     vectors[int(name.split()[1])] = 9
     vectors.flush()
-    hits = again.search(clouds(1, seed=3), 5, way="exact")[0]
+    hits = again.search(clouds(1, seed=3), 5, strategy="exact")[0]
     assert len(hits) == 5 and name not in [hit.id for hit in hits]
 
 
@@ -170,7 +172,7 @@ def test_an_index_that_was_moved_or_copied(tmp_path, own_cache):
     SearchIndex.open(tmp_path / "copy").add(Embeddings(query, np.array(["new"])))
     SearchIndex.open(tmp_path / "moved").add(Embeddings(-query, np.array(["new"])))
     for name, sign in (("copy", 1), ("moved", -1)):
-        assert SearchIndex.open(tmp_path / name).search(sign * query, 1, way="sketch")[0][0].score > 0.999
+        assert SearchIndex.open(tmp_path / name).search(sign * query, 1, strategy="sketch")[0][0].score > 0.999
 
 
 def test_another_index_under_the_same_name_and_number(tmp_path, own_cache):
@@ -194,7 +196,7 @@ def test_where_nothing_can_be_written_memory_does(tmp_path, monkeypatch, reads):
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, own_cache, monkeypatch):
     made(tmp_path / "index")
-    monkeypatch.setattr(kept.np, "memmap", lambda *_, **__: (_ for _ in ()).throw(OSError("no space left")))
+    monkeypatch.setattr(snapshot.np, "memmap", lambda *_, **__: (_ for _ in ()).throw(OSError("no space left")))
     assert answers(tmp_path / "index")
     (folder,) = (own_cache / "search").iterdir()
     assert list(folder.iterdir()) == []
@@ -205,5 +207,5 @@ def test_a_version_of_the_past_is_searched_as_it_was(tmp_path, own_cache):
     index.tag("before")
     query = clouds(1, seed=8)
     index.add(Embeddings(query, np.array(["new"])))
-    assert index.search(query, 1, way="sketch")[0][0].id == "new"
-    assert SearchIndex.open(tmp_path / "index", "before").search(query, 1, way="sketch")[0][0].id != "new"
+    assert index.search(query, 1, strategy="sketch")[0][0].id == "new"
+    assert SearchIndex.open(tmp_path / "index", "before").search(query, 1, strategy="sketch")[0][0].id != "new"

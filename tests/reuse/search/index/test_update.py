@@ -12,9 +12,11 @@ from regard.data.sources import open_images
 from regard.representation.embed import embed
 from regard.representation.pipeline import open_pipeline
 from regard.representation.representation import Representation
+from regard.reuse.search.index import contents
 from regard.reuse.search.index import update as module
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import update, with_contents
+from regard.reuse.search.index.update import update
 from regard.reuse.search.store.protocol import vectors_in
 
 NUMBERS = ("new", "changed", "moved", "copied", "removed", "unchanged", "relabelled", "set_aside")
@@ -66,7 +68,7 @@ def run(index: SearchIndex, folder: Path, rep: Representation, **more):
 
 
 def test_nothing_changed_nothing_read(index, folder, rep, embedded, monkeypatch) -> None:
-    monkeypatch.setattr(module, "read", None)
+    monkeypatch.setattr(contents, "read", None)
     found = run(index, folder, rep)
     assert found.as_dict() == {**dict.fromkeys(NUMBERS, 0), "unchanged": 8}
     assert not embedded

@@ -7,8 +7,8 @@ from PIL import Image
 from regard.core.checks import InputError
 from regard.data.builtin import photo_crops
 from regard.representation.embed import embed
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import with_contents
 from regard.reuse.search.query.reranking import read_stages
 
 

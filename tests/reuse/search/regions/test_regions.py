@@ -17,9 +17,10 @@ from regard.representation.embed import embed
 from regard.representation.representation import Representation
 from regard.representation.transform import saved as transform_saved
 from regard.representation.transform.steps import L2, Chain
+from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.search_index import SearchIndex
-from regard.reuse.search.index.update import update, with_contents
-from regard.reuse.search.nearest import strategy as plan
+from regard.reuse.search.index.update import update
+from regard.reuse.search.nearest import strategy as strategies
 from regard.reuse.search.regions import search as search_module
 from regard.reuse.search.regions import step as step_module
 from regard.reuse.search.regions.grid import box_of, regions_of
@@ -154,7 +155,7 @@ def test_a_small_thing_in_a_corner_is_found_by_regions_and_not_by_the_whole(with
     whole = [[hit.id for hit in row].index(f"{name}.png") for row, name in zip(index.search_images(asked, 24), things)]
     hits = RegionSearch(index).search_images(asked, 24)
     found = [[hit.id for hit in row].index(f"{name}.png") for row, name in zip(hits, things)]
-    assert hits.queries == tuple(things) and hits.way == "exact" and hits.recall == 1
+    assert hits.queries == tuple(things) and hits.strategy == "exact" and hits.recall == 1
     assert found == [0, 0, 0] and sum(place > 0 for place in whole) >= 2
     for row, name in zip(hits, things):
         left, top, right, bottom = row[0].region
@@ -174,7 +175,7 @@ def test_conditions_leaving_out_and_spatial_verification(with_things) -> None:
     with pytest.raises(InputError, match="--rerank with --regions: expected one of spatial"):
         searcher.search_images(asked, rerank=("expansion",))
     with pytest.raises(InputError, match="--search: expected one of auto, exact, sketch"):
-        searcher.search_images(asked, way="ivf")
+        searcher.search_images(asked, strategy="ivf")
     with pytest.raises(InputError, match="--top"):
         searcher.search_images(asked, 0)
     with pytest.raises(InputError, match="where"):
@@ -194,14 +195,14 @@ def test_many_regions_are_searched_by_a_sketch_with_its_recall(tmp_path, rep, mo
     in_step(index)
     asked = ImageSet(crops.items[:20], crops.ids[:20])
     exact = RegionSearch(index).search_images(asked, 3)
-    monkeypatch.setattr(plan, "EXACT", 1000)
+    monkeypatch.setattr(strategies, "EXACT", 1000)
     monkeypatch.setattr(search_module, "NEAR", 100)
     for _ in range(2):  # read from the store, and as it was kept
         hits = RegionSearch(index).search_images(asked, 3)
-        assert hits.way == "sketch" and 0.8 < hits.recall <= 1
+        assert hits.strategy == "sketch" and 0.8 < hits.recall <= 1
         assert np.mean([a[0].id == b[0].id for a, b in zip(hits, exact)]) >= 0.9
     some = RegionSearch(index).search_images(asked, 3, "id < '005.png'")
-    assert some.way == "exact" and all(hit.id < "005.png" for row in some for hit in row)
+    assert some.strategy == "exact" and all(hit.id < "005.png" for row in some for hit in row)
 
 
 def test_in_step_with_what_is_new_changed_moved_and_gone(index, folder, rep, monkeypatch) -> None:

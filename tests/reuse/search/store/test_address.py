@@ -39,7 +39,7 @@ def test_an_index_lives_elsewhere(tmp_path, place):
     assert {hit.label for hit in index.search(known.vectors[3], 9, "label = 'odd'")[0]} == {"odd"}
     assert index.remove(["n3"]) == 1 and again.search(known.vectors[3], 1)[0][0].id != "n3"
     index.maintain()
-    assert index.search(known.vectors[4], 1, way="ivf")[0][0].id == "n4"
+    assert index.search(known.vectors[4], 1, strategy="ivf")[0][0].id == "n4"
 
 
 def test_what_is_there_is_not_overwritten(tmp_path, place):

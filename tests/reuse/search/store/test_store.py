@@ -16,14 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regard.core.checks import InputError, RunError
-from regard.reuse.search.store import lance
+from regard.reuse.search.store import lance, versions
 from regard.reuse.search.store.lance import LanceStore
 from regard.reuse.search.store.memory import MemoryStore
 from regard.reuse.search.store.protocol import as_rows, metadata_of, schema_of, vectors_in
 from regard.reuse.search.store.qdrant import QdrantStore
 
 DIM = 6
-SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "truth"})
+SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "boolean"})
 Make = Callable[[], object]
 
 
@@ -219,13 +219,13 @@ def test_rows_that_cannot_be_are_refused() -> None:
         schema_of(4, {"vector": "text"})
     with pytest.raises(InputError, match="column x"):
         schema_of(4, {"x": "date"})
-    assert metadata_of(SCHEMA) == {"style": "text", "year": "whole", "good": "truth"}
+    assert metadata_of(SCHEMA) == {"style": "text", "year": "whole", "good": "boolean"}
 
 
 def test_large_writes_and_id_lists_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lance, "ROWS_A_VERSION", 40)
     monkeypatch.setattr(lance, "IDS_AT_ONCE", 7)
-    monkeypatch.setattr(lance, "INDEXED", 50)
+    monkeypatch.setattr(versions, "INDEXED", 50)
     store = LanceStore.create(tmp_path / "t", SCHEMA)
     names = [f"n{i}" for i in range(100)]
     assert store.upsert(rows(*names)) == (100, 0)

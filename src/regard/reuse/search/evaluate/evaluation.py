@@ -1,4 +1,4 @@
-"""How well search does in a collection: a ground truth, a way to search, and figures with intervals.
+"""How well search does in a collection: a ground truth, a strategy of search, and figures with intervals.
 
 Rankings are of the whole collection unless they are cut, so memory is that of one number for each query and image,
 queries in pieces; a query is asked with its box where the ground truth has one.
@@ -22,7 +22,7 @@ from ..query import reranking
 from ..query.crop import cut_out
 from ..query.searcher import Searcher
 from ..store.protocol import vectors_in
-from .ground_truth import Judged, Truth
+from .judged import GroundTruth, Judged
 from .scoring import LARGEST, MAIN, scores
 
 PIECE = 64  # queries that are ranked at once
@@ -43,7 +43,7 @@ class Evaluation:
         main: the name of the figure by which queries are called good or bad.
         values: (q,) of each figure.
         first: for each query the ids of its first results, junk left out, and whether each is right.
-        recall: of the way of searching, as the index measures it; 1 where all were compared.
+        recall: of the strategy, as the index measures it; 1 where all were compared.
         names: of the queries.
         plain_values: (q,) of each figure without re-ranking, where there was one.
         groups: (q,) which queries are of one landmark, thing or person.
@@ -66,10 +66,10 @@ class Evaluation:
 
 def evaluate(
     index: Searcher,
-    truth: Truth,
+    ground_truth: GroundTruth,
     *,
     rerank: Sequence[str] = (),
-    way: str = "exact",
+    strategy: str = "exact",
     depth: int | None = None,
     representation: Any = None,
     watch: Watch | None = None,
@@ -79,9 +79,9 @@ def evaluate(
 
     Args:
         index: what is searched.
-        truth: see `truth.read_truth`.
+        ground_truth: see `ground_truth.read_ground_truth`.
         rerank: as in `Searcher.search`; the figures without it are given too.
-        way: exact | sketch.
+        strategy: exact | sketch.
         depth: where rankings are cut; by default they are of all images (a tenth of them by `sketch`).
         representation: what embeds queries from outside; by default the index's own.
         watch: wraps the stream of progress events.
@@ -91,23 +91,23 @@ def evaluate(
         InputError: as `Searcher.search` and `Searcher.embedded`.
     """
     collection = index.collection()
-    many = len(collection) if way == "exact" else max(1, len(collection) // 10)
+    many = len(collection) if strategy == "exact" else max(1, len(collection) // 10)
     if depth is not None:
         many = min(many, int(check_number("--top", depth, 1, whole=True)))
-    vectors = _vectors(index, truth, representation, embed_settings)
+    vectors = _vectors(index, ground_truth, representation, embed_settings)
     after: list[dict[str, np.ndarray]] = []
     before: list[dict[str, np.ndarray]] = []
     first: list[list[tuple[str, bool]]] = []
 
     def work() -> Iterator[Event]:
         for start in range(0, len(vectors), PIECE):
-            part = replace(truth, queries=truth.queries[start : start + PIECE])
+            part = replace(ground_truth, queries=ground_truth.queries[start : start + PIECE])
             plain, changed = [], []
             asked = metrics.prepared_queries(collection.metric, vectors[start : start + PIECE])
-            places, sums, _ = collection.search(asked, many, way=way)
+            places, sums, _ = collection.search(asked, many, strategy=strategy)
             shown = metrics.scores(collection.metric, sums, asked)
             for row, (query, ranking, score) in enumerate(zip(part.queries, places, shown)):
-                kept = ~np.isin(ranking, truth.leave_out)
+                kept = ~np.isin(ranking, ground_truth.leave_out)
                 plain.append(ranking[kept])
                 if rerank:
                     vector = vectors[start + row]
@@ -122,11 +122,11 @@ def evaluate(
     for _ in watch(work()) if watch else work():
         pass
     values, old = _joined(after), _joined(before)
-    main = MAIN.get(truth.protocol, "map")
+    main = MAIN.get(ground_truth.protocol, "map")
     known = ~np.isnan(values[main])
-    groups = [one.group for one in truth.queries]
+    groups = [one.group for one in ground_truth.queries]
     return Evaluation(
-        truth.protocol,
+        ground_truth.protocol,
         len(vectors),
         int((~known).sum()),
         {name: _interval(name, column, groups) for name, column in values.items()},
@@ -135,8 +135,8 @@ def evaluate(
         main,
         values,
         first,
-        1.0 if way == "exact" else float(collection.recall or 0),
-        [one.name for one in truth.queries],
+        1.0 if strategy == "exact" else float(collection.recall or 0),
+        [one.name for one in ground_truth.queries],
         old,
         groups,
     )
@@ -146,21 +146,21 @@ def _joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else {})}
 
 
-def _vectors(index: Searcher, truth: Truth, representation: Any, settings: dict[str, Any]) -> np.ndarray:
+def _vectors(index: Searcher, ground_truth: GroundTruth, representation: Any, settings: dict[str, Any]) -> np.ndarray:
     """(q, d) as they are stored, or embedded where a query is a box or a file."""
     collection = index.collection()
-    made = np.empty((len(truth.queries), index.card["dim"]), np.float32)
+    made = np.empty((len(ground_truth.queries), index.card["dim"]), np.float32)
     outside = []
-    for row, query in enumerate(truth.queries):
+    for row, query in enumerate(ground_truth.queries):
         if query.place is None or query.box is not None:
             outside.append(row)
     inside = np.setdiff1d(np.arange(len(made)), outside).tolist()
-    ids = [collection.ids[truth.queries[row].place or 0] for row in inside]
+    ids = [collection.ids[ground_truth.queries[row].place or 0] for row in inside]
     made[inside] = vectors_in(index.store.get(ids, ["id", "vector"])) if inside else 0
     if outside:
         items = []
         for row in outside:
-            query = truth.queries[row]
+            query = ground_truth.queries[row]
             picture = _picture(index, query)
             if picture is None:
                 raise bad("GROUNDTRUTH", f"{query.name!r}, whose file is not known", "an index made of image files")

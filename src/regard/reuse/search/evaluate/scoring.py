@@ -7,7 +7,7 @@ import numpy as np
 from ....metrics import landmarks
 from ....metrics.gldv2 import gldv2_ap_at_100
 from ....metrics.retrieve import ap_at_k, ap_at_r
-from .ground_truth import Truth
+from .judged import GroundTruth
 
 KS = (1, 5, 10)
 # the figure by which queries are called good or bad
@@ -15,7 +15,7 @@ MAIN = {"revisited": "map_medium", "ukbench": "ns_score", "gldv2": "map_at_100"}
 LARGEST = {"ns_score": 4.0}  # of figures that are no shares
 
 
-def scores(truth: Truth, rankings: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def scores(ground_truth: GroundTruth, rankings: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Figures by name, (q,) each; NaN for a query that has nothing to find.
 
     Protocols: `oxford` (and `holidays`): average precision by the trapezoid rule and precision at 1, 5 and 10, junk
@@ -24,22 +24,22 @@ def scores(truth: Truth, rankings: Sequence[np.ndarray]) -> dict[str, np.ndarray
     and 10, AP, and AP at R.
 
     Args:
-        truth: of all queries.
+        ground_truth: of all queries.
         rankings: for each query places in the collection, best first, each at most once.
     """
-    lists = [one.lists for one in truth.queries]
-    if truth.protocol in ("oxford", "holidays"):
+    lists = [one.lists for one in ground_truth.queries]
+    if ground_truth.protocol in ("oxford", "holidays"):
         return _landmarks(landmarks.oxford(rankings, lists), "")
-    if truth.protocol == "revisited":
+    if ground_truth.protocol == "revisited":
         found = landmarks.revisited(rankings, lists)
         return {key: value for name, one in found.items() for key, value in _landmarks(one, f"_{name}").items()}
-    if truth.protocol == "gldv2":
+    if ground_truth.protocol == "gldv2":
         cut = [ranking[:100].tolist() for ranking in rankings]
         return {"map_at_100": gldv2_ap_at_100(cut, [set(one["positives"].tolist()) for one in lists])}
-    if truth.protocol == "ukbench":
+    if ground_truth.protocol == "ukbench":
         # the query is one of the four, and is not taken out
         return {"ns_score": np.array([np.isin(r[:4], o["positives"]).sum() for r, o in zip(rankings, lists)], float)}
-    return _plain(truth, rankings)
+    return _plain(ground_truth, rankings)
 
 
 def _landmarks(found: landmarks.LandmarkScores, ending: str) -> dict[str, np.ndarray]:
@@ -47,12 +47,12 @@ def _landmarks(found: landmarks.LandmarkScores, ending: str) -> dict[str, np.nda
     return {f"map{ending}": found.ap_Q} | precisions
 
 
-def _plain(truth: Truth, rankings: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def _plain(ground_truth: GroundTruth, rankings: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """One query at a time: a matrix of all marks would not fit."""
-    recall = "cmc_at" if truth.protocol == "market1501" else "recall_at"
+    recall = "cmc_at" if ground_truth.protocol == "market1501" else "recall_at"
     names = [*(f"{recall}_{k}" for k in KS), "map", *([] if recall == "cmc_at" else ["map_at_r"])]
     found = {name: np.full(len(rankings), np.nan) for name in names}
-    for row, (query, ranking) in enumerate(zip(truth.queries, rankings)):
+    for row, (query, ranking) in enumerate(zip(ground_truth.queries, rankings)):
         wanted = query.lists["positives"]
         if not len(wanted):
             continue

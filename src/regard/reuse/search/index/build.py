@@ -18,8 +18,9 @@ from ....representation.int8 import settle
 from ....representation.pipeline import NothingRead
 from ....representation.representation import Representation
 from .atomic_replace import take_place
+from .contents import with_contents
 from .search_index import SearchIndex, check_target
-from .update import PIECE, Updated, update, with_contents
+from .update import PIECE, Updated, update
 
 
 def build(
@@ -33,7 +34,7 @@ def build(
     watch: Watch | None = None,
     **embed_settings: Any,
 ) -> tuple[SearchIndex, Updated]:
-    """Embed images and make a collection of them in a new folder; it appears whole or not at all.
+    """Embed images and make a collection of them in a new folder; it appears atomically.
 
     Args:
         folder: as `SearchIndex.create` takes it.

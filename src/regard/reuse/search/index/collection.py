@@ -10,12 +10,12 @@ import numpy as np
 
 from ....core.checks import check_choice
 from ....core.runtime import threads
-from ..nearest import strategy as plan
+from ..nearest import strategy as strategies
 from ..nearest.exact import top_by_product
 from ..nearest.metric import prepared
 from ..nearest.sketch import Sketch
 from ..store.protocol import ROW, Store, dim_of, vectors_in
-from .growable import Check, Stacked
+from .growable import Check, Growable
 
 
 class Collection:
@@ -26,18 +26,18 @@ class Collection:
         vectors: (n, d) as they are compared (see `metric.prepared`).
         version: of the store, up to which all is here; None before the first `sync`.
         sketch: bits of the vectors of a large collection; None as long as it was not needed.
-        recall: measured recall@10 of the sketch (see `plan.recall`); None where there is no sketch.
+        recall: measured recall@10 of the sketch (see `nearest.strategy.recall`); None where there is no sketch.
         many: candidates that the sketch gives.
     """
 
     def __init__(self, dim: int, metric: str = "cosine") -> None:
         self.metric, self.version, self.recall, self.many = metric, None, None, 0
         self.ids: list[str] = []
-        self.vectors = Stacked(np.zeros((0, dim), np.float32))
+        self.vectors = Growable(np.zeros((0, dim), np.float32))
         self._place: dict[str, int] = {}
-        self._numbers = Stacked(np.zeros((0, 1), np.int64))
-        self._alive = Stacked(np.zeros((0, 1), bool))
-        self._bias = Stacked(np.zeros((0, 1), np.float32))
+        self._numbers = Growable(np.zeros((0, 1), np.int64))
+        self._alive = Growable(np.zeros((0, 1), bool))
+        self._bias = Growable(np.zeros((0, 1), np.float32))
         self.sketch: Sketch | None = None
         self._pool = ThreadPoolExecutor(threads(), "search")
 
@@ -64,12 +64,12 @@ class Collection:
         version: int | None,
         check: Check | None = None,
     ) -> "Collection":
-        """A collection of vectors that are prepared already, perhaps in a file; see `kept`."""
+        """A collection of vectors that are prepared already, perhaps in a file; see `snapshot`."""
         found = cls(vectors_ND.shape[1], metric)
         found.ids, found.version = ids, version
         found._place = {name: place for place, name in enumerate(ids)}
-        found.vectors, found._numbers = Stacked(vectors_ND, check), Stacked(numbers_N[:, None])
-        found._alive, found._bias = Stacked(np.ones((len(ids), 1), bool)), Stacked(bias_N[:, None])
+        found.vectors, found._numbers = Growable(vectors_ND, check), Growable(numbers_N[:, None])
+        found._alive, found._bias = Growable(np.ones((len(ids), 1), bool)), Growable(bias_N[:, None])
         return found
 
     @property
@@ -138,18 +138,18 @@ class Collection:
         return self._place[name]
 
     def search(
-        self, query_QD: np.ndarray, top: int, among: np.ndarray | None = None, way: str = "auto"
+        self, query_QD: np.ndarray, top: int, among: np.ndarray | None = None, strategy: str = "auto"
     ) -> tuple[np.ndarray, np.ndarray, str]:
-        """Places (q, k) and sums (q, k), best first, and the way that was taken.
+        """Places (q, k) and sums (q, k), best first, and the strategy that was taken.
 
         Args:
             query_QD: queries as they are compared.
             top: at least 1; k is smaller where fewer are there.
             among: (m,) sorted places: others are not searched.
-            way: auto | exact | sketch.
+            strategy: auto | exact | sketch.
         """
         searched = len(self) if among is None else len(among)
-        taken = plan.pick(searched, len(query_QD), way)
+        taken = strategies.pick(searched, len(query_QD), strategy)
         if taken == "exact" or top > searched // 10:
             return *self._exact(query_QD, top, among), "exact"
         self.tune()
@@ -182,10 +182,10 @@ class Collection:
         if self.sketch is not None:
             return
         self.sketch = Sketch.of(self.vectors)
-        self.many = plan.first_candidates(len(self))
+        self.many = strategies.first_candidates(len(self))
         while True:
             self.recall = self.measure()
-            if self.recall >= plan.GOOD or 2 * self.many > len(self) // 10:
+            if self.recall >= strategies.GOOD or 2 * self.many > len(self) // 10:
                 return
             self.many *= 2
 
@@ -198,7 +198,7 @@ class Collection:
             return np.stack([places for places, _ in found]), np.stack([sums for _, sums in found])
 
         alive = np.flatnonzero(self._alive.all()[:, 0])
-        return plan.recall(sketch, self._exact, self.vectors, alive, seed)
+        return strategies.recall(sketch, self._exact, self.vectors, alive, seed)
 
     @classmethod
     def of_store(cls, store: Store, metric: str = "cosine") -> "Collection":

@@ -8,7 +8,7 @@ import numpy as np
 Check = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows of the base, what was read there -> what is right
 
 
-class Stacked:
+class Growable:
     """(n, d): `base`, which may be a file's rows in float16, and a tail that grows by an eighth at a time.
 
     Reading gives the tail's type: float16 rows come as float32. What is read of a base with a `check` goes through it.

@@ -18,12 +18,12 @@ from ....data.imageset import ImageSet
 from ....representation.embeddings import Embeddings
 from ..store.protocol import OWN, Store, metadata_of
 
-_SAID = {"text": "text", "whole": "whole numbers", "number": "numbers", "truth": "true or false"}
+_SAID = {"text": "text", "whole": "whole numbers", "number": "numbers", "boolean": "true or false"}
 _LARGEST = 2**63
 
 
 def kinds_of(columns: Mapping[str, Any]) -> dict[str, str]:
-    """The kinds text | whole | number | truth of the columns that an index keeps, by name.
+    """The kinds text | whole | number | boolean of the columns that an index keeps, by name.
 
     A column of objects without any value has no kind yet, and is left out until it has one. Whole numbers that 64 bits
     with a sign do not hold are kept as text.
@@ -160,12 +160,12 @@ def _kind(values: np.ndarray) -> str:
     if values.dtype.kind == "u" and values.size and int(values.max()) >= _LARGEST:
         return "text"
     if values.dtype != object:
-        return {"b": "truth", "i": "whole", "u": "whole", "f": "number"}.get(values.dtype.kind, "text")
+        return {"b": "boolean", "i": "whole", "u": "whole", "f": "number"}.get(values.dtype.kind, "text")
     held = [value.item() if isinstance(value, np.generic) else value for value in values.tolist() if not _blank(value)]
     if not held:
         return ""
     if all(isinstance(value, bool) for value in held):
-        return "truth"
+        return "boolean"
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in held):
         return "text"
     if all(isinstance(value, int) for value in held):
@@ -194,8 +194,8 @@ def _as(kind: str, value: Any) -> Any:
             value = value.decode("utf-8", "backslashreplace")
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         return unicodedata.normalize("NFC", text).strip()
-    if kind == "truth" or isinstance(value, bool):
-        return value if kind == "truth" and isinstance(value, bool) else None
+    if kind == "boolean" or isinstance(value, bool):
+        return value if kind == "boolean" and isinstance(value, bool) else None
     if isinstance(value, str):  # of a column in which another value is text: that one is refused, not this
         value = _number(value.strip())
     if kind == "whole" and isinstance(value, float):

@@ -1,109 +1,14 @@
-"""What goes into a collection and what comes out: columns of the table, where vectors are from, hits."""
+"""What goes into a collection: columns of the table, where the vectors are from, and what does not belong there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ....core.checks import InputError, bad
 from ....core.storage import hash_json
 from ....representation.embeddings import Embeddings
 from ..store.protocol import OWN
 from .metadata import kinds_of
-
-MATCHES = 100  # of a verification that are given as plain values
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One result: which image, how similar, where it is and what it is called.
-
-    Attributes:
-        id: the image.
-        score: of the search, or of the last re-ranking by vectors; by cosine -1 to 1.
-        path: "" where it is not known.
-        label: None where it is not known.
-        stages: the score that the search and each re-ranking gave.
-        verified: what spatial verification says (`local.verify.Verification`), where it looked.
-        region: where the region lies that answers best (left, top, right, bottom in pixels), of a search by regions.
-        chance: the share of results as good as this one that come by chance (`relevance.relevant`), where asked for.
-    """
-
-    id: str
-    score: float
-    path: str = ""
-    label: str | None = None
-    stages: Mapping[str, float] = field(default_factory=dict)
-    verified: Any = None
-    region: tuple[float, float, float, float] | None = None
-    chance: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON: of a verification whether it holds, the inliers, the box found in the hit, matches.
-
-        Matches are x and y in the query, then in the hit, at most 100, evenly picked.
-        """
-        seen = self.verified
-        box = seen.box.round(1).tolist() if seen is not None and seen.accepted and seen.box is not None else None
-        about = {} if seen is None else {"verified": seen.accepted, "inliers": seen.inliers, "box": box}
-        if box is not None:
-            held = seen.matches_xy[seen.inlier_mask]
-            some = np.unique(np.linspace(0, len(held) - 1, min(MATCHES, len(held))).round().astype(int))
-            about["matches"] = held[some].round(1).tolist()
-        plain = {"id": self.id, "score": self.score, "path": self.path, "label": self.label}
-        plain |= {} if self.region is None else {"region": [round(value, 1) for value in self.region]}
-        plain |= {} if self.chance is None else {"chance": self.chance}
-        return plain | ({"stages": dict(self.stages)} if self.stages else {}) | about
-
-
-class Hits(list[list[Hit]]):
-    """The results of each query, best first.
-
-    Attributes:
-        queries: their names.
-        notes: what is to be said.
-        way: how they were found: exact | sketch | ivf.
-        recall: the share of the true ten nearest that this way finds in this collection, as measured; 1 where exact.
-    """
-
-    queries: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    way: str = "exact"
-    recall: float = 1.0
-
-
-@dataclass(frozen=True)
-class Updated:
-    """What an update did, as numbers of images.
-
-    Attributes:
-        new: embedded, and not there before.
-        changed: another file now: embedded anew, or with the vector of an image with the same bytes.
-        moved: under another id, with the vector that it had.
-        copied: new, with the vector of an image with the same bytes.
-        removed: no longer among the images.
-        unchanged: left as they were.
-        relabelled: the file is the same, its label or another column is not; they keep their vectors.
-        set_aside: could not be read; what the collection had of them stays.
-        notes: what is to be said of labels and columns: new ones, emptied ones, such as cannot be kept.
-    """
-
-    new: int = 0
-    changed: int = 0
-    moved: int = 0
-    copied: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    relabelled: int = 0
-    set_aside: tuple[dict[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, int]:
-        """The numbers, by name."""
-        numbers = {name: value for name, value in asdict(self).items() if name != "notes"}
-        return numbers | {"set_aside": len(self.set_aside)}
 
 
 def origin(embeddings: Embeddings) -> dict[str, Any]:

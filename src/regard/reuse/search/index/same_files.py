@@ -16,7 +16,7 @@ from ..store.protocol import Store
 Facts = Callable[[int], dict[str, Any]]  # of the file at a place: its hash as `content`
 
 
-def places_of(paths: Iterable[str | None]) -> list[str]:
+def real_paths(paths: Iterable[str | None]) -> list[str]:
     """Where files are, the same for every way to name their folder; "" for what is no whole path."""
     real: dict[str, str] = {}  # each folder is looked up once
     found = []
@@ -37,7 +37,7 @@ def as_indexed(store: Store, ids: Sequence[str], paths: Sequence[str]) -> list[s
     Raises:
         InputError: a file that the index has under another id, where that cannot be taken in its stead.
     """
-    places = places_of(paths)
+    places = real_paths(paths)
     known = _ids_at(store, set(places) - {""})
     taken, found = set(ids), []
     for name, path, place in zip(ids, paths, places):
@@ -73,10 +73,10 @@ def to_remove(store: Store, ids: Sequence[str], paths: Sequence[str], facts: Fac
     Raises:
         InputError: an id that the index has for another file, with other bytes.
     """
-    places = places_of(paths)
+    places = real_paths(paths)
     known = _ids_at(store, set(places) - {""})
     rows = {row["id"]: row for row in store.get(list(ids), ["id", "path", "content"]).to_pylist()}
-    others = dict(zip(rows, places_of(row["path"] for row in rows.values())))
+    others = dict(zip(rows, real_paths(row["path"] for row in rows.values())))
     found: list[str] = []
     for at, (name, path, place) in enumerate(zip(ids, paths, places)):
         row = rows.get(name)
@@ -118,8 +118,8 @@ def _elsewhere(store: Store, ids: Sequence[str], paths: Sequence[str]) -> dict[i
     if not any(map(os.path.isabs, paths)):
         return {}
     known = {row["id"]: row["path"] or "" for row in store.get(list(ids), ["id", "path"]).to_pylist()}
-    others = dict(zip(known, places_of(known.values())))
-    found = enumerate(zip(ids, places_of(paths)))
+    others = dict(zip(known, real_paths(known.values())))
+    found = enumerate(zip(ids, real_paths(paths)))
     return {row: known[name] for row, (name, here) in found if here and others.get(name) and here != others[name]}
 
 
@@ -140,7 +140,7 @@ def _ids_at(store: Store, places: set[str]) -> dict[str, list[str]]:
     if not places:
         return found
     rows = store.scan(["id", "path"])
-    for name, place in zip(rows.column("id").to_pylist(), places_of(rows.column("path").to_pylist())):
+    for name, place in zip(rows.column("id").to_pylist(), real_paths(rows.column("path").to_pylist())):
         if place in places:
             found.setdefault(place, []).append(name)
     return found

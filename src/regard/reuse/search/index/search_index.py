@@ -47,7 +47,7 @@ class SearchIndex(Searcher):
         overwrite: bool = False,
         store: str = "",
     ) -> "SearchIndex":
-        """Make a collection of these embeddings in a new folder; it appears whole or not at all.
+        """Make a collection of these embeddings in a new folder; it appears atomically.
 
         Where it takes the place of another one and fails, the other one stays.
 

@@ -21,7 +21,7 @@ def sums_of(vectors_ND: np.ndarray) -> np.ndarray:
 
 
 class Compared:
-    """What reads of kept vectors go through; see `Stacked`.
+    """What reads of kept vectors go through; see `Growable`.
 
     Args:
         sums_N: as they were when the vectors were written.

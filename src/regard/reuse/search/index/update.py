@@ -6,7 +6,7 @@ embedded and written a thousand at a time, so that an update that was interrupte
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,49 @@ import numpy as np
 
 from ....core.events import Event
 from ....core.runtime import threads
-from ....data.decode import DecodeError, content_hash, read
 from ....data.imageset import ImageSet
 from ....representation.embeddings import Embeddings
 from ....representation.int8 import alike
 from ....representation.pipeline import NothingRead, Piece, open_pipeline
 from ..store.protocol import vectors_in
+from .contents import look
 from .metadata import differing, notes_on, widen
-from .record import Updated
 from .search_index import SearchIndex, put
 
 PIECE = 1000  # images looked at together, and embedded between two writes
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update did, as numbers of images.
+
+    Attributes:
+        new: embedded, and not there before.
+        changed: another file now: embedded anew, or with the vector of an image with the same bytes.
+        moved: under another id, with the vector that it had.
+        copied: new, with the vector of an image with the same bytes.
+        removed: no longer among the images.
+        unchanged: left as they were.
+        relabelled: the file is the same, its label or another column is not; they keep their vectors.
+        set_aside: could not be read; what the collection had of them stays.
+        notes: what is to be said of labels and columns: new ones, emptied ones, such as cannot be kept.
+    """
+
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    copied: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    relabelled: int = 0
+    set_aside: tuple[dict[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, int]:
+        """The numbers, by name."""
+        numbers = {name: value for name, value in asdict(self).items() if name != "notes"}
+        return numbers | {"set_aside": len(self.set_aside)}
 
 
 def update(
@@ -56,17 +87,6 @@ def update(
     for _ in watch(events) if watch else events:
         pass
     return found[0]
-
-
-def with_contents(embeddings: Embeddings) -> Embeddings:
-    """The same, with the columns `content`, `size` and `mtime` of the files at `path`: what an update knows them by."""
-    paths = [Path(str(path)) if path else None for path in embeddings.columns.get("path", [])]
-    if not any(paths):
-        return embeddings
-    with ThreadPoolExecutor(threads()) as pool:
-        facts = list(pool.map(facts_of, paths))
-    columns = {name: np.array([fact[name] for fact in facts]) for name in ("content", "size", "mtime")}
-    return replace(embeddings, columns=dict(embeddings.columns) | columns)
 
 
 def _work(
@@ -140,7 +160,7 @@ def _look(images: ImageSet, there: dict[str, Any], facts: dict[int, dict[str, An
         for start in range(0, len(images), PIECE):
             part = slice(start, start + PIECE)
             pairs = zip(images.items[part], images.ids[part])
-            for place, fact in enumerate(pool.map(lambda pair: _same(pair[0], there.get(str(pair[1]))), pairs), start):
+            for place, fact in enumerate(pool.map(lambda pair: look(pair[0], there.get(str(pair[1]))), pairs), start):
                 if fact is not None:
                     facts[place] = fact
             if len(images) > PIECE:  # fewer are looked at in no time
@@ -151,32 +171,6 @@ def _among(unread: set[str], name: str, path: str) -> bool:
     """Whether an image, its file or a folder above it is among what could not be read."""
     above = {str(folder) for folder in Path(name).parents} - {"."}
     return bool(unread & {name, path, *above})
-
-
-def facts_of(item: Path | np.ndarray | None) -> dict[str, Any]:
-    """Hash, size and time of an image; an empty hash where it cannot be read."""
-    size = mtime = -1
-    try:
-        if isinstance(item, Path):
-            seen = item.stat()
-            size, mtime = seen.st_size, seen.st_mtime_ns
-        content = "" if item is None else content_hash(read(item))
-    except (DecodeError, OSError):
-        content = ""
-    return {"content": content, "size": size, "mtime": mtime}
-
-
-def _same(item: Path | np.ndarray, row: dict[str, Any] | None) -> dict[str, Any] | None:
-    """None where an image is as the collection has it; else what is found of it."""
-    # a folder that was moved as a whole has its ids still, and other paths
-    if row and row["content"] and isinstance(item, Path) and row["path"] == str(item.absolute()):
-        try:
-            seen = item.stat()
-        except OSError:
-            return facts_of(item)
-        if (seen.st_size, seen.st_mtime_ns) == (row["size"], row["mtime"]):
-            return None
-    return facts_of(item)
 
 
 def _carry_over(

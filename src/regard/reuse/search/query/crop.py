@@ -11,8 +11,8 @@ from ....data.decode import decode
 LEAST = 8  # pixels a side
 
 
-def read_box(text: str) -> tuple[float, float, float, float]:
-    """A box from `x0,y0,x1,y1`: left, top, right, bottom, in pixels of the upright image.
+def read_box(given: str | Sequence[float]) -> tuple[float, float, float, float]:
+    """A box from `x0,y0,x1,y1` or four numbers: left, top, right, bottom, in pixels of the upright image.
 
     >>> read_box("10, 20, 110.5, 220")
     (10.0, 20.0, 110.5, 220.0)
@@ -21,11 +21,11 @@ def read_box(text: str) -> tuple[float, float, float, float]:
         InputError: not four numbers, or right and bottom not beyond left and top.
     """
     try:
-        left, top, right, bottom = (float(part) for part in text.split(","))
-    except ValueError:
-        raise bad("--box", repr(text), "four numbers x0,y0,x1,y1", "For example: --box 10,20,110,220.") from None
+        left, top, right, bottom = (float(part) for part in (given.split(",") if isinstance(given, str) else given))
+    except (ValueError, TypeError):
+        raise bad("--box", repr(given), "four numbers x0,y0,x1,y1", "For example: --box 10,20,110,220.") from None
     if not (right > left and bottom > top):
-        raise bad("--box", repr(text), "x1 above x0 and y1 above y0: left, top, right, bottom")
+        raise bad("--box", repr(given), "x1 above x0 and y1 above y0: left, top, right, bottom")
     return left, top, right, bottom
 
 

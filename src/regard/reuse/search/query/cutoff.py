@@ -8,7 +8,7 @@ import numpy as np
 from ....core.checks import bad, check_number
 from ....core.runtime import numpy_rng
 from ..index.collection import Collection
-from ..index.record import Hit
+from .hits import Hit
 from .relevance import Background, background, relevant
 
 FEWEST = 46  # images, which make 1,000 pairs

@@ -8,8 +8,8 @@ import numpy as np
 
 from ....core.checks import bad, check_choice
 from ....core.discover import load, names
-from ..index.record import Hit
 from ..store.protocol import Store, vectors_in
+from .hits import Hit
 
 SHORT = {"qe": "expansion", "dba": "augmentation"}  # names by which they are known as well
 SPATIAL = "spatial"  # looks at the pictures; the others look at the vectors
@@ -17,8 +17,8 @@ SHORTLIST = 200  # results that are put in a new order
 DEPTH = 100  # of them whose geometry is verified
 
 
-def read_stages(text: str | None) -> tuple[str, ...]:
-    """The re-rankings named in `a,b,c`, in this order.
+def read_stages(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The re-rankings named in `a,b,c` or in a list, in this order.
 
     >>> read_stages("qe, spatial"), read_stages(None)
     (('expansion', 'spatial'), ())
@@ -26,12 +26,12 @@ def read_stages(text: str | None) -> tuple[str, ...]:
     Raises:
         InputError: an unknown name, or one twice.
     """
-    parts = (part.strip() for part in (text or "").split(","))
+    parts = (part.strip() for part in (given.split(",") if isinstance(given, str) else given or ()))
     stages = tuple(SHORT.get(part, part) for part in parts if part)
     for stage in stages:
         check_choice("--rerank", stage, [*names("rerank"), SPATIAL])
     if len(set(stages)) != len(stages):
-        raise bad("--rerank", repr(text), "each re-ranking once")
+        raise bad("--rerank", repr(given), "each re-ranking once")
     return stages
 
 

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 
 from ....core.checks import bad, check_matrix, check_number
-from ....data.groundtruth.matching import Names
 from ....data.sources import open_images
 from ....representation.embeddings import Embeddings
-from ..index import snapshot as kept
+from ..index import snapshot
 from ..index.collection import Collection
 from ..index.made_by import made_by
-from ..index.record import Hit, Hits, check_origin, check_representation, mismatch
+from ..index.record import check_origin, check_representation, mismatch
 from ..nearest import metric as metrics
-from ..nearest import strategy as plan
+from ..nearest import strategy as strategies
 from ..store.lance import LanceStore
 from ..store.protocol import Store, vectors_in
 from . import reranking
 from .cutoff import background_of, cut
+from .hits import Hit, Hits
+from .lookup import check_known, described
 from .relevance import Background
 
 
@@ -57,7 +58,7 @@ class Searcher:
         where: str | None = None,
         *,
         leave_out: Sequence[str | None] | None = None,
-        way: str = "auto",
+        strategy: str = "auto",
         rerank: Sequence[str] = (),
         pictures: Sequence[Any] | None = None,
         relevant: float | None = None,
@@ -65,14 +66,14 @@ class Searcher:
         """Find the most similar images to each query.
 
         Up to 50,000 images all are compared, exactly; among more, those that are near in a sketch of one bit a number
-        (`sketch.py`), and `recall` says what share of the true ten nearest that finds in this collection.
+        (`nearest/sketch.py`), and `recall` says what share of the true ten nearest that finds in this collection.
 
         Args:
             vectors: (q, d) queries, one (d,), or `Embeddings`.
             top: results for each query; where the collection has fewer, all of it comes, with a note.
             where: an SQL condition on the columns, such as `label = 'cat'`; others are not searched.
             leave_out: for each query, an id that must not come up (the query itself), or None.
-            way: auto | exact | sketch | ivf (the store's own index, for many millions).
+            strategy: auto | exact | sketch | ivf (the store's own index, for many millions).
             rerank: names of re-rankings (`regard methods rerank`, and `spatial`) for the first 200 results, in turn.
             pictures: each query's path or pixels, which `spatial` compares.
             relevant: keep only what stands out from the collection, of which this share comes by chance (`cutoff.py`).
@@ -93,7 +94,7 @@ class Searcher:
         queries = np.asarray(vectors)
         queries = self._check_queries(queries[None] if queries.ndim == 1 else queries)
         searched = self.store.count(where)
-        taken = plan.pick(searched, len(queries), way)
+        taken = strategies.pick(searched, len(queries), strategy)
         find = self._from_store if taken == "ivf" else self._from_memory
         depth = max(top, reranking.SHORTLIST) if rerank else top
         found, taken, recall = find(queries, depth + (leave_out is not None), where, taken)
@@ -114,7 +115,7 @@ class Searcher:
             rows = [row for row, _ in changed]
             notes += dict.fromkeys(note for _, said in changed for note in said)
         hits = Hits(row[:top] for row in rows)
-        hits.queries, hits.way, hits.recall = names, taken, recall
+        hits.queries, hits.strategy, hits.recall = names, taken, recall
         if searched < top:
             scope = "the index holds" if where is None else f"{where} holds for"
             notes.insert(0, f"{top} results were asked for; {scope} {searched} image(s).")
@@ -143,7 +144,7 @@ class Searcher:
         where: str | None = None,
         representation: Any = None,
         *,
-        way: str = "auto",
+        strategy: str = "auto",
         rerank: Sequence[str] = (),
         relevant: float | None = None,
         **embed_settings: Any,
@@ -155,12 +156,12 @@ class Searcher:
             top: results for each.
             where: as in `search`.
             representation: by default the one that the collection's card names.
-            way: as in `search`.
+            strategy: as in `search`.
             rerank: as in `search`.
             relevant: as in `search`.
             embed_settings: device, precision, cache ... of `embed`.
         """
-        plan.pick(1, 1, way)
+        strategies.pick(1, 1, strategy)
         self.store.count(where)  # what cannot be asked is told before anything is embedded
         if relevant is not None:
             check_number("--relevant", relevant, 0, 1, open_low=True)
@@ -168,7 +169,7 @@ class Searcher:
         queries = self.embedded(opened, representation, **embed_settings)
         items = dict(zip(map(str, opened.ids), opened.items))
         pictures = [items[str(name)] for name in queries.ids]
-        hits = self.search(queries, top, where, way=way, rerank=rerank, pictures=pictures, relevant=relevant)
+        hits = self.search(queries, top, where, strategy=strategy, rerank=rerank, pictures=pictures, relevant=relevant)
         unread = [f"{row['path']} was set aside: {row['cause']}" for row in queries.card.get("set_aside", ())]
         hits.notes = (*hits.notes, *unread)
         return hits
@@ -191,47 +192,43 @@ class Searcher:
     def collection(self) -> Collection:
         """The collection as it is now: what others have written since the last call is taken in."""
         if self._collection is None:
-            if isinstance(self.store, LanceStore) and len(self) > plan.EXACT:
-                self._collection = kept.opened(self.store, self.card["metric"])
+            if isinstance(self.store, LanceStore) and len(self) > strategies.EXACT:
+                self._collection = snapshot.opened(self.store, self.card["metric"])
             else:
                 self._collection = Collection(self.card["dim"], self.card["metric"])
         self._collection.sync(self.store)
         return self._collection
 
     def _from_memory(
-        self, queries: np.ndarray, top: int, where: str | None, way: str
+        self, queries: np.ndarray, top: int, where: str | None, strategy: str
     ) -> tuple[list[list[Hit]], str, float]:
-        """Hits, the way that was taken, and its recall."""
+        """Hits, the strategy that was taken, and its recall."""
         collection = self.collection()
         among = None if where is None else collection.places(self._ids_where(where))
         asked = metrics.prepared_queries(self.card["metric"], queries)
-        places, sums, way = collection.search(asked, top, among, way)
+        places, sums, strategy = collection.search(asked, top, among, strategy)
         shown = metrics.scores(self.card["metric"], sums, asked)
         named = [
             [(collection.ids[place], float(score)) for place, score in zip(row, scores)]
             for row, scores in zip(places, shown)
         ]
-        return self.described(named), way, 1.0 if way == "exact" else float(collection.recall or 0)
+        return self.described(named), strategy, 1.0 if strategy == "exact" else float(collection.recall or 0)
 
     def _from_store(
-        self, queries: np.ndarray, top: int, where: str | None, way: str
+        self, queries: np.ndarray, top: int, where: str | None, strategy: str
     ) -> tuple[list[list[Hit]], str, float]:
         if self.card["metric"] != "cosine":
             raise bad("--search", "ivf", f"exact or sketch for an index by {self.card['metric']}")
         asked = metrics.prepared_queries("cosine", queries)
         found = self.described([self.store.search(query, top, where) for query in asked])
-        return found, way, self.store.recall()
+        return found, strategy, self.store.recall()
 
     def _pictures(self, names: list[str]) -> list[Path | None]:
         return [Path(path) if path else None for path in self.paths(names)]
 
     def described(self, named: list[list[tuple[str, float]]]) -> list[list[Hit]]:
         """Hits with the path and label that the store has for each id."""
-        wanted = list({name: None for row in named for name, _ in row})
-        rows = self.store.get(wanted, ["id", "path", "label"]).to_pylist()
-        about = {row["id"]: (row["path"] or "", row["label"]) for row in rows}
-        # an image that somebody took out in between is left out
-        return [[Hit(name, score, *about[name]) for name, score in row if name in about] for row in named]
+        return described(self.store, named)
 
     def _ids_where(self, where: str) -> list[str]:
         return list(self.store.scan(["id"], where).column("id").to_pylist())
@@ -243,11 +240,4 @@ class Searcher:
         return vectors.astype(np.float32)
 
     def _known(self, ids: Iterable[Any]) -> None:
-        names = [str(name) for name in ids]
-        there = set(self.store.get(names, ["id"]).column("id").to_pylist())
-        missing = [name for name in names if name not in there]
-        if missing:
-            every = self.store.scan(["id"]).column("id").to_pylist()
-            near = Names({name: row for row, name in enumerate(every)}).hint(missing[0])
-            got = f"{len(missing)} that are not in the index: {', '.join(missing[:3])}"
-            raise bad("ids", got, "ids of the index", f"Near it: {near}." if near else "")
+        check_known(self.store, ids)

@@ -17,13 +17,13 @@ from ....data.sources import open_images
 from ....representation.embed import embed
 from ....representation.int8 import not_int8
 from ....representation.representation import Representation
-from ..index import snapshot as kept
+from ..index import snapshot
 from ..index.collection import Collection
-from ..index.record import Hit, Hits
-from ..nearest import strategy as plan
+from ..nearest import strategy as strategies
 from ..nearest.maxsim import top_maxsim
 from ..nearest.metric import prepared_queries
 from ..query import reranking
+from ..query.hits import Hit, Hits
 from ..query.searcher import Searcher
 from .grid import box_of, regions_of
 from .table import APART, check_same, keys, opened
@@ -54,7 +54,7 @@ class RegionSearch:
         representation: Representation | str | Path | None = None,
         *,
         leave_out: Sequence[str] | None = None,
-        way: str = "auto",
+        strategy: str = "auto",
         rerank: Sequence[str] = (),
         **embed_settings: Any,
     ) -> Hits:
@@ -66,7 +66,7 @@ class RegionSearch:
             where: an SQL condition on the index's columns.
             representation: by default what made the regions.
             leave_out: for each query, the id of an image that must not come up.
-            way: auto | exact | sketch.
+            strategy: auto | exact | sketch.
             rerank: ("spatial",) or none: the others compare vectors of whole images.
             embed_settings: precision, device ... of `embed`.
 
@@ -88,7 +88,7 @@ class RegionSearch:
             top,
             where,
             leave_out=None if leave_out is None else [leave_out[row] for row in rows],
-            way=way,
+            strategy=strategy,
             rerank=rerank,
             pictures=[asked.items[row] for row in rows],
         )
@@ -104,7 +104,7 @@ class RegionSearch:
         where: str | None = None,
         *,
         leave_out: Sequence[str] | None = None,
-        way: str = "auto",
+        strategy: str = "auto",
         rerank: Sequence[str] = (),
         pictures: Sequence[Any] | None = None,
     ) -> Hits:
@@ -117,7 +117,7 @@ class RegionSearch:
             InputError: vectors of another length, NaN, zeros, `top` below 1, a condition that cannot be read.
         """
         check_number("--top", top, 1, whole=True)
-        check_choice("--search", way, ("auto", "exact", "sketch"))
+        check_choice("--search", strategy, ("auto", "exact", "sketch"))
         for stage in rerank:
             check_choice("--rerank with --regions", stage, [reranking.SPATIAL])
         collection = self._current()
@@ -125,14 +125,14 @@ class RegionSearch:
         lost = len(collection) != held * len(self._parts_R4)
         allowed = None if where is None and not lost else set(self._ids(where))
         depth = (max(top, reranking.SHORTLIST) if rerank else top) + (leave_out is not None)
-        found, ways = [], set()
+        found, taken_by = [], set()
         for query_LD in queries:
             vectors = check_matrix("query", query_LD)
             if vectors.shape[1] != self.card["dim"]:
                 raise bad("query", f"vectors of {vectors.shape[1]} numbers", f"{self.card['dim']}, as the regions have")
             asked = prepared_queries("cosine", vectors)
-            images, taken = self._candidates(collection, asked, allowed, depth, way)
-            ways.add(taken)
+            images, taken = self._candidates(collection, asked, allowed, depth, strategy)
+            taken_by.add(taken)
             found.append(self._best(collection, asked, images, depth))
         rows, stale = self._described(found)
         if leave_out is not None:
@@ -146,18 +146,22 @@ class RegionSearch:
             said = tuple(dict.fromkeys(note for _, several in changed for note in several))
         hits = Hits([replace(hit, region=self._box(hit)) for hit in row[:top]] for row in rows)
         hits.queries = tuple(str(place) for place in range(len(found)))
-        hits.way = "sketch" if "sketch" in ways else "exact"
-        hits.recall = 1.0 if hits.way == "exact" else float(collection.recall or 0)
+        hits.strategy = "sketch" if "sketch" in taken_by else "exact"
+        hits.recall = 1.0 if hits.strategy == "exact" else float(collection.recall or 0)
         hits.notes = (*self._notes(top, where, held if allowed is None else len(allowed), lost or stale), *said)
         return hits
 
     def _candidates(
-        self, collection: Collection, asked_LD: np.ndarray, allowed: set[str] | None, depth: int, way: str
+        self, collection: Collection, asked_LD: np.ndarray, allowed: set[str] | None, depth: int, strategy: str
     ) -> tuple[list[str], str]:
-        """The images that are compared, and by which way they were found."""
-        many, taken = len(self._parts_R4), way
-        if way == "auto":
-            taken = "exact" if (len(collection) if allowed is None else len(allowed) * many) <= plan.EXACT else "sketch"
+        """The images that are compared, and by which strategy they were found."""
+        many, taken = len(self._parts_R4), strategy
+        if strategy == "auto":
+            taken = (
+                "exact"
+                if (len(collection) if allowed is None else len(allowed) * many) <= strategies.EXACT
+                else "sketch"
+            )
         if taken == "exact" or depth * many > len(collection) // 10:
             names = {_image(name) for name in collection.ids if name in collection} if allowed is None else allowed
             return sorted(names), "exact"
@@ -211,8 +215,8 @@ class RegionSearch:
 
     def _current(self) -> Collection:
         if self._collection is None:
-            large = self._store.count() > plan.EXACT
-            self._collection = kept.opened(self._store, "cosine") if large else Collection(self.card["dim"])
+            large = self._store.count() > strategies.EXACT
+            self._collection = snapshot.opened(self._store, "cosine") if large else Collection(self.card["dim"])
         self._collection.sync(self._store)
         return self._collection
 

@@ -23,8 +23,8 @@ from ....representation.pipeline import NothingRead
 from ....representation.representation import Representation
 from ....representation.transform.steps import L2, Chain, Step
 from ....representation.transform.whitening import fit_whitening
+from ..index.contents import facts_of
 from ..index.search_index import SearchIndex
-from ..index.update import facts_of
 from ..store.lance import ROWS_A_VERSION, LanceStore
 from ..store.protocol import vectors_in
 from .grid import LEVELS, Regions, regions_of

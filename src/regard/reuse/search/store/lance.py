@@ -15,19 +15,17 @@ import numpy as np
 import pyarrow as pa
 
 from ....core.checks import bad
-from ....core.runtime import numpy_rng
-from ..nearest.strategy import SKETCH
 from . import intact, manifest, versions
 from .commits import repeated, size_of
 from .lock import locked, readable
 from .memory import unreadable
-from .protocol import OWN, Store, condition, fields_of, vectors_in
+from .protocol import OWN, Store, condition, fields_of
+from .recall import measured_recall
 
 TABLE = "vectors"
 ROWS_A_VERSION = 20_000
 ROWS_A_PIECE = 8_192  # 16 MiB of 512 numbers: memory of that size is used again, more would be asked for anew
 IDS_AT_ONCE = 2_000
-INDEXED = 10_000  # rows from which ids and contents get an index of their own
 T = TypeVar("T")
 
 
@@ -77,7 +75,7 @@ class LanceStore:
             return int(self._table.version)
 
     def upsert(self, rows: pa.Table) -> tuple[int, int]:
-        """See `Store`. Each part of 20,000 rows is written whole or not at all."""
+        """See `Store`. Each part of 20,000 rows is written atomically."""
         new = replaced = 0
         for start in range(0, rows.num_rows, ROWS_A_VERSION):
             part = rows.slice(start, ROWS_A_VERSION).select(self.schema.names)
@@ -178,15 +176,7 @@ class LanceStore:
         """Share of the true ten nearest of some rows, themselves left out, that `search` finds; once a version."""
         version = self.version
         if self._recall is None or self._recall[0] != version:
-            ids = self.scan(["id"]).column("id").to_pylist()
-            some = numpy_rng(seed, "recall").choice(len(ids), min(samples, len(ids)), replace=False)
-            rows, hits, wanted = self.get([ids[place] for place in some], ["id", "vector"]), 0, 0
-            for name, vector in zip(rows.column("id").to_pylist(), vectors_in(rows)):
-                mine, true = (
-                    {n for n, _ in self.search(vector, top + 1, exact=exact)} - {name} for exact in (False, True)
-                )
-                hits, wanted = hits + len(mine & true), wanted + len(true)
-            self._recall = version, hits / max(wanted, 1)
+            self._recall = version, measured_recall(self, samples, top, seed)
         return self._recall[1]
 
     def count(self, where: str | None = None) -> int:
@@ -220,19 +210,8 @@ class LanceStore:
         be dropped too, so this waits until it holds the lock alone. Where several machines share the folder, run it
         while the others rest: not every network file system shares locks.
         """
-        from lancedb.index import BTree
-
-        def tidy() -> None:
-            many = int(self._table.count_rows())
-            have = {index.columns[0] for index in self._table.list_indices()} if many >= INDEXED else set()
-            for name in {"id", "content"} - have if many >= INDEXED else ():
-                self._table.create_index(name, config=BTree())
-            if many > SKETCH and "vector" not in have:
-                versions.index_vectors(self._table)
-            versions.optimise(self._table)
-
         before = size_of(self.place)
-        self._write(tidy)
+        self._write(lambda: versions.tidy(self._table))
         return before, size_of(self.place)
 
     def _compare(self) -> None:

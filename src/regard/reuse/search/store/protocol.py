@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ....core.checks import bad, check_choice
 
-KINDS: dict[str, Any] = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64(), "truth": pa.bool_()}
+KINDS: dict[str, Any] = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
 OWN = ("id", "content", "path", "label", "size", "mtime", "vector")  # columns that every table has
 ROW = "_rowid"  # a whole number that stays with an id as long as it is there
 
@@ -85,7 +85,7 @@ class Store(Protocol):
 
 
 def schema_of(dim: int, metadata: Mapping[str, str] | None = None) -> pa.Schema:
-    """The columns of a table: those of every table, and `metadata` by name with kind text | whole | number | truth."""
+    """The columns of a table: those of every table, `metadata` by name, of kind text | whole | number | boolean."""
     fields = [pa.field("id", pa.string(), nullable=False)]
     fields += [pa.field(name, pa.string()) for name in ("content", "path", "label")]
     fields += [pa.field(name, pa.int64()) for name in ("size", "mtime")]

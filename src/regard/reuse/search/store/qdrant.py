@@ -7,18 +7,17 @@ Needs the extra `qdrant`.
 """
 
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
-from ....core.checks import InputError, RunError, bad
+from ....core.checks import bad
 from ....core.storage import hash_bytes
 from .memory import holding
 from .protocol import ROW, Store, dim_of, fields_of, vectors_in
+from .qdrant_points import beside, point_of, reached
 
 _AT_ONCE = 1000
 _SCHEMA = "_schema"  # the point that holds the columns
@@ -41,12 +40,12 @@ class QdrantStore:
         """Make an empty collection; one of this name must not be there."""
         from qdrant_client import models
 
-        with _reached(name):
+        with reached(name):
             if client.collection_exists(name):
                 raise bad("index", f"the collection {name!r}, which is there already", "a new name")
             size, cosine = dim_of(schema), models.Distance.COSINE
             client.create_collection(name, models.VectorParams(size=size, distance=cosine))
-            client.create_collection(_beside(name), models.VectorParams(size=1, distance=models.Distance.DOT))
+            client.create_collection(beside(name), models.VectorParams(size=1, distance=models.Distance.DOT))
         store = cls(client, name, schema)
         store._note({"columns": schema.serialize().to_pybytes().hex()})
         return store
@@ -54,17 +53,19 @@ class QdrantStore:
     @classmethod
     def open(cls, client: Any, name: str) -> Self:
         """Open a collection that `create` made."""
-        with _reached(name):
-            if not client.collection_exists(name) or not client.collection_exists(_beside(name)):
+        with reached(name):
+            if not client.collection_exists(name) or not client.collection_exists(beside(name)):
                 raise bad("index", f"no collection {name!r} of regard's", "a collection made by regard")
-            note = client.retrieve(_beside(name), [_point(_SCHEMA)], with_payload=True)[0].payload
+            note = client.retrieve(beside(name), [point_of(_SCHEMA)], with_payload=True)[0].payload
         return cls(client, name, pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(note["columns"]))))
 
     @property
     def version(self) -> int:
         """The time of the last write, in microseconds; at least one more than that of the write before."""
-        with _reached(self.name):
-            return int(self._client.retrieve(_beside(self.name), [_point(_SCHEMA)], with_payload=True)[0].payload["at"])
+        with reached(self.name):
+            return int(
+                self._client.retrieve(beside(self.name), [point_of(_SCHEMA)], with_payload=True)[0].payload["at"]
+            )
 
     def upsert(self, rows: pa.Table) -> tuple[int, int]:
         """See `Store`."""
@@ -78,13 +79,13 @@ class QdrantStore:
         for start in range(0, len(payloads), _AT_ONCE):
             points = [
                 models.PointStruct(
-                    id=_point(row["id"]),
+                    id=point_of(row["id"]),
                     vector=vectors[place].tolist(),
                     payload=row | {"_length": float(lengths[place]), "_written": written},
                 )
                 for place, row in enumerate(payloads[start : start + _AT_ONCE], start)
             ]
-            with _reached(self.name):
+            with reached(self.name):
                 self._client.upsert(self.name, points, wait=True)
         return rows.num_rows - replaced, replaced
 
@@ -95,8 +96,8 @@ class QdrantStore:
             return
         self.schema = pa.schema([*self.schema, *new])
         note = {"columns": self.schema.serialize().to_pybytes().hex()}
-        with _reached(self.name):
-            self._client.set_payload(_beside(self.name), note, [_point(_SCHEMA)], wait=True)
+        with reached(self.name):
+            self._client.set_payload(beside(self.name), note, [point_of(_SCHEMA)], wait=True)
         self._note()
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -105,8 +106,8 @@ class QdrantStore:
 
         gone = self.get(list(dict.fromkeys(ids)), ["id"]).column("id").to_pylist()
         if gone:
-            with _reached(self.name):
-                self._client.delete(self.name, models.PointIdsList(points=[_point(name) for name in gone]), wait=True)
+            with reached(self.name):
+                self._client.delete(self.name, models.PointIdsList(points=[point_of(name) for name in gone]), wait=True)
             self._note()
         return len(gone)
 
@@ -115,8 +116,8 @@ class QdrantStore:
         names = list(columns) if columns is not None else self.schema.names
         found: dict[str, Any] = {}
         for start in range(0, len(ids), _AT_ONCE):
-            part = [_point(name) for name in ids[start : start + _AT_ONCE]]
-            with _reached(self.name):
+            part = [point_of(name) for name in ids[start : start + _AT_ONCE]]
+            with reached(self.name):
                 points = self._client.retrieve(self.name, part, with_payload=True, with_vectors="vector" in names)
             found |= {point.payload["id"]: self._row(point) for point in points}
         return self._table([found[name] for name in ids if name in found], names)
@@ -141,8 +142,8 @@ class QdrantStore:
             kept = holding(where, self._columns(), list(self._all(None, False)))
             if not kept:
                 return []
-            chosen = models.Filter(must=[models.HasIdCondition(has_id=[_point(name) for name in kept])])
-        with _reached(self.name):
+            chosen = models.Filter(must=[models.HasIdCondition(has_id=[point_of(name) for name in kept])])
+        with reached(self.name):
             query = np.asarray(query_D, np.float32).tolist()
             found = self._client.query_points(
                 self.name, query=query, limit=top, query_filter=chosen, with_payload=["id"]
@@ -157,7 +158,7 @@ class QdrantStore:
         if isinstance(self._client._client, QdrantLocal):
             return 1.0  # in memory all rows are compared
         hits = wanted = 0
-        with _reached(self.name):
+        with reached(self.name):
             some = self._client.scroll(self.name, limit=samples, with_vectors=True)[0]
             for point in some:
                 near = []
@@ -174,7 +175,7 @@ class QdrantStore:
         """See `Store`."""
         if where is not None:
             return len(holding(where, self._columns(), list(self._all(None, False))))
-        with _reached(self.name):
+        with reached(self.name):
             return int(self._client.count(self.name, exact=True).count)
 
     def tag(self, name: str) -> int:
@@ -197,12 +198,12 @@ class QdrantStore:
 
         # not nanoseconds, which are more than the server's numbers can tell apart
         now = max(time.time_ns() // 1000, 0 if more is not None else self.version + 1)
-        with _reached(self.name):
+        with reached(self.name):
             if more is not None:
-                point = models.PointStruct(id=_point(_SCHEMA), vector=[0.0], payload=more | {"at": now})
-                self._client.upsert(_beside(self.name), [point], wait=True)
+                point = models.PointStruct(id=point_of(_SCHEMA), vector=[0.0], payload=more | {"at": now})
+                self._client.upsert(beside(self.name), [point], wait=True)
             else:
-                self._client.set_payload(_beside(self.name), {"at": now}, [_point(_SCHEMA)], wait=True)
+                self._client.set_payload(beside(self.name), {"at": now}, [point_of(_SCHEMA)], wait=True)
         return now
 
     def _all(self, since: int | None, vectors: bool) -> Iterator[dict[str, Any]]:
@@ -211,7 +212,7 @@ class QdrantStore:
         later = models.FieldCondition(key="_written", range=models.Range(gt=since)) if since is not None else None
         chosen, offset = models.Filter(must=[later]) if later else None, None
         while True:
-            with _reached(self.name):
+            with reached(self.name):
                 points, offset = self._client.scroll(
                     self.name, scroll_filter=chosen, limit=_AT_ONCE, offset=offset, with_vectors=vectors
                 )
@@ -228,24 +229,6 @@ class QdrantStore:
     def _table(self, rows: list[dict[str, Any]], names: list[str]) -> pa.Table:
         kinds = [self.schema.field(name) if name != ROW else pa.field(ROW, pa.uint64()) for name in names]
         return pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows], pa.schema(kinds))
-
-
-def _beside(name: str) -> str:
-    return f"{name}__regard"
-
-
-def _point(name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"regard:{name}"))
-
-
-@contextmanager
-def _reached(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (InputError, RunError):
-        raise
-    except Exception as error:  # the client raises its own, httpx's and grpc's errors
-        raise RunError(f"index: the Qdrant collection {name!r} cannot be reached: {error}"[:400]) from error
 
 
 _: type[Store] = QdrantStore

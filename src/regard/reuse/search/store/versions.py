@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ....core.checks import bad
+from ..nearest.strategy import SKETCH
 from .protocol import dim_of
+
+INDEXED = 10_000  # rows from which ids and contents get an index of their own
 
 
 def check_out(table: Any, version: int | str) -> None:
@@ -27,6 +30,19 @@ def mark(place: str, name: str, version: int) -> str:
             seen = (manifests / f"{number}.manifest").stat()
             return f"{version} {seen.st_size} {seen.st_mtime_ns}"
     return ""
+
+
+def tidy(table: Any) -> None:
+    """Give a large table its indices, join small files, drop old versions; only for who is alone with the table."""
+    from lancedb.index import BTree
+
+    many = int(table.count_rows())
+    have = {index.columns[0] for index in table.list_indices()} if many >= INDEXED else set()
+    for name in {"id", "content"} - have if many >= INDEXED else ():
+        table.create_index(name, config=BTree())
+    if many > SKETCH and "vector" not in have:
+        index_vectors(table)
+    optimise(table)
 
 
 def optimise(table: Any) -> None:

@@ -3,9 +3,17 @@
 from collections.abc import Mapping, Sequence
 from json import dumps
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from markupsafe import Markup
+from PIL import Image, ImageDraw
+
+from ..data.decode import DecodeError, decode
+from ..data.file_facts import FileFacts, file_facts, size_told
+from ..data.imageset import ImageSet
+from ..report.cards import About, Gallery, file_link
+from ..report.thumbs import cards
+from ..reuse.duplicates.find import Duplicates, Pair
 
 
 class Album:
@@ -17,13 +25,11 @@ class Album:
         out: the page, from which files are linked.
     """
 
-    def __init__(self, images: Any, found: Any, out: Path) -> None:
-        from ..report.cards import Gallery
-
+    def __init__(self, images: ImageSet, found: Duplicates, out: Path) -> None:
         self._items = {str(name): item for name, item in zip(images.ids, images.items)}
         self._numbers = {name: at for at, name in enumerate(self._items)}
         self._hashes, self._out, self._gallery = found.hashes, out, Gallery()
-        self._facts: dict[str, Any] = {}
+        self._facts: dict[str, FileFacts | None] = {}
 
     def number(self, name: str) -> int:
         """The place of an image among all."""
@@ -37,10 +43,10 @@ class Album:
         """The image for the page's script: JSON in ASCII, so that every name arrives as it is."""
         return dumps({"id": name, "content": self.content(name)})
 
-    def cards(self, names: Sequence[str], below: Mapping[str, Markup] | None = None, pair: Any = None) -> Markup:
+    def cards(
+        self, names: Sequence[str], below: Mapping[str, Markup] | None = None, pair: Pair | None = None
+    ) -> Markup:
         """The pictures side by side; `below` each a choice; of a pair with the box of the part in the whole."""
-        from ..report.thumbs import cards
-
         marks = self._marks(names)
         shown = []
         for place, name in enumerate(names):
@@ -49,10 +55,7 @@ class Album:
             shown.append((picture, self._about(name, marks[name]), (below or {}).get(name, Markup(""))))
         return cards(shown, self._gallery)
 
-    def _about(self, name: str, marks: Sequence[str]) -> Any:
-        from ..data.file_facts import size_told
-        from ..report.cards import About, file_link
-
+    def _about(self, name: str, marks: Sequence[str]) -> About:
         item, facts = self._items[name], self._of(name)
         rows: list[tuple[str, object]] = []
         if facts is not None:
@@ -64,10 +67,7 @@ class Album:
         file = item if isinstance(item, Path) else None
         return About(name, file_link(file, self._out) if file else "", str(file or name), rows, marks)
 
-    def _of(self, name: str) -> Any:
-        from ..data.decode import DecodeError
-        from ..data.file_facts import file_facts
-
+    def _of(self, name: str) -> FileFacts | None:
         if name not in self._facts:
             try:
                 self._facts[name] = file_facts(self._items[name])
@@ -90,15 +90,11 @@ class Album:
         return marks
 
 
-def drawn(item: Any, pair: Any, side: str) -> Any:
+def drawn(item: Path | np.ndarray, pair: Pair, side: str) -> Path | np.ndarray | Image.Image:
     """The picture; where the other one is a part of it, with the box where that lies."""
     about = pair.evidence
     if about.get("part") not in ("a", "b") or about["part"] == side or "box" not in about:
         return item
-    from PIL import Image, ImageDraw
-
-    from ..data.decode import DecodeError, decode
-
     try:
         picture = Image.fromarray(decode(item).permute(1, 2, 0).numpy())
     except DecodeError:  # gone since it was looked at: the tile says so

@@ -3,23 +3,26 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
-from ._duplicates_facts import Album
-from .duplicates import why
+from .. import report
+from ..data.imageset import ImageSet
+from ..report.html import Picture, Section, Tool, literal, write_report
+from ..reuse.duplicates.find import Duplicates, Pair
+from ..reuse.duplicates.summary import told_counts, why
+from .duplicates_album import Album
 
 WIDE = 24  # pictures of a group that are shown, and that a choice is about
 FILE = "regard-decisions.json"  # what the browser saves
 
 
-def write_page(
+def write_duplicates_page(
     out: Path,
     index: str,
-    images: Any,
-    found: Any,
-    shown: Mapping[str, Sequence[Any]],
+    images: ImageSet,
+    found: Duplicates,
+    shown: Mapping[str, Sequence[Pair]],
     limit: int,
     decide: bool = False,
 ) -> None:
@@ -27,8 +30,6 @@ def write_page(
 
     With `decide` there are choices, and a button that saves them as the file that `duplicates INDEX --decide` reads.
     """
-    from ..report.html import Picture, Section, write_report
-
     album = Album(images, found, out)
     sections = []
     if found.groups:
@@ -52,31 +53,9 @@ def write_page(
     )
 
 
-def counts(found: Any) -> dict[str, int]:
-    """How many pairs of each kind, groups and parts there are: what the page, the terminal and JSON all say."""
-    kinds = {kind: sum(one.kind == kind for one in found.pairs) for kind in ("identical", "same photo", "same scene")}
-    parts = sum(one.kind == "same photo" and "part" in one.evidence for one in found.pairs)
-    return {**{kind.replace(" ", "_"): n for kind, n in kinds.items()}, "groups": len(found.groups), "parts": parts}
-
-
-def told_counts(found: Any, shown: Mapping[str, Sequence[Any]]) -> str:
-    """The counts in a sentence, for the page and the terminal.
-
-    Args:
-        found: what was found.
-        shown: pairs by kind; of other kinds it is said that they are not shown.
-    """
-    number = counts(found)
-    pairs = ", ".join(
-        f"{kind}: {number[kind.replace(' ', '_')]}{'' if kind in shown else ' (not shown)'}"
-        for kind in ("identical", "same photo", "same scene")
-    )
-    return f"Pairs: {pairs}. Groups of copies: {number['groups']}. Parts of others: {number['parts']}."
-
-
-def _summary(index: str, images: Any, found: Any, shown: Mapping[str, Sequence[Any]], decide: bool) -> Markup:
-    from ..report.html import literal
-
+def _summary(
+    index: str, images: ImageSet, found: Duplicates, shown: Mapping[str, Sequence[Pair]], decide: bool
+) -> Markup:
     aside = f" {len(found.set_aside)} image(s) could not be read." if found.set_aside else ""
     said = literal(f"Images: {len(images)}. {told_counts(found, shown)}{aside}")
     if not decide:
@@ -110,7 +89,7 @@ def _group(album: Album, group: Sequence[str], at: int, decide: bool) -> Markup:
     )
 
 
-def _pair(album: Album, pair: Any, decide: bool) -> Markup:
+def _pair(album: Album, pair: Pair, decide: bool) -> Markup:
     """Both pictures of a pair, with the box where one lies in the other, and a choice."""
     both = album.cards((pair.a, pair.b), pair=pair)
     if not decide or album.content(pair.a) == album.content(pair.b):
@@ -133,10 +112,7 @@ def _choice(name: str, legend: str, what: Markup, about: str) -> Markup:
     )
 
 
-def _tool() -> Any:
-    from .. import report
-    from ..report.html import Tool
-
+def _tool() -> Tool:
     script = Path(report.__file__).with_name("decisions.js").read_text(encoding="utf-8")
     bar = Markup(
         '<div class="decide" id="decide" role="region" aria-label="Decisions" data-file="{}" hidden>'
@@ -149,5 +125,5 @@ def _more(count: int, limit: int, what: str) -> str:
     return f"The first {limit} of {count} {what}." if count > limit else f"{count} {what if count > 1 else what[:-1]}."
 
 
-def _told(pair: Any) -> str:
+def _told(pair: Pair) -> str:
     return f"{pair.score:.0%} alike: {why(pair)}"

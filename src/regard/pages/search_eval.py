@@ -1,26 +1,29 @@
 """The page of `regard search-eval`: the figures, and the queries that did worst and best as pictures."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ._search_page import about_file
+from ..data.decode import DecodeError
+from ..report.cards import Gallery
+from ..report.html import Picture, Section, Table, write_report
+from ..report.thumbs import Hit, Query, neighbours
+from ..reuse.search.evaluate.evaluation import Evaluation
+from ..reuse.search.evaluate.judged import GroundTruth, Judged
+from ..reuse.search.query.crop import cut_out
+from ..reuse.search.query.searcher import Searcher
+from .captions import about_file
 
 MANY = 10  # queries at either end
 
 
-def write_page(out: Path, index: Any, truth: Any, found: Any) -> None:
+def write_search_eval_page(out: Path, index: Searcher, ground_truth: GroundTruth, found: Evaluation) -> None:
     """Write the page; what is right is framed."""
-    from ..report.cards import Gallery
-    from ..report.html import Picture, Section, Table, write_report
-    from ..report.thumbs import Hit, Query, neighbours
-
     gallery = Gallery()
     value = found.values[found.main]
     known = np.flatnonzero(~np.isnan(value))
     order = known[np.argsort(value[known], kind="stable")]
-    sections = [Section("Figures", "", [_figures(Table, found)])]
+    sections = [Section("Figures", "", [_figures(found)])]
     for title, rows in (("Worst queries", order[:MANY]), ("Best queries", order[::-1][:MANY])):
         shown = []
         for row in rows:
@@ -31,7 +34,7 @@ def write_page(out: Path, index: Any, truth: Any, found: Any) -> None:
                     Hit(path, 0.0, right=right, scored=False, about=about_file(name, path, out))
                     for (name, right), path in zip(hits, paths)
                 ]
-                query = truth.queries[row]
+                query = ground_truth.queries[row]
                 about = about_file(query.name, _file(index, query), out)
                 shown.append(Query(_image(index, query), f"{found.main} {value[row]:.2f}", near, about))
         if shown:
@@ -41,20 +44,17 @@ def write_page(out: Path, index: Any, truth: Any, found: Any) -> None:
     write_report(out, f"Search in {index.folder.name}", sections, summary, verdicts=bool(found.gains))
 
 
-def _figures(table: Any, found: Any) -> Any:
+def _figures(found: Evaluation) -> Table:
     if not found.gains:
-        return table(["figure", "value"], [[key, str(value)] for key, value in found.figures.items()])
+        return Table(["figure", "value"], [[key, str(value)] for key, value in found.figures.items()])
     rows = [
         [key, str(value), str(found.plain[key]), str(found.gains[key]), found.gains[key].verdict]
         for key, value in found.figures.items()
     ]
-    return table(["figure", "value", "without re-ranking", "difference", "verdict"], rows)
+    return Table(["figure", "value", "without re-ranking", "difference", "verdict"], rows)
 
 
-def _image(index: Any, query: Any) -> Any:
-    from ..data.decode import DecodeError
-    from ..reuse.search.query.crop import cut_out
-
+def _image(index: Searcher, query: Judged) -> Path | np.ndarray:
     item = _file(index, query)
     try:
         return item if query.box is None else cut_out(item, query.box)
@@ -62,8 +62,9 @@ def _image(index: Any, query: Any) -> Any:
         return item
 
 
-def _file(index: Any, query: Any) -> Any:
-    """Where the query's picture is, or its pixels."""
+def _file(index: Searcher, query: Judged) -> Path:
+    """Where the query's picture is."""
     if query.item is not None:
         return query.item
+    assert query.place is not None  # else it has a file of its own
     return Path(index.paths([index.collection().ids[query.place]])[0] or query.name)
