@@ -186,7 +186,7 @@ class LanceStore:
                     {n for n, _ in self.search(vector, top + 1, exact=exact)} - {name} for exact in (False, True)
                 )
                 hits, wanted = hits + len(mine & true), wanted + len(true)
-            self._recall = version, hits / max(wanted, 1)
+            self._recall = version, hits / wanted if wanted else 1.0
         return self._recall[1]
 
     def count(self, where: str | None = None) -> int:
