@@ -5,6 +5,7 @@
 A page holds marks that are not seen by its readers:
 
 - `<!-- count: KIND -->18<!-- /count -->`: how many methods of a kind there are; `pretext`: tasks without labels.
+- `<!-- layers -->` ... `<!-- /layers -->`: the folders in the order of imports.
 - `<!-- methods: KIND -->` ... `<!-- /methods -->`: a table of all methods of a kind, with settings and defaults.
 - `<!-- index: KIND -->` or `<!-- index: KIND: GROUP -->` ... `<!-- /index -->`: a table that leads to the pages of a
   kind. The cells of a row stand in the method's own page, as `<!-- row: GROUP | cell | cell -->`; rows keep their
@@ -16,6 +17,7 @@ A page holds marks that are not seen by its readers:
 import inspect
 import re
 import sys
+import tomllib
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +30,7 @@ DOCS = Path(__file__).parent
 # where the page of a method is, by kind; of the others there is a section in methods.md
 PAGES = {"adapt": "adapt", "task": "tasks"}
 COUNT = re.compile(r"(<!-- count: ([\w-]+) -->)(.*?)(<!-- /count -->)")
+LAYERS = re.compile(r"(<!-- layers -->)(.*?)(<!-- /layers -->)", re.S)
 LISTED = re.compile(r"(<!-- methods: (\w+) -->\n)(.*?)(<!-- /methods -->)", re.S)
 INDEX = re.compile(r"(<!-- index: (\w+)(?:: ([^>]+?))? -->\n)(.*?)(<!-- /index -->)", re.S)
 ROW = re.compile(r"^<!-- row: (.*) -->$", re.M)
@@ -74,6 +77,7 @@ def same(told: str, default: str) -> bool:
 def filled(page: Path, text: str) -> str:
     """The text of a page with everything that is generated put in."""
     text = COUNT.sub(lambda found: f"{found[1]}{count(found[2])}{found[4]}", text)
+    text = LAYERS.sub(lambda found: f"{found[1]}{layers()}{found[3]}", text)
     text = LISTED.sub(lambda found: f"{found[1]}\n{listed(found[2])}\n{found[4]}", text)
     text = INDEX.sub(lambda found: f"{found[1]}\n{index(found[2], found[3] or '', found[4])}\n{found[5]}", text)
     kind = next((kind for kind, folder in PAGES.items() if page.parent == DOCS / folder), None)
@@ -87,6 +91,14 @@ def count(what: str) -> int:
     if what == "pretext":
         return sum(load("task", name).__module__.startswith("regard.create.pretext") for name in names("task"))
     return len(names(what))
+
+
+def layers() -> str:
+    """The folders of the package in the order in which they may import one another, as import-linter is told."""
+    told = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    ways = [one for one in told["tool"]["importlinter"]["contracts"] if one["type"] == "layers"]
+    order = [re.split(r" *[|:] *", line) for line in reversed(ways[0]["layers"])]
+    return ", ".join(" and ".join(one.strip(" ()").rpartition(".")[2] for one in level) for level in order)
 
 
 def listed(kind: str) -> str:
