@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.pictures import batch_of as images
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
@@ -10,10 +11,6 @@ from regard.create.pretext._adversarial import fooling_loss, telling_loss
 from regard.create.pretext.bigan import Method
 from regard.data.imageset import ImageSet
 from regard.learning.objective import Batch, LearningModule, Split
-
-
-def images(n: int = 4, side: int = 32) -> torch.Tensor:
-    return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
 def pupil(**settings) -> LearningModule:

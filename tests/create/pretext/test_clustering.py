@@ -5,6 +5,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import nn
 
+from helpers.pictures import rng
 from regard.backbones.encoder import evaluating, make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init
@@ -23,10 +24,6 @@ from regard.learning.batches import Feed
 from regard.learning.loop import TrainSettings, training
 from regard.learning.objective import Batch, LearningModule, Split, features_of
 from regard.representation.preprocess import Preprocess
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def three_blobs(n: int = 30, seed: int = 0) -> torch.Tensor:

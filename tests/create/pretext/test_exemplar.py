@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.pictures import rng
 from regard.core.checks import InputError
 from regard.create.pretext.exemplar import (
     Method,
@@ -20,10 +21,6 @@ from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.learning.loop import TrainSettings
 from regard.learning.objective import Batch, Split
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def blank(n: int) -> ImageSet:

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.pictures import batch_of as images
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
@@ -19,10 +20,6 @@ from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.learning.loop import TrainSettings, training
 from regard.learning.objective import Batch, LearningModule
-
-
-def images(n: int = 4, side: int = 32) -> torch.Tensor:
-    return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("size", [32, 45, 64, 224])
