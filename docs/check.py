@@ -1,33 +1,34 @@
 """Keep the documentation true: help texts equal the program's, every verb and method is told of, links lead somewhere.
 
     python docs/check.py            # status 1 and a line for each fault
-    python docs/check.py --write    # put the program's help texts into the pages
+    python docs/check.py --write    # put the program's help texts, counts, lists and settings into the pages
 
-Also: the tables of the tasks' settings equal the program's, and a `regard` command in a `sh` block names verbs and
-options that exist. Blocks marked `python` are run by tests/docs/test_docs.py.
+Also: counts, lists and tables of settings are the program's (generate.py), and a `regard` command in a `sh` block names
+verbs and options that exist. Blocks marked `python` are run by tests/docs/test_docs.py.
 """
 
 import re
 import shlex
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from regard.cli import _app, verbs
-from regard.core.discover import KINDS, load, names
-from regard.learning.method_settings import setting_names
+from regard.core.discover import KINDS, names
+
+sys.path.insert(0, str(Path(__file__).parent))
+from generate import filled, rows  # noqa: E402  (beside this file, which is run as it is)
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 HELP = re.compile(r"(<!-- help -->\n```text\n)(.*?)(```\n<!-- /help -->)", re.S)
 SHELL = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.S | re.M)
 FENCES = re.compile(r"^```.*?^```", re.S | re.M)
-SETTING = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \| ([^|]*) \|", re.M)
 LINK = re.compile(r"\]\(([^)#\s]+?\.(?:md|png|svg|py|json))(?:#[^)]*)?\)")
 
 
@@ -55,8 +56,8 @@ def faults(write: bool = False) -> list[str]:
     return [
         *(fault for verb in verbs() for fault in _help(verb, write)),
         *_strays(),
+        *(fault for page in pages() for fault in _generated(page, write)),
         *_methods(),
-        *_settings(),
         *(fault for page in pages() for fault in (*_links(page), *_commands(page))),
     ]
 
@@ -105,32 +106,22 @@ def _methods() -> Iterator[str]:
             yield f"docs/{folder}/{name}.md is missing: every {kind} method has a page"
         for name in sorted(found - set(names(kind))):
             yield f"docs/{folder}/{name}.md tells of {name}, which is no method"
+        for name in sorted(found - rows(kind).keys()):
+            yield f"docs/{folder}/{name}.md has no line <!-- row: GROUP | cell ... -->, by which the index lists it"
         index = (DOCS / folder / "index.md").read_text(encoding="utf-8")
-        for name in sorted(set(names(kind)) - set(re.findall(r"\]\(([a-z0-9_]+)\.md\)", index))):
-            yield f"docs/{folder}/index.md does not lead to {name}"
+        for name in sorted(rows(kind).keys() - set(re.findall(r"\]\(([a-z0-9_]+)\.md\)", index))):
+            yield f"docs/{folder}/index.md has no table of the group {rows(kind)[name][0]!r}, which {name} is of"
 
 
-def _settings() -> Iterator[str]:
-    """The tables of the tasks' settings name each one, with the default that it has."""
-    for name in names("task"):
-        method, told = load("task", name), {}
-        for row, values in SETTING.findall((DOCS / "tasks" / f"{name}.md").read_text(encoding="utf-8")):
-            listed = re.findall(r"`(\w+)`", row)
-            told |= zip(listed, map(str.strip, values.split(",") if len(listed) > 1 else [values]))
-        for setting in setting_names(method):
-            default = str(method.__dataclass_fields__[setting].default)
-            if setting not in told:
-                yield f"docs/tasks/{name}.md does not tell of the setting {setting}"
-            elif _plain(told[setting]) != _plain(default):
-                yield f"docs/tasks/{name}.md: the default of {setting} is {default}, not {told[setting]}"
-
-
-def _plain(value: str) -> float | str:
-    """A default as it is compared: a number, also as a fraction, or lower case."""
-    try:
-        return round(float(Fraction(value)), 6)
-    except ValueError:
-        return value.strip("`").lower()
+def _generated(page: Path, write: bool) -> Iterator[str]:
+    """Counts, lists and tables of settings are the program's; with `write` they are put right."""
+    text = page.read_text(encoding="utf-8")
+    made = filled(page, text)
+    if made != text and write:
+        page.write_text(made, encoding="utf-8")
+    elif made != text:
+        line = next(at for at, (a, b) in enumerate(zip_longest(text.split("\n"), made.split("\n")), 1) if a != b)
+        yield f"{page.relative_to(ROOT)}:{line}: what is generated is not the program's (python docs/check.py --write)"
 
 
 def _links(page: Path) -> Iterator[str]:

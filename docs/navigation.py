@@ -18,6 +18,7 @@ GUIDE = (
     "precision-and-speed",
     "instance-descriptors",
     "adding-a-method",
+    "glossary",
 )
 
 

@@ -2,11 +2,17 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from regard.data.imageset import ImageSet
+    from regard.representation.representation import Representation
 
 # several processes share the processors; threads that outnumber them wait for one another
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) - 1:
@@ -23,6 +29,43 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("REGARD_CACHE", str(folder))
     monkeypatch.setenv("REGARD_CONFIG", str(folder / "settings"))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of a module or of the session keep does not go to the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REGARD_CACHE", str(tmp_path_factory.mktemp("session-cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def rep() -> "Representation":
+    """The smallest network of our own, with drawn weights; not to be changed."""
+    from regard.representation.representation import Representation
+
+    return Representation.load("random:convnet4")
+
+
+@pytest.fixture(scope="session")
+def digits() -> "tuple[ImageSet, ImageSet]":
+    """200 handwritten digits to learn from, and 200 to score on."""
+    from regard.data.builtin import builtin
+
+    every = builtin("digits")
+    return every.subset(np.arange(0, 200)), every.subset(np.arange(1000, 1200))
+
+
+@pytest.fixture(scope="session")
+def tuned(digits: "tuple[ImageSet, ImageSet]", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of fine-tuning on `digits`, which names some of them; not to be changed."""
+    from regard.learning.settings import TrainSettings
+    from regard.reuse.finetune import finetune
+
+    out = tmp_path_factory.mktemp("runs") / "tuned"
+    settings = TrainSettings(steps=30, batch=32, precision="fp32", device="cpu", lr=5e-3)
+    finetune(*digits, "random:convnet4", out=out, settings=settings, method={"recipe": "none"})
+    return out
 
 
 @pytest.fixture

@@ -1,31 +1,22 @@
 """Regions on the command line: made, kept in step, searched, shown; and what does not go together is refused."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
+from helpers.pictures import save_noise
+from helpers.program import run_json as run
 from regard import cli
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("regions")
-    (folder / "images").mkdir()
-    draw = np.random.default_rng(0)
-    for place in range(6):
-        Image.fromarray(draw.integers(0, 255, (40, 60, 3), np.uint8)).save(folder / f"images/{place}.png")
+    save_noise(folder / "images", (f"{place}.png" for place in range(6)), 40, 60)
     line = ["index", str(folder / "images"), "--with", "random:convnet4", "--out", str(folder / "index"), "--quiet"]
     assert cli.main([*line, "--regions"]) == 0
     assert cli.main([*line[:-2], str(folder / "plain"), "--quiet"]) == 0
     return folder
-
-
-def run(capsys, *line):
-    assert cli.main([*map(str, line), "--json", "--quiet"]) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def test_hits_have_the_region_and_the_page_draws_it(made, tmp_path, capsys):

@@ -5,16 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from helpers.program import run_json as run
 from regard import cli
 from regard.representation.embeddings import Embeddings
 from regard.representation.representation import Representation
 
 SMALL = "random:timm:test_resnet"
-
-
-def run(capsys, *line: object) -> dict:
-    assert cli.main([*map(str, line), "--json", "--quiet"]) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def test_the_folder_is_a_representation_for_index_and_search(tmp_path, capsys):

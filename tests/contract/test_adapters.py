@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import regard.adapt
+from helpers.arrays import known_first as hidden
 from helpers.classes import public_classes
 from regard.adapt import named
 from regard.adapt.contract import UNKNOWN, ShallowAdapter
@@ -61,12 +62,6 @@ def two_domains(ns=60, nt=45, d=6, classes=3, seed=0):
 def taught(name, yt, how_many=9):
     """Labels of a few target samples for the methods that need some, None for the others."""
     return hidden(yt, how_many) if load("adapt", name).needs_target_labels else None
-
-
-def hidden(yt, how_many):
-    labels = np.array(yt, dtype=object)
-    labels[how_many:] = UNKNOWN
-    return labels
 
 
 def test_learns_from_the_source_and_scores_above_chance(name):

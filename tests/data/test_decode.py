@@ -7,13 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.pictures import as_bytes
 from regard.data.decode import HEADROOM, DecodeError, decode
-
-
-def as_bytes(image: Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def hwc(tensor: torch.Tensor) -> np.ndarray:

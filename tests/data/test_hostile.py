@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageFile
 from pyarrow import parquet
 
+from helpers.pictures import as_bytes, chunk
 from regard.core.checks import InputError
 from regard.core.images import FORMATS, IMAGE_SUFFIXES
 from regard.data._kinds import kind_of, passed_over
@@ -26,16 +27,6 @@ from regard.data.decode import DecodeError, decode, decode_pillow, read, upright
 from regard.data.frames import later_frames, later_pages
 from regard.data.sources import open_images
 from regard.representation.embed import embed
-
-
-def as_bytes(image, kind, **options):
-    held = io.BytesIO()
-    image.save(held, kind, **options)
-    return held.getvalue()
-
-
-def chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png(width, height, depth=8, colour=2, body=b"\0" * 100):

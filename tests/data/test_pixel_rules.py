@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
+from helpers.pictures import as_bytes, chunk
 from regard.core.images import as_rgb, ground_of
 from regard.data import decode as decoding
 from regard.data._profile import PROFILE
@@ -21,18 +22,8 @@ TURNED = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4
           8: lambda a: np.rot90(a, 1)}  # fmt: skip
 
 
-def as_bytes(image: Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def hwc(content, **options) -> np.ndarray:
     return decode(content, **options).permute(1, 2, 0).numpy().astype(int)
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png(depth: int, colour: int, values: np.ndarray, before: bytes = b"", after: bytes = b"") -> bytes:

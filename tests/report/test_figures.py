@@ -2,26 +2,16 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 
+from helpers.figures import SVG, parsed, texts
 from regard.core.checks import InputError
 from regard.metrics.intervals import Interval
 from regard.report._style import PALETTE, WIDTH
 from regard.report.figures import Curve, bars_with_intervals, label_efficiency, learning_curves
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def parsed(figure):
-    return ElementTree.fromstring(str(figure))
-
-
-def texts(figure):
-    return ["".join(each.itertext()).strip() for each in parsed(figure).iter(f"{SVG}text")]
 
 
 def paths(figure, style):

@@ -1,20 +1,9 @@
-from xml.etree import ElementTree
-
 import numpy as np
 import pytest
 
+from helpers.figures import SVG, parsed, texts
 from regard.core.checks import InputError
 from regard.report.maps import map_before_after
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def parsed(figure):
-    return ElementTree.fromstring(str(figure))
-
-
-def texts(figure):
-    return ["".join(each.itertext()).strip() for each in parsed(figure).iter(f"{SVG}text")]
 
 
 def test_points_keep_their_places():

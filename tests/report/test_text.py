@@ -2,7 +2,6 @@
 
 import ast
 from pathlib import Path
-from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from PIL import Image
 
 import regard
+from helpers.figures import texts
 from regard.core.plots import drawing, written
 from regard.core.shown import HIDDEN
 from regard.learning.preview import save_preview
@@ -24,11 +24,6 @@ NAMES = [
     "W" * 300,
 ]  # fmt: skip
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def texts(figure):
-    root = ElementTree.fromstring(str(figure))
-    return ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
 
 
 def on_bars(names):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.arrays import cosines
 from regard.core.checks import InputError
 from regard.core.storage import hash_bytes
 from regard.data.decode import decode
@@ -29,10 +30,6 @@ def plainly(folder: Path, rep: Representation) -> np.ndarray:
         with torch.inference_mode():
             rows.append(rep.encoder(x)[0].numpy())
     return np.stack(rows)
-
-
-def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
 @pytest.mark.parametrize("precision, floor", [("fp32", 0.99999), ("auto", 0.99)])

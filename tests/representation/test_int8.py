@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from helpers.arrays import cosines
 from regard.core.checks import InputError, RunError
 from regard.core.runtime import pick_precision
 from regard.data.sources import open_images
@@ -32,10 +33,6 @@ def times(monkeypatch):
     monkeypatch.setattr(int8_work, "_times", lambda *_: list(spent))
     monkeypatch.setattr(int8_work.Work, "remembered", lambda self, name: None)
     return spent
-
-
-def cosines(a, b):
-    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
 @needs_nncf

@@ -15,7 +15,6 @@ from regard.core.checks import InputError, RunError
 from regard.core.storage import read_json
 from regard.data.builtin import builtin
 from regard.data.decode import decode
-from regard.learning.settings import TrainSettings
 from regard.representation.classifier import read_classifier
 from regard.representation.openvino_graph import core as openvino_core
 from regard.representation.openvino_graph import cosines
@@ -30,25 +29,10 @@ from regard.reuse.export.check import Agreement, agreement, expected
 from regard.reuse.export.graph import Graph, Steps, frozen
 from regard.reuse.export.resize import Prepared
 from regard.reuse.export.run import export
-from regard.reuse.finetune import finetune
 from regard.reuse.predict import predict
 
 onnxruntime = pytest.importorskip("onnxruntime")
 LABELS = ['"quoted"', "line\nbreak", "ünï <b>", "a&b", "$x$", "5", "6", "7", "8", "9"]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    every = builtin("digits")
-    return every.subset(np.arange(0, 200)), every.subset(np.arange(1000, 1200))
-
-
-@pytest.fixture(scope="module")
-def tuned(digits, tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "tuned"
-    settings = TrainSettings(steps=30, batch=32, precision="fp32", device="cpu", lr=5e-3)
-    finetune(*digits, "random:convnet4", out=out, settings=settings, method={"recipe": "none"})
-    return out
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,16 @@
 import json
 
-import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.pictures import save_noise
 from regard.cli import main
 from regard.core.checks import InputError
 from regard.reuse.pairs import open_pair
 
 
 def put(root, *names):
-    rng = np.random.default_rng(0)
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(root / name)
-    return root
+    return save_noise(root, names, 12)
 
 
 def parted(root, train="train", test="test", more=()):

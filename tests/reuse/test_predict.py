@@ -19,24 +19,11 @@ from regard.data.imageset import ImageSet
 from regard.learning.settings import TrainSettings
 from regard.metrics.intervals import accuracy_interval
 from regard.representation.representation import Representation
-from regard.reuse.finetune import classify, finetune
+from regard.reuse.finetune import classify
 from regard.reuse.predict import Answers, open_predictor, predict
 from regard.reuse.predictions_file import row_dicts, writing
 
 SETTINGS = TrainSettings(steps=30, batch=32, precision="fp32", device="cpu", lr=5e-3)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    every = builtin("digits")
-    return every.subset(np.arange(0, 200)), every.subset(np.arange(1000, 1200))
-
-
-@pytest.fixture(scope="module")
-def tuned(digits, tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "tuned"
-    finetune(*digits, "random:convnet4", out=out, settings=SETTINGS, method={"recipe": "none"})
-    return out
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestCentroid
 
+from helpers.arrays import known_first as hidden
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.named import adapter
 from regard.adapt.vectors.dscm import class_probabilities, fitting, loss_and_slope, surest
@@ -23,12 +24,6 @@ def clusters(seed=0, n=90, d=8, shift=2.0, spread=3.0, noise=1.0, classes=3):
         centres[y] + noise * rng.normal(size=(n, d)) + move,
         y.copy(),
     )
-
-
-def hidden(y, known):
-    labels = np.array(y, dtype=object)
-    labels[known:] = UNKNOWN
-    return labels
 
 
 def sources(far=6.0, seed=0):

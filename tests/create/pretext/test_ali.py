@@ -4,16 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.pictures import batch_of as images
 from regard.backbones.encoder import make_encoder
 from regard.core.runtime import seeded_init, torch_rng
 from regard.create.pretext.ali import Method, drawn_code
 from regard.learning.batch import Batch
 from regard.learning.module import LearningModule
 from regard.learning.trainable import Moment
-
-
-def images(n: int = 4, side: int = 32) -> torch.Tensor:
-    return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
 def pupil(**settings) -> LearningModule:

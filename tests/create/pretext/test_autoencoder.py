@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.pictures import batch_of as images
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.create.pretext._decoder import MapDecoder, VectorDecoder, last_map, map_shape, mean_colour, moved
@@ -13,10 +14,6 @@ from regard.data.imageset import ImageSet
 from regard.learning.batch import Batch
 from regard.learning.objective import Split
 from regard.learning.settings import TrainSettings
-
-
-def images(n: int = 4, side: int = 32) -> torch.Tensor:
-    return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("size", [32, 33, 50, 64, 97])

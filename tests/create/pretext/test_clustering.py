@@ -5,6 +5,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import nn
 
+from helpers.pictures import rng
 from regard.backbones.encoder import evaluating, make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init
@@ -28,10 +29,6 @@ from regard.learning.sampling import Shuffled
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import Moment
 from regard.representation.preprocess import Preprocess
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def three_blobs(n: int = 30, seed: int = 0) -> torch.Tensor:

@@ -7,6 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
+from helpers.pictures import rng
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init
@@ -34,10 +35,6 @@ from regard.learning.sampling import Shuffled
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import Moment, Player
 from regard.representation.preprocess import Preprocess
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_edges_are_sobels_in_slow_plain_python() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.pictures import rng
 from regard.core.checks import InputError
 from regard.create.pretext.exemplar import (
     Method,
@@ -21,10 +22,6 @@ from regard.data.imageset import ImageSet
 from regard.learning.batch import Batch
 from regard.learning.objective import Split
 from regard.learning.settings import TrainSettings
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def blank(n: int) -> ImageSet:

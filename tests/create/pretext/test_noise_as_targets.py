@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.pictures import rng
 from regard.core.checks import InputError
 from regard.create.pretext.noise_as_targets import Method, Targets, best_exchange
 from regard.create.run import train
@@ -14,10 +15,6 @@ from regard.learning.batch import Batch
 from regard.learning.objective import Split
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import Moment
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def unit(n: int, d: int, seed: int = 0) -> torch.Tensor:

@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from helpers.pictures import save_noise
 from regard import cli
 from regard.core.checks import InputError, RunError
 from regard.data.decode import content_hash
@@ -195,11 +195,8 @@ def test_what_is_gone_is_passed_over_where_that_is_asked_for():
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decisions")
-    (folder / "photos").mkdir()
-    draw = np.random.default_rng(0)
     names = [f"{name}.png" for name in "abcd"]
-    for name in names:
-        Image.fromarray(draw.integers(0, 255, (16, 16, 3), np.uint8)).save(folder / "photos" / name)
+    save_noise(folder / "photos", names, 16)
     shutil.copy(folder / "photos" / "a.png", folder / "photos" / "same.png")
     names.append("same.png")
     paths = np.array([str(folder / "photos" / name) for name in names])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.pictures import save_noise
 from regard.core.checks import InputError, RunError
 from regard.data.sources import open_images
 from regard.representation.embed import embed
@@ -27,12 +28,7 @@ def folder(tmp_path, monkeypatch):
     """25 images, in pieces of 10."""
     for one in (module, updating):
         monkeypatch.setattr(one, "PIECE", 10)
-    draw = np.random.default_rng(0)
-    for i in range(25):
-        path = tmp_path / "photos" / ("cat" if i % 2 else "dog") / f"{i:02d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(draw.integers(0, 255, (32, 32, 3), np.uint8)).save(path)
-    return tmp_path / "photos"
+    return save_noise(tmp_path / "photos", (f"{'cat' if i % 2 else 'dog'}/{i:02d}.png" for i in range(25)))
 
 
 def rows(index):

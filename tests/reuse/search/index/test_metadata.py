@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.pictures import save_noise
 from regard import cli
 from regard.core.checks import InputError
 from regard.data.imageset import ImageSet
@@ -28,11 +29,6 @@ FIRST = {"label": list("aaabbb"), "brand": list("xxxyyy"), "year": [1, 2, 3, 4, 
 BIG = 2**62
 
 
-@pytest.fixture(scope="module")
-def rep() -> Representation:
-    return Representation.load("random:convnet4")
-
-
 @pytest.fixture(params=["memory", "lance", "qdrant"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -40,11 +36,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw = np.random.default_rng(0)
-    (tmp_path / "im").mkdir()
-    for i in range(6):
-        Image.fromarray(draw.integers(0, 255, (32, 32, 3), np.uint8)).save(tmp_path / f"im/{i}.png")
-    return tmp_path
+    return save_noise(tmp_path, (f"im/{i}.png" for i in range(6)))
 
 
 def table(folder: Path, **more: list) -> ImageSet:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.pictures import save_noise
 from regard.core.checks import InputError
 from regard.data.sources import open_images
 from regard.representation.embed import embed
@@ -22,19 +23,9 @@ from regard.reuse.search.store.protocol import vectors_in
 NUMBERS = ("new", "changed", "moved", "copied", "removed", "unchanged", "relabelled", "set_aside")
 
 
-@pytest.fixture(scope="module")
-def rep() -> Representation:
-    return Representation.load("random:convnet4")
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw = np.random.default_rng(0)
-    for label in ("cat", "dog"):
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for i in range(4):
-            Image.fromarray(draw.integers(0, 255, (32, 32, 3), np.uint8)).save(tmp_path / f"photos/{label}/{i}.png")
-    return tmp_path / "photos"
+    return save_noise(tmp_path / "photos", (f"{label}/{i}.png" for label in ("cat", "dog") for i in range(4)))
 
 
 @pytest.fixture

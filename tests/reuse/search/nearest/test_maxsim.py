@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.arrays import unit
 from regard.core.checks import InputError
 from regard.reuse.search.nearest import maxsim as module
 from regard.reuse.search.nearest.maxsim import maxsim, top_maxsim
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def ragged(seed: int = 0, items: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

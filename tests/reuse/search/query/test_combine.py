@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 
+from helpers.arrays import unit
 from regard.core.checks import InputError
 from regard.reuse.search.query.combine import combine
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def test_one_positive_is_itself_at_length_one() -> None:

@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, kstest
 
+from helpers.arrays import unit
 from regard.core.checks import InputError
 from regard.data.builtin import photo_crops
 from regard.representation.embed import embed
 from regard.reuse.search.nearest.exact import top_by_product
 from regard.reuse.search.query import relevance
 from regard.reuse.search.query.relevance import Background, background, relevant
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def collection(kind: str, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.pictures import save_noise
 from regard.core.checks import InputError
 from regard.data.builtin import photo_crops, photos
 from regard.data.decode import decode, upright_size
@@ -41,11 +42,7 @@ def rep() -> Representation:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw = np.random.default_rng(0)
-    (tmp_path / "photos").mkdir()
-    for i in range(8):
-        Image.fromarray(draw.integers(0, 255, (40, 60, 3), np.uint8)).save(tmp_path / f"photos/{i}.png")
-    return tmp_path / "photos"
+    return save_noise(tmp_path / "photos", (f"{i}.png" for i in range(8)), 40, 60)
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_circles, make_moons
 
+from helpers.arrays import unit
 from regard.core.checks import InputError
 from regard.metrics.retrieve import mean_ap
 from regard.reuse.search.nearest.exact import top_by_product
 from regard.reuse.search.rerank import diffusion
 from regard.reuse.search.rerank.diffusion import Graph, Method, diffuse
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def cloud(n: int = 60, dim: int = 5, seed: int = 0) -> np.ndarray:

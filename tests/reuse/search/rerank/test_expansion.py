@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.arrays import unit
 from regard.core.checks import InputError
 from regard.metrics.retrieve import mean_ap
 from regard.reuse.search.nearest.exact import top_by_product
 from regard.reuse.search.rerank import _common, augmentation, diffusion, expansion, kreciprocal
 
 METHODS = [expansion.Method(), augmentation.Method(), kreciprocal.Method(), diffusion.Method()]
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def found(n: int = 60, queries: int = 4, dim: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray, Any, Any]:

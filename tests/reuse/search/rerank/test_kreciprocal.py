@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 
+from helpers.arrays import unit
 from regard.core.checks import InputError
 from regard.metrics.retrieve import mean_ap
 from regard.reuse.search.nearest.exact import top_by_product
 from regard.reuse.search.rerank.kreciprocal import Method, encode, k_reciprocal_distances
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def curves(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

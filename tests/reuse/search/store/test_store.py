@@ -1,4 +1,4 @@
-"""Every store does what the plain one in memory does: the same scenario, and random operations side by side."""
+"""Stores on disk and on a server: writers at once, kills, damage, large writes; what all do is in tests/contract."""
 
 import multiprocessing
 import os
@@ -6,99 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
+from helpers.stores import DIM, SCHEMA, ids, qdrant, rows
 from regard.core.checks import InputError, RunError
 from regard.reuse.search.store import lance, versions
 from regard.reuse.search.store.lance import LanceStore
-from regard.reuse.search.store.memory import MemoryStore
 from regard.reuse.search.store.protocol import as_rows, metadata_of, schema_of, vectors_in
 from regard.reuse.search.store.qdrant import QdrantStore
-
-DIM = 6
-SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "boolean"})
-Make = Callable[[], object]
-
-
-@pytest.fixture(params=["memory", "lance", "qdrant"])
-def store(request: pytest.FixtureRequest, tmp_path: Path):
-    if request.param == "qdrant":
-        yield qdrant()
-    else:
-        yield MemoryStore(SCHEMA) if request.param == "memory" else LanceStore.create(tmp_path / "t", SCHEMA)
-
-
-def qdrant() -> QdrantStore:
-    """The client's own mode in memory: no server."""
-    from qdrant_client import QdrantClient
-
-    return QdrantStore.create(QdrantClient(":memory:"), "photos", SCHEMA)
-
-
-def rows(*names: str, seed: int = 0, **more: list) -> pa.Table:
-    vectors = np.random.default_rng([seed, len(names)]).standard_normal((len(names), DIM)).astype(np.float32)
-    return as_rows(SCHEMA, {"id": list(names), **more}, vectors)
-
-
-def ids(table: pa.Table) -> set[str]:
-    return set(table.column("id").to_pylist())
-
-
-def test_rows_come_back_as_they_were_given(store) -> None:
-    given = rows("a", "b'c", style=["flat", None], year=[1990, 2001], good=[True, None], path=["/x/a", ""])
-    assert store.upsert(given) == (2, 0)
-    back = store.get(["b'c", "nobody", "a"])
-    assert back.column("id").to_pylist() == ["b'c", "a"]
-    plain = [name for name in SCHEMA.names if name != "vector"]
-    assert back.select(plain).take([1, 0]).to_pylist() == given.select(plain).to_pylist()
-    # Qdrant keeps length and direction apart
-    near = 1e-6 if isinstance(store, QdrantStore) else 0
-    np.testing.assert_allclose(vectors_in(back), vectors_in(given)[::-1], rtol=near)
-    assert store.get(["a"], ["year"]).to_pylist() == [{"year": 1990}]
-    assert store.get([]).num_rows == 0 and store.get([], ["id"]).column_names == ["id"]
-
-
-def test_an_id_written_again_replaces_its_row_and_keeps_its_number(store) -> None:
-    store.upsert(rows("a", "b", "c"))
-    before = {row["id"]: row["_rowid"] for row in store.scan(["id", "_rowid"]).to_pylist()}
-    version = store.version
-    assert store.upsert(rows("b", "d", seed=1, label=["new", "new"])) == (1, 1)
-    assert store.version > version and store.count() == 4
-    after = {row["id"]: row["_rowid"] for row in store.scan(["id", "_rowid"]).to_pylist()}
-    assert before.items() <= after.items() and len(set(after.values())) == 4
-    assert ids(store.scan(["id"], since=version)) == {"b", "d"}
-    assert ids(store.scan(["id"], since=store.version)) == set()
-    assert store.delete(["a", "a", "nobody"]) == 1 and ids(store.scan(["id"])) == {"b", "c", "d"}
-
-
-def test_columns_that_are_added_are_empty_until_they_are_written(store) -> None:
-    store.upsert(rows("a", "b", style=["flat", None]))
-    before = {row["id"]: row["_rowid"] for row in store.scan(["id", "_rowid"]).to_pylist()}
-    version = store.version
-    store.widen({"place": "text", "weight": "number", "style": "text"})
-    assert metadata_of(store.schema) == {**metadata_of(SCHEMA), "place": "text", "weight": "number"}
-    assert store.version > version
-    assert store.get(["a"], ["style", "place", "weight"]).to_pylist() == [
-        {"style": "flat", "place": None, "weight": None}
-    ]
-    assert store.count("place IS NULL") == 2
-    wider = as_rows(store.schema, {"id": ["b", "c"], "place": ["here", None], "weight": [1.5, 2]}, np.ones((2, DIM)))
-    assert store.upsert(wider) == (1, 1)
-    assert ids(store.scan(["id"], "place = 'here' AND weight > 1")) == {"b"}
-    assert before.items() <= {row["id"]: row["_rowid"] for row in store.scan(["id", "_rowid"]).to_pylist()}.items()
-    version = store.version
-    store.widen({"place": "text"})
-    assert metadata_of(store.schema)["place"] == "text" and store.count("place = 'here'") == 1
-    for name in ("vector", "shoot date"):
-        with pytest.raises(InputError, match="columns: expected a name of letters"):
-            store.widen({name: "text"})
 
 
 def test_a_writer_that_does_not_know_of_new_columns_leaves_them_be(tmp_path: Path) -> None:
@@ -114,98 +32,6 @@ def test_a_writer_that_does_not_know_of_new_columns_leaves_them_be(tmp_path: Pat
     ]
     other.widen({"place": "text", "more": "whole"})
     assert other.schema.names[-2:] == ["place", "more"]
-
-
-@pytest.mark.parametrize(
-    ("where", "found"),
-    [
-        ("style = 'flat'", {"a"}),
-        ("year >= 1990 AND good", {"a"}),
-        ("style IS NULL OR year < 1980", {"c", "d"}),
-        ("id IN ('a', 'd') AND NOT year = 1990", {"d"}),
-        ("label LIKE 'ca%'", {"b"}),
-        ("1 = 0", set()),
-    ],
-)
-def test_conditions(store, where: str, found: set[str]) -> None:
-    more = {"style": ["flat", "line", None, "line"], "year": [1990, 2000, 2001, 1970]}
-    store.upsert(rows("a", "b", "c", "d", good=[True, False, False, True], label=["dog", "cat", "x", "y"], **more))
-    assert ids(store.scan(["id"], where)) == found and store.count(where) == len(found)
-    assert {name for name, _ in store.search(np.ones(DIM), 10, where)} == found
-
-
-@pytest.mark.parametrize("where", ["styl = 'flat'", "style = ", "DROP TABLE rows", " "])
-def test_conditions_that_cannot_be_read(store, where: str) -> None:
-    store.upsert(rows("a"))
-    with pytest.raises(InputError, match="where: expected a condition such as"):
-        store.scan(["id"], where)
-
-
-def test_search_is_by_cosine(store) -> None:
-    data = rows(*[f"n{i}" for i in range(30)])
-    store.upsert(data)
-    vectors, query = vectors_in(data), np.arange(DIM, dtype=np.float32) - 2
-    cosine = vectors @ query / np.linalg.norm(vectors, axis=1) / np.linalg.norm(query)
-    found = store.search(query, 5)
-    assert [name for name, _ in found] == [f"n{i}" for i in np.argsort(-cosine)[:5]]
-    assert [score for _, score in found] == pytest.approx(np.sort(cosine)[::-1][:5], abs=1e-5)
-    assert len(store.search(query, 99)) == 30
-
-
-def test_tags_keep_a_version_through_maintenance(store) -> None:
-    store.upsert(rows("a", "b"))
-    if isinstance(store, QdrantStore):
-        with pytest.raises(InputError, match="a store that keeps versions"):
-            store.tag("first")
-        with pytest.raises(InputError, match="a store that keeps versions"):
-            store.at(1)
-        return
-    first = store.tag("first")
-    store.delete(["a"])
-    store.upsert(rows("b", "c", seed=3))
-    store.maintain()
-    old = store.at("first")
-    assert ids(old.scan(["id"])) == {"a", "b"} and old.version == first and old.count() == 2
-    np.testing.assert_array_equal(vectors_in(old.get(["b"])), vectors_in(rows("a", "b"))[1:])
-    assert ids(store.scan(["id"])) == {"b", "c"}
-    with pytest.raises(RunError, match="only be read"):
-        old.delete(["a"])
-    with pytest.raises(RunError, match="only be read"):
-        old.upsert(rows("z"))
-    store.tag("first")
-    assert ids(store.at("first").scan(["id"])) == {"b", "c"}, "a tag can be moved"
-    with pytest.raises(InputError, match="version: expected"):
-        store.at("nothing")
-
-
-NAMES = st.lists(st.sampled_from("abcdefgh"), min_size=0, max_size=5, unique=True)
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["upsert", "delete", "maintain", "since"]), NAMES, st.integers(0, 9)), max_size=6
-)
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS)
-def test_random_operations_agree(tmp_path_factory: pytest.TempPathFactory, steps: list) -> None:
-    stores = MemoryStore(SCHEMA), LanceStore.create(tmp_path_factory.mktemp("store") / "t", SCHEMA), qdrant()
-    marks = [store.version for store in stores]
-    for what, names, seed in steps:
-        given = rows(*names, seed=seed, year=[seed] * len(names))
-        if what == "upsert":
-            assert len({store.upsert(given) for store in stores}) == 1
-        elif what == "delete":
-            assert len({store.delete(names) for store in stores}) == 1
-        elif what == "maintain":
-            for store in stores:
-                store.maintain()
-        else:
-            assert len({frozenset(ids(s.scan(["id"], since=m))) for s, m in zip(stores, marks)}) == 1
-            marks = [store.version for store in stores]
-        plain, *others = [store.scan().sort_by("id") for store in stores]
-        for other in others:
-            assert plain.drop(["vector"]).to_pylist() == other.drop(["vector"]).to_pylist()
-            np.testing.assert_allclose(vectors_in(plain), vectors_in(other), rtol=1e-5)
-        assert len({store.count("year > 4") for store in stores}) == 1
 
 
 def test_rows_that_cannot_be_are_refused() -> None:
@@ -239,11 +65,12 @@ def test_large_writes_and_id_lists_go_in_parts(tmp_path: Path, monkeypatch: pyte
 WRITER = """
 import sys
 sys.path.insert(0, {tests!r})
-import test_store as t
-store = t.LanceStore.open({folder!r})
+from helpers.stores import rows
+from regard.reuse.search.store.lance import LanceStore
+store = LanceStore.open({folder!r})
 for part in range(1000):
     names = [f"{{sys.argv[1]}}-{{part}}-{{i}}" for i in range(20)]
-    store.upsert(t.rows(*names, seed=part))
+    store.upsert(rows(*names, seed=part))
     print(part, flush=True)
     if part + 1 == int(sys.argv[2]):
         break
@@ -251,7 +78,7 @@ for part in range(1000):
 
 
 def writer(folder: Path, name: str, parts: int) -> subprocess.Popen:
-    code = WRITER.format(tests=str(Path(__file__).parent), folder=str(folder))
+    code = WRITER.format(tests=str(Path(__file__).parents[3]), folder=str(folder))
     return subprocess.Popen([sys.executable, "-c", code, name, str(parts)], stdout=subprocess.PIPE, text=True)
 
 

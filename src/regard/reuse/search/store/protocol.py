@@ -122,9 +122,11 @@ def as_rows(schema: pa.Schema, columns: Mapping[str, Any], vectors_ND: np.ndarra
     """A table of these columns and vectors; columns that are not given are empty.
 
     Raises:
-        InputError: an id twice, a column that the table does not have, or values of another kind.
+        InputError: an id twice, NaN, a column that the table does not have, or values of another kind.
     """
     n, dim = vectors_ND.shape
+    if not np.isfinite(vectors_ND).all():
+        raise bad("vectors", "NaN or infinity", "finite numbers", "Look at the images or the network's precision.")
     ids = [str(name) for name in columns["id"]]
     if len(set(ids)) != len(ids):
         raise bad("ids", "ids given twice", "a different id for each row")

@@ -36,4 +36,4 @@ def measured_recall(store: Searchable, samples: int, top: int, seed: int) -> flo
     for name, vector in zip(rows.column("id").to_pylist(), vectors_in(rows)):
         mine, true = ({n for n, _ in store.search(vector, top + 1, exact=exact)} - {name} for exact in (False, True))
         hits, wanted = hits + len(mine & true), wanted + len(true)
-    return hits / max(wanted, 1)
+    return hits / wanted if wanted else 1.0
