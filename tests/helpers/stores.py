@@ -8,7 +8,7 @@ import pyarrow as pa
 from regard.reuse.search.store.protocol import as_rows, schema_of
 
 DIM = 6
-SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "truth"})
+SCHEMA = schema_of(DIM, {"style": "text", "year": "whole", "good": "boolean"})
 
 
 def rows(*names: str, seed: int = 0, **more: list[Any]) -> pa.Table:
