@@ -1,4 +1,4 @@
-"""How far two domains lie apart: maximum mean discrepancy, proxy A-distance and the distances of `measures`.
+"""How far two domains lie apart: maximum mean discrepancy, proxy A-distance and the distances of `distances`.
 
 Gretton et al. 2012 (JMLR 13, eq. 3 and 5, section 8 for the bandwidth); Long et al. 2015 (ICML, several kernels);
 Ben-David et al. 2006 (NIPS) and Glorot et al. 2011 (ICML) for the A-distance.
