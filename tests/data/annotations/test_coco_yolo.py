@@ -103,7 +103,9 @@ def test_a_coco_file_opens_as_before_and_is_read_for_its_annotations_later(tmp_p
     images = open_images(coco_of(tmp_path, [{"bbox": [0, 0, 4, 4]}]))
     assert images.labels is None and images.columns == {} and images.annotations is not None
     assert images.annotations.classes == ("dog", "cat") and images.annotations[0].labels == ("dog",)
-    (tmp_path / "b.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "a.png"}]}))
+    row = {"id": 1, "file_name": "a.png", "domain": "stained"}
+    (tmp_path / "b.json").write_text(json.dumps({"images": [row]}))
+    assert open_images(tmp_path / "b.json").columns["domain"].tolist() == ["stained"]
     with pytest.raises(InputError, match="without annotations"):
         read_coco(tmp_path / "b.json")
 

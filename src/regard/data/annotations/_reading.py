@@ -8,7 +8,6 @@ import numpy as np
 from ...core.checks import InputError, bad
 from ...core.reading import read_bytes
 from .._opened import open_pillow
-from ..decode import DecodeError, upright_size
 
 MOST_XML = 2**25  # bytes
 _MOST_PIXELS = 178_000_000
@@ -16,6 +15,8 @@ _MOST_PIXELS = 178_000_000
 
 def picture_size(item: Path | np.ndarray) -> tuple[tuple[int, int] | None, str]:
     """Height and width of the upright picture, or None and why it cannot be read."""
+    from ..decode import DecodeError, upright_size  # with torch, which opening alone does without
+
     try:
         width, height = upright_size(item)
     except DecodeError as error:
