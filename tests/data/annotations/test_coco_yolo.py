@@ -122,6 +122,16 @@ def test_coco_reads_back_as_it_was_written(tmp_path: Path, masks: str) -> None:
     assert bool(polygons) == (masks == "polygons")
 
 
+def test_objects_of_a_picture_on_its_side_are_set_aside(tmp_path: Path) -> None:
+    file = coco_of(tmp_path, [{"bbox": [0, 0, 4, 4]}])
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (20, 10), (9, 9, 9)).save(tmp_path / "a.png", exif=turned)
+    found = only(read_coco(file))
+    assert found.size == (20, 10) and found.boxes is None
+    assert [(fault.done, fault.cause.endswith("on its side")) for fault in found.faults] == [("set aside", True)]
+
+
 def yolo_of(root: Path, text: str, names: str = "names: [cat, 'dog']\n") -> Path:
     (root / "images" / "train").mkdir(parents=True)
     (root / "labels" / "train").mkdir(parents=True)
