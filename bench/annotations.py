@@ -47,7 +47,7 @@ def bccd(data: Path, work: Path) -> Iterator[Row]:
     images = opened(data / "det_bccd_voc" / "BCCD")
     yield from read("bccd", images, images=364, objects=4886, set_aside=2)
     truncated = sum(int(one.boxes.truncated.sum()) for one in images.annotations or () if one.boxes is not None)
-    yield {"what": "bccd: truncated objects, of 1131 two are set aside or none", "value": truncated, "at_least": 1129}
+    yield {"what": "bccd: truncated objects", "value": truncated, "equals": 1131}
     yield from around("bccd", images, work)
 
 
@@ -62,7 +62,7 @@ def pennfudan(data: Path, work: Path) -> Iterator[Row]:
 
 
 def nuclei(data: Path, work: Path) -> Iterator[Row]:
-    """Masks of nuclei, up to 151 in a picture, of which some overlap."""
+    """Masks of nuclei, up to 151 in a picture; some overlap."""
     images = opened(data / "inst_nuclei_coco_dev" / "instances.json")
     yield from read("nuclei", images, images=130, objects=4437, set_aside=0)
     yield from around("nuclei", images, work)

@@ -13,6 +13,7 @@ GUIDE = (
     "your-own-images",
     "which-verb",
     "data",
+    "annotations",
     "representations",
     "python",
     "precision-and-speed",

@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -34,7 +35,7 @@ def open_coco(file: Path, argument: str) -> ImageSet:
     beside its folder. Names are read with backslashes as slashes and, where no such file is there, without spaces
     around and in the form of Unicode that the folder has. A name that leads out of the folder, as Label Studio writes
     paths of its own server, is looked for by the longest end of it that is there and that no other image has. A file
-    may list images alone, without annotations.
+    may list images alone, without annotations. Where each image says its `domain`, that becomes a column.
 
     Raises:
         InputError: no list of images, an image without a name or two of one name, or none of them there.
@@ -50,7 +51,11 @@ def open_coco(file: Path, argument: str) -> ImageSet:
         raise bad(argument, f"images without `file_name` in {str(file)!r}", "a file name for each image")
     known = [name for name in names if not name_problem(name)]
     _once(file, known, [posixpath.normpath(_relative(name)) for name in known], argument)
-    return _found(file, names, argument, "annotations" in content)
+    domains = [str(row.get("domain") or "") for row in rows]
+    found, kept = _found(file, names, argument, "annotations" in content)
+    if not all(domains[row] for row in kept):
+        return found
+    return replace(found, columns={"domain": np.array([domains[row] for row in kept])})
 
 
 def _once(file: Path, names: Sequence[str], means: Sequence[Any], argument: str) -> None:
@@ -85,7 +90,7 @@ def _name(row: Any) -> str:
     return "/".join(address.split("/")[-2:]) if address else ""
 
 
-def _found(file: Path, names: Sequence[str], argument: str, annotated: bool) -> ImageSet:
+def _found(file: Path, names: Sequence[str], argument: str, annotated: bool) -> tuple[ImageSet, list[int]]:
     unfit = [name_problem(name) for name in names]
     plain = ["" if cause else _relative(name) for name, cause in zip(names, unfit)]
     outside = [_leaves(given, name) for given, name in zip(names, plain)]
@@ -118,7 +123,7 @@ def _found(file: Path, names: Sequence[str], argument: str, annotated: bool) -> 
         )
     _once(file, [names[row] for row in kept], items, argument)
     rows = Rows.of(CocoFile(file, items, kept)) if annotated else None
-    return ImageSet(items, np.array(ids), name=file.stem, set_aside=tuple(aside), annotations=rows)
+    return ImageSet(items, np.array(ids), name=file.stem, set_aside=tuple(aside), annotations=rows), kept
 
 
 def _wanted(plain: Sequence[str], outside: Sequence[bool]) -> list[list[str]]:

@@ -103,7 +103,9 @@ def test_a_coco_file_opens_as_before_and_is_read_for_its_annotations_later(tmp_p
     images = open_images(coco_of(tmp_path, [{"bbox": [0, 0, 4, 4]}]))
     assert images.labels is None and images.columns == {} and images.annotations is not None
     assert images.annotations.classes == ("dog", "cat") and images.annotations[0].labels == ("dog",)
-    (tmp_path / "b.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "a.png"}]}))
+    row = {"id": 1, "file_name": "a.png", "domain": "stained"}
+    (tmp_path / "b.json").write_text(json.dumps({"images": [row]}))
+    assert open_images(tmp_path / "b.json").columns["domain"].tolist() == ["stained"]
     with pytest.raises(InputError, match="without annotations"):
         read_coco(tmp_path / "b.json")
 
@@ -118,6 +120,16 @@ def test_coco_reads_back_as_it_was_written(tmp_path: Path, masks: str) -> None:
     rows = json.loads((tmp_path / "coco" / "instances.json").read_text())["annotations"]
     polygons = [one for one in rows if isinstance(one["segmentation"], list)]
     assert bool(polygons) == (masks == "polygons")
+
+
+def test_objects_of_a_picture_on_its_side_are_set_aside(tmp_path: Path) -> None:
+    file = coco_of(tmp_path, [{"bbox": [0, 0, 4, 4]}])
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (20, 10), (9, 9, 9)).save(tmp_path / "a.png", exif=turned)
+    found = only(read_coco(file))
+    assert found.size == (20, 10) and found.boxes is None
+    assert [(fault.done, fault.cause.endswith("on its side")) for fault in found.faults] == [("set aside", True)]
 
 
 def yolo_of(root: Path, text: str, names: str = "names: [cat, 'dog']\n") -> Path:

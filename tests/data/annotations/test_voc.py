@@ -13,7 +13,8 @@ from regard.data.annotations.compare import difference
 from regard.data.annotations.faults import counted
 from regard.data.annotations.masks import Masks
 from regard.data.annotations.record import Annotations, Listed, Rows
-from regard.data.annotations.voc import palette, read_voc
+from regard.data.annotations.voc import read_voc
+from regard.data.annotations.voc_map import palette
 from regard.data.annotations.voc_write import write_voc
 from regard.data.imageset import ImageSet
 

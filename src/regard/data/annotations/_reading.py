@@ -8,7 +8,7 @@ import numpy as np
 from ...core.checks import InputError, bad
 from ...core.reading import read_bytes
 from .._opened import open_pillow
-from ..decode import DecodeError, upright_size
+from .faults import NOTED, Fault
 
 MOST_XML = 2**25  # bytes
 _MOST_PIXELS = 178_000_000
@@ -16,11 +16,36 @@ _MOST_PIXELS = 178_000_000
 
 def picture_size(item: Path | np.ndarray) -> tuple[tuple[int, int] | None, str]:
     """Height and width of the upright picture, or None and why it cannot be read."""
+    from ..decode import DecodeError, upright_size  # with torch, which opening alone does without
+
     try:
         width, height = upright_size(item)
     except DecodeError as error:
         return None, str(error)
     return (height, width), ""
+
+
+def told_size(width: object, height: object) -> tuple[int, int] | None:
+    """Height and width as a file of annotations tells them; None where these are no numbers of pixels."""
+    if not isinstance(width, int | float) or not isinstance(height, int | float):
+        return None
+    if not (1 <= width < 2**31 and 1 <= height < 2**31):  # which NaN is not either
+        return None
+    return int(height), int(width)
+
+
+def size_fault(told: tuple[int, int] | None, size: tuple[int, int] | None, path: str) -> Fault | None:
+    """What is to be said of a size (height, width) in a file that is not the upright picture's.
+
+    Where it is the same with height and width exchanged, the objects are those of a picture that lies on its side, as
+    it was stored before a camera's turn was applied: they are set aside. Else they are used, and that is noted.
+    """
+    if told is None or size is None or told == size:
+        return None
+    cause = f"a size of {told[1]}x{told[0]}, where the picture has {size[1]}x{size[0]}"
+    if told == size[::-1]:
+        return Fault(path, f"{cause} upright: its objects are of the picture on its side")
+    return Fault(path, cause, NOTED)
 
 
 def index_picture(path: Path) -> np.ndarray:

@@ -16,7 +16,7 @@ from ...core.checks import InputError, bad, check_path
 from ...core.reading import MOST_BOXES, read_json
 from ..imageset import ImageSet
 from . import rle
-from ._reading import picture_size
+from ._reading import picture_size, size_fault, told_size
 from .boxes import RawBox, sound_boxes
 from .faults import ASIDE, NOTED, Fault
 from .masks import Masks
@@ -72,12 +72,12 @@ class CocoFile:
         name = f"{self.file.name}: {content.images[place].get('file_name')}"
         size, cause = picture_size(self.items[row])
         faults = [Fault(name, cause, NOTED)] if cause else []
-        told = _told_size(content.images[place])
-        if size is None:
-            size = told
-        elif told is not None and told != size:
-            said = f"a size of {told[1]}x{told[0]}, where the picture has {size[1]}x{size[0]}"
-            faults.append(Fault(name, said, NOTED))
+        told = told_size(content.images[place].get("width"), content.images[place].get("height"))
+        wrong_size = size_fault(told, size, name)
+        faults += [wrong_size] if wrong_size else []
+        if wrong_size and wrong_size.done == ASIDE:
+            return Annotations(size, faults=tuple(faults))
+        size = size or told
         raw, places, runs = [], [], {}
         for number, one in enumerate(content.of_image(place)):
             box, mask, wrong = _read(one, content.categories, size, name, number)
@@ -101,10 +101,13 @@ class _Content:
         self.images: list[Row] = [one if isinstance(one, dict) else {} for one in content.get("images", [])]
         self.faults: list[Fault] = []
         self.categories = self._categories(content.get("categories"), file)
-        self._rows = content.get("annotations") or []
+        rows = content.get("annotations")
+        if not isinstance(rows, list):
+            self.faults.append(Fault(file.name, "annotations that are no list"))
+            rows = []
         by_id = {_key(one.get("id")): place for place, one in enumerate(self.images)}
         self._of: dict[int, list[Row]] = {}
-        for number, one in enumerate(self._rows):
+        for number, one in enumerate(rows):
             place = by_id.get(_key(one.get("image_id"))) if isinstance(one, dict) else None
             if place is None:
                 self.faults.append(Fault(file.name, "an annotation of no image of the file", ASIDE, number))
@@ -131,13 +134,6 @@ def _key(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value) if isinstance(value, int | str) else None
-
-
-def _told_size(row: Row) -> tuple[int, int] | None:
-    width, height = row.get("width"), row.get("height")
-    if isinstance(width, int | float) and isinstance(height, int | float) and min(width, height) >= 1:
-        return (int(height), int(width)) if max(width, height) < 2**31 else None
-    return None
 
 
 def _read(
@@ -194,7 +190,10 @@ def _mask(segmentation: object, size: tuple[int, int] | None) -> np.ndarray | No
         for one in segmentation:
             if not isinstance(one, list) or len(one) % 2 or not all(isinstance(v, int | float) for v in one):
                 raise bad("segmentation", "a list that is no x, y, x, y, ...", "polygons")
-            polygons.append(np.array(one, dtype=float).reshape(-1, 2))
+            try:
+                polygons.append(np.array(one, dtype=float).reshape(-1, 2))
+            except OverflowError:
+                raise bad("segmentation", "a number too large for any float", "polygons") from None
         return rle.encode(draw(polygons, size))
     if not isinstance(segmentation, dict):
         raise bad("segmentation", f"a {type(segmentation).__name__}", "polygons or run lengths")

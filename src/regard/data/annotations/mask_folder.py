@@ -21,7 +21,7 @@ from .class_table import ClassTable, read_table
 from .faults import NOTED, Fault
 from .masks import IGNORE, Masks
 from .record import Annotations, Rows
-from .voc import palette
+from .voc_map import palette
 
 _ENDINGS = ("", "_mask", "_L", "_gt", "_label", "_labels", "_seg")
 

@@ -7,24 +7,23 @@ the XML; in `SegmentationClass` it is the class's place; 255 counts neither way 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 import numpy as np
 
 from ...core.checks import InputError, bad, check_path
+from ...core.reading import read_bytes
 from ..imageset import ImageSet
 from . import rle
-from ._reading import index_picture, picture_size, read_xml
+from ._reading import index_picture, picture_size, read_xml, size_fault, told_size
 from .boxes import RawBox, sound_boxes
 from .faults import ASIDE, NOTED, Fault
 from .masks import BACKGROUND, IGNORE, IGNORE_16, Masks, SemanticMap
 from .record import Annotations, Rows
+from .voc_map import CLASSES, places_of, read_labelmap
 
-CLASSES = tuple(
-    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep "
-    "sofa train tvmonitor".split()
-)
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -61,7 +60,8 @@ def _part(images: ImageSet, root: Path, part: str) -> ImageSet:
     if not there:
         known = sorted({file.stem for file in (root / "ImageSets").glob("*/*.txt")})
         raise bad("part", repr(part), "a list in ImageSets: " + (", ".join(known[:20]) or "there is none"))
-    names = [line.split()[0] for line in there[0].read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    text = read_bytes(there[0], "a list of pictures", 2**28).decode("utf-8-sig", "replace")
+    names = [line.split()[0] for line in text.splitlines() if line.strip()]
     place = {str(PurePosixPath(its).with_suffix("")): row for row, its in enumerate(images.ids.tolist())}
     place |= {its: row for row, its in enumerate(images.ids.tolist())}
     rows = [place[name] for name in dict.fromkeys(names) if name in place]
@@ -84,8 +84,16 @@ class VocFolder:
         return len(self.items)
 
     def general(self) -> list[Fault]:
-        """Nothing: a folder has no file as a whole."""
-        return []
+        """What is wrong with `labelmap.txt`."""
+        return self._names[1]
+
+    @cached_property
+    def _names(self) -> tuple[tuple[str, ...] | None, list[Fault]]:
+        """The classes of maps; None where they cannot be read, and then maps are set aside."""
+        try:
+            return read_labelmap(self.root) or (BACKGROUND, *CLASSES), []
+        except InputError as error:
+            return None, [Fault("labelmap.txt", str(error))]
 
     def read(self, row: int) -> Annotations:
         """Of one picture."""
@@ -102,8 +110,12 @@ class VocFolder:
         except InputError as error:
             faults.append(Fault(f"{name}.xml", str(error)))
             return Annotations(size, faults=tuple(faults))
-        size, said = _size(size, root, f"{name}.xml")
-        faults += said
+        told = told_size(_number(root.findtext("size/width")), _number(root.findtext("size/height")))
+        wrong_size = size_fault(told, size, f"{name}.xml")
+        faults += [wrong_size] if wrong_size else []
+        if wrong_size and wrong_size.done == ASIDE:
+            return Annotations(size, faults=tuple(faults))
+        size = size or told
         raw, places, wrong = _objects(root, f"{name}.xml")
         runs = self._instances(name, size, root.findall("object"), faults)
         for row_, (place, box) in enumerate(zip(places, raw)):
@@ -145,7 +157,10 @@ class VocFolder:
         values = self._index("SegmentationClass", name, size, faults)
         if values is None:
             return None
-        names = read_labelmap(self.root) or (BACKGROUND, *CLASSES)
+        names = self._names[0]
+        if names is None:
+            faults.append(Fault(f"SegmentationClass/{name}.png", "a map whose classes cannot be read"))
+            return None
         void = IGNORE_16 if values.dtype == np.uint16 else IGNORE
         unknown = (values >= len(names)) & (values != void)
         if unknown.any():
@@ -168,7 +183,7 @@ class VocFolder:
             faults.append(Fault(f"{kind}/{name}.png", str(error)))
             return None
         if values.ndim == 3:
-            values = _places(values)
+            values = places_of(values)
         if values.shape != size:
             told = f"a mask of {values.shape[1]}x{values.shape[0]} pixels, not the picture's size"
             faults.append(Fault(f"{kind}/{name}.png", told))
@@ -176,20 +191,6 @@ class VocFolder:
         return (
             values.astype(np.uint8) if values.dtype == bool or values.max(initial=0) < 256 else values.astype(np.uint16)
         )
-
-
-def _size(
-    size: tuple[int, int] | None, root: ElementTree.Element, path: str
-) -> tuple[tuple[int, int] | None, list[Fault]]:
-    """The picture's size, or the XML's where it cannot be read; with what is to be said where they differ."""
-    width, height = _number(root.findtext("size/width")), _number(root.findtext("size/height"))
-    told = (int(height), int(width)) if min(width, height) >= 1 else None
-    if size is None:
-        return told, []
-    if told is None or told == size:
-        return size, []
-    cause = f"a size of {told[1]}x{told[0]}, where the picture has {size[1]}x{size[0]}"
-    return size, [Fault(path, cause, NOTED)]
 
 
 def _objects(root: ElementTree.Element, path: str) -> tuple[list[RawBox], list[int], list[Fault]]:
@@ -214,35 +215,3 @@ def _number(text: str | None) -> float:
         return float(text or "nan")
     except ValueError:
         return float("nan")
-
-
-def palette() -> np.ndarray:
-    """VOC's colours (256, 3) uint8: the bits of a number, three at a time, spread over red, green and blue.
-
-    >>> palette()[:4].tolist()
-    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
-    """
-    numbers = np.arange(256)
-    bits = (numbers[:, None] >> np.arange(8)) & 1
-    colours = np.zeros((256, 3), dtype=np.int64)
-    for bit in range(8):
-        colours[:, bit % 3] |= bits[:, bit] << (7 - bit // 3)
-    return colours.astype(np.uint8)
-
-
-def _places(colours_HW3: np.ndarray) -> np.ndarray:
-    """Numbers of colours, where a program wrote VOC's palette as colours; what is none of them becomes 255."""
-    packed = colours_HW3.astype(np.int64) @ np.array([65536, 256, 1])
-    known = palette().astype(np.int64) @ np.array([65536, 256, 1])
-    order = np.argsort(known)
-    place = np.minimum(np.searchsorted(known[order], packed), 255)
-    return np.where(known[order][place] == packed, order[place], IGNORE).astype(np.uint8)
-
-
-def read_labelmap(root: Path) -> tuple[str, ...] | None:
-    """The classes of `labelmap.txt`, in its order; None where there is none."""
-    file = root / "labelmap.txt"
-    if not file.is_file():
-        return None
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
-    return tuple(line.rsplit(":", 3)[0].strip() for line in lines if line.strip() and not line.startswith("#"))

@@ -13,7 +13,7 @@ from ._writing import Losses, Written, annotated, fresh, put_index, put_picture,
 from .boxes import FLAGS, Boxes
 from .masks import BACKGROUND, IGNORE, IGNORE_16, Masks, SemanticMap, drawn
 from .record import Annotations
-from .voc import CLASSES, palette
+from .voc_map import CLASSES, palette
 
 
 def write_voc(images: ImageSet, folder: str | Path, *, pictures: bool = True) -> Written:
