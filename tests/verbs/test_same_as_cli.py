@@ -5,6 +5,7 @@ A verb is found by its file; one without a case here fails.
 
 import inspect
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -40,6 +41,10 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "demo --seeds 2 --steps 20 --out demo",
         lambda: regard.demo(seeds=2, steps=20, out="demo"),
     ),
+    "duplicates": (
+        "duplicates ../copies --kind identical,same-photo --limit 5 --out page.html",
+        lambda: regard.duplicates("../copies", kind=["identical", "same-photo"], limit=5, out="page.html"),
+    ),
     "embed": (
         "embed train --with random:convnet4 --shard 1/2 --no-cache --out z.parquet",
         lambda: regard.embed("train", **SMALL, shard=(1, 2), no_cache=True, out="z.parquet"),
@@ -64,6 +69,10 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "finetune train test --with random:convnet4 --steps 2 --set smoothing=0.2 --out tuned",
         lambda: regard.finetune("train", "test", **SMALL, steps=2, set_={"smoothing": 0.2}, out="tuned"),
     ),
+    "index": (
+        "index train --with random:convnet4 --metric euclidean --tag first --out index",
+        lambda: regard.index("train", "index", **SMALL, metric="euclidean", tag="first"),
+    ),
     "methods": ("methods adapt", lambda: regard.methods("adapt")),
     "predict": (
         "predict ../tuned test --top 2 --no-cache --page page.html",
@@ -73,9 +82,23 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "probe train test --with random:convnet4 --shots 2 --seeds 2",
         lambda: regard.probe("train", "test", **SMALL, shots=[2], seeds=2),
     ),
+    "search": (
+        "search ../there train/a/0.png test/b/1.png --not test/a/2.png --rerank qe --top 3 --out page.html",
+        lambda: regard.search(
+            "../there", ["train/a/0.png", "test/b/1.png"], not_="test/a/2.png", rerank=["qe"], top=3, out="page.html"
+        ),
+    ),
+    "search_eval": (
+        "search-eval ../there labels --sample 8 --rerank qe --seed 1 --out page.html",
+        lambda: regard.search_eval("../there", "labels", sample=8, rerank=["qe"], seed=1, out="page.html"),
+    ),
     "shift": (
         "shift train test --with random:convnet4 --permutations 10",
         lambda: regard.shift("train", "test", **SMALL, permutations=10),
+    ),
+    "whiten": (
+        "whiten train --with random:convnet4 --pooling gem --set p=2.0 --dim 4 --check 10 --out whitened",
+        lambda: regard.whiten("train", "whitened", **SMALL, pooling="gem", set_={"p": 2.0}, dim=4, check=10),
     ),
 }
 SLOW = {"demo"}
@@ -102,6 +125,9 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
             x += y[:, None] + (folder == "test")
             np.savez(root / place / f"{folder}.npz", vectors=x, ids=np.arange(40), labels=y)
     regard.finetune(root / "cli" / "train", out=root / "tuned", **SMALL, steps=2)
+    regard.index(root / "cli" / "train", root / "there", **SMALL)
+    shutil.copytree(root / "cli" / "train" / "a", root / "copies")
+    shutil.copy(root / "copies" / "0.png", root / "copies" / "again.png")
     return root
 
 
