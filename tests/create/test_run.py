@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from regard.core.checks import InputError
 from regard.core.event_log import read_log
 from regard.core.events import last
-from regard.core.storage import hash_file
+from regard.core.storage import hash_file, load_tensors
 from regard.create.run import train, train_events
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
@@ -148,3 +149,26 @@ def test_simclr_learns_digits_without_labels(tmp_path: Path) -> None:
     scores = made.card["scores"]
     assert scores["accuracy"] > 0.2 > scores["untrained_accuracy"] + 0.05
     assert scores["p_value"] < 1e-6 < scores["shuffled_p_value"]
+
+
+def test_a_run_goes_on_from_another_representation_whose_network_it_copies(tmp_path):
+    settings = TrainSettings(steps=2, batch=16, precision="fp32", device="cpu")
+    images = builtin("digits").subset(np.arange(0, 120))
+    first = train(images, "rotation", out=tmp_path / "first", settings=settings)
+    before = {name: value.clone() for name, value in first.encoder.state_dict().items()}
+    second = train(images, "simclr", start=first, out=tmp_path / "second", settings=replace(settings, lr=1e-12))
+    assert second.card["parent"] == {"name": first.name, "fingerprint": first.fingerprint}
+    assert second.preprocess == first.preprocess and second.card["backbone"] == "convnet4"
+    close = [
+        torch.allclose(value, second.encoder.state_dict()[name]) for name, value in before.items() if "weight" in name
+    ]
+    assert all(close) and all(torch.equal(value, first.encoder.state_dict()[name]) for name, value in before.items())
+    with pytest.raises(InputError, match="--backbone"):
+        train(images, "simclr", start=first, backbone="resnet18", out=tmp_path / "third", settings=settings)
+
+
+def test_the_head_is_kept(tmp_path):
+    settings = TrainSettings(steps=2, batch=16, precision="fp32", device="cpu")
+    made = train(builtin("digits").subset(np.arange(0, 120)), "rotation", out=tmp_path, settings=settings)
+    head = load_tensors(tmp_path / "head.safetensors")
+    assert made.card["head"]["file"] == "head.safetensors" and head["2.weight"].shape == (4, 128)

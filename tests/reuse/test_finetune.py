@@ -1,6 +1,9 @@
 """Fine-tuning: what learns and what stays, that it helps, that a killed run goes on, and bad input."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +13,14 @@ from sklearn.metrics import accuracy_score
 from regard.backbones.encoder import make_encoder
 from regard.core.checks import InputError
 from regard.core.event_log import read_log
-from regard.core.storage import load_tensors, save_tensors
+from regard.core.storage import load_tensors, read_json, save_tensors
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.learning.freezing import Tuned, freeze
+from regard.learning.objective import Objective
+from regard.learning.scored import Scores
 from regard.learning.settings import TrainSettings
+from regard.learning.trainable import START
 from regard.representation.representation import Representation
 from regard.reuse.finetune import FinetuneResult, classify, finetune, finetune_events
 
@@ -37,13 +43,16 @@ def weights(module):
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
-class _Objective:
+class _Objective(Objective):
     """Just enough of one to train a head."""
 
-    def prepare(self, batch, generator):
-        return batch.images, batch.targets
+    def head(self, encoder):
+        return torch.nn.Linear(encoder.num_features, 2)
 
-    def loss(self, encoder, head, inputs, targets):
+    def prepare(self, batch, generator):
+        return batch.images, batch.labels
+
+    def loss(self, encoder, head, inputs, targets, at=START):
         return torch.nn.functional.cross_entropy(head(encoder(inputs)), targets), {}
 
 
@@ -257,11 +266,61 @@ def test_bad_input_is_named(digits, start, tmp_path):
     assert any(note.startswith("leak? 5 test image(s) are equal") for note in notes)
 
 
-def test_several_processes_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match="torchrun"):
-        finetune("builtin:digits", None, "random:convnet4", out=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+SHARED = """
+import sys
+import numpy as np
+from regard.data.builtin import builtin
+from regard.learning.settings import TrainSettings
+from regard.reuse.finetune import finetune
+
+every = builtin("digits")
+settings = TrainSettings(steps=10, batch=32, precision="fp32", device="cpu", lr=5e-3)
+found = finetune(
+    every.subset(np.arange(0, 240)), every.subset(np.arange(1000, 1100)), "random:convnet4", out=sys.argv[1],
+    layers="head", settings=settings, method={"recipe": "none"},
+)
+assert found.metrics["steps"] == 10, found.metrics
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_share_the_work_and_one_writes(tmp_path):
+    script = tmp_path / "shared.py"
+    script.write_text(SHARED)
+    found = []
+    for name, launcher in (("one", []), ("two", ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"])):
+        arguments = [sys.executable, *launcher, str(script), str(tmp_path / name)]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found.append(load_tensors(tmp_path / name / "classifier.safetensors"))
+    # half a batch each, gradients averaged: the same up to rounding
+    assert all(torch.allclose(found[0][name], found[1][name], atol=1e-5) for name in found[0])
+
+
+def test_a_run_can_be_started_anew(digits, start, tmp_path):
+    settings = TrainSettings(steps=3, batch=16, precision="fp32", device="cpu")
+    finetune(*digits, start, out=tmp_path, settings=settings, method=PLAIN)
+    with pytest.raises(InputError, match="steps was 3, now 4"):
+        finetune(*digits, start, out=tmp_path, settings=replace(settings, steps=4), method=PLAIN)
+    again = finetune(*digits, start, out=tmp_path, settings=replace(settings, steps=4), method=PLAIN, resume=False)
+    assert again.metrics["steps"] == 4
+
+
+def test_the_best_weights_are_chosen_by_images_of_train_alone(digits, start, tmp_path, monkeypatch):
+    settings = TrainSettings(steps=6, batch=16, precision="fp32", device="cpu", eval_every=2)
+    seen, answers = [], [0.5, 0.9, 0.7]
+
+    class Told(Scores):
+        def __init__(self, values):
+            seen.append(values)
+            super().__init__({"accuracy": answers[min(len(seen), 3) - 1]})
+
+    monkeypatch.setattr("regard.reuse.finetune.Scores", Told)
+    found = finetune(*digits, start, out=tmp_path, settings=settings, method=PLAIN, keep="best")
+    assert found.metrics["train"] == 216 and any("24 images of TRAIN" in note for note in found.notes)
+    evals = [event for event in read_log(tmp_path / "events.jsonl") if event.kind == "eval"]
+    assert [event.values["accuracy"] for event in evals] == answers
+    assert read_json(tmp_path / "card.json")["training"]["keep"] == "best"
 
 
 def test_a_run_killed_after_its_last_step_ends_with_the_same_figures(digits, start, tmp_path, monkeypatch):

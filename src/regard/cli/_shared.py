@@ -24,6 +24,11 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is dra
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Precision = Annotated[str, typer.Option("--precision", help="auto, fp32 (exact), bf16, or int8 (embedding only).")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the result is written.", show_default=False)]
+NoResume = Annotated[bool, typer.Option("--no-resume", help="Start anew where a run was stopped.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="REP", help="Go on from this representation.", show_default="fresh weights"),
+]
 With = Annotated[
     str,
     typer.Option(

@@ -9,9 +9,11 @@ from ._shared import (
     Clip,
     Device,
     Epochs,
+    From,
     Images,
     Json,
     Minutes,
+    NoResume,
     Precision,
     Quiet,
     Seed,
@@ -32,6 +34,7 @@ def create(
     ],
     out: Annotated[Path, typer.Option("--out", help="The run's folder, which is the representation, too.")],
     backbone: Annotated[str, typer.Option(help="The network: convnet4, or any of timm or torchvision.")] = "convnet4",
+    from_: From = None,
     epochs: Epochs = None,
     steps: Steps = None,
     minutes: Minutes = None,
@@ -44,7 +47,7 @@ def create(
     clip: Clip = None,
     holdout: Annotated[float, typer.Option(help="Share of the images kept for scoring the task itself.")] = 0.1,
     keep: Annotated[str, typer.Option(help="Which weights become the representation: last or best.")] = "last",
-    no_resume: Annotated[bool, typer.Option("--no-resume", help="Start anew where a run was stopped.")] = False,
+    no_resume: NoResume = False,
     set_: Set = None,
     precision: Precision = "auto",
     device: Device = "auto",
@@ -58,7 +61,8 @@ def create(
     of the run, and a picture of the puzzle that the network got. Without --epochs, --steps or --minutes the length
     follows from the number of images. A run that was stopped goes on when the same command is given again, to the
     same weights. What is scored at the end is the task itself, on images that were held out, against chance. With
-    several tasks each has a folder of its own below --out, and a table compares them.
+    several tasks each has a folder of its own below --out, and a table compares them. With --from the network and its
+    weights are those of another representation, which is not changed.
     """
     from ..core.processes import first as first_process
     from ..verbs import create as verb
@@ -68,6 +72,7 @@ def create(
         task=task,
         out=out,
         backbone=backbone,
+        from_=from_,
         epochs=epochs,
         steps=steps,
         minutes=minutes,

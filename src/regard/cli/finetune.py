@@ -11,6 +11,7 @@ from ._shared import (
     Epochs,
     Json,
     Minutes,
+    NoResume,
     Precision,
     Quiet,
     Seed,
@@ -43,6 +44,10 @@ def finetune(
     lr: Annotated[float, typer.Option(help="Highest learning rate, of the classifier.")] = 2e-3,
     weight_decay: Annotated[float, typer.Option(min=0, help="Decoupled weight decay.")] = 1e-2,
     clip: Clip = None,
+    keep: Annotated[
+        str, typer.Option(help="Which weights are kept: last, or best by a tenth of TRAIN that is not learned from.")
+    ] = "last",
+    no_resume: NoResume = False,
     set_: Set = None,
     precision: Precision = "auto",
     device: Device = "auto",
@@ -56,6 +61,7 @@ def finetune(
     scored, never learnt from, and nothing is chosen by them. A run that was stopped goes on when the same command is
     given again.
     """
+    from ..core.processes import first as first_process
     from ..verbs import finetune as verb
 
     found = verb.finetune(
@@ -72,10 +78,13 @@ def finetune(
         lr=lr,
         weight_decay=weight_decay,
         clip=clip,
+        keep=keep,
+        no_resume=no_resume,
         set_=settings(set_),
         precision=precision,
         device=device,
         seed=seed,
         progress=bar(quiet),
     )
-    give(found, json)
+    if first_process():
+        give(found, json)

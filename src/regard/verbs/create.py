@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from ..backbones.encoder import make_encoder
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
-from ..create.run import check_asked, train
+from ..create.run import BACKBONE, check_asked, train
 from ..learning.method_settings import setting_names
 from ..learning.settings import TrainSettings
 from ..report.html import Table
 from ..representation.representation import Representation
-from ._given import check_machine, given_images, several, told_aside
+from ._given import Rep, check_machine, given_images, several, told_aside
 from ._result import Progress, Result, verb, watch_of
 
 COLUMNS = (
@@ -82,6 +82,7 @@ def create(
     task: str | Sequence[str],
     out: str | Path,
     backbone: str = "convnet4",
+    from_: Rep | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -105,7 +106,8 @@ def create(
     of the run, and a picture of the puzzle that the network got. Without epochs, steps or minutes the length follows
     from the number of images. A run that was stopped goes on when the same call is made again, to the same weights.
     What is scored at the end is the task itself, on images that were held out, against chance. With several tasks each
-    has a folder of its own below `out`, and a table compares them.
+    has a folder of its own below `out`, and a table compares them. With `from_` the network and its weights are those
+    of another representation, which is not changed.
 
     Args:
         images: a folder, a table, `builtin:NAME`, an `ImageSet`, a list of paths or arrays, or (X, y) of images and
@@ -113,6 +115,7 @@ def create(
         task: what to learn from: `labels`, `rotation`, `simclr` ..., or several; `regard.methods("task")` lists them.
         out: the run's folder, which is the representation, too.
         backbone: the network: `convnet4`, or any of timm or torchvision.
+        from_: a representation to go on from (`--from`), by name, folder or itself, in place of fresh weights.
         epochs: passes over the images.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
@@ -141,7 +144,11 @@ def create(
     chosen_by_task = _settings(tasks, set_ or {})
     given = given_images("IMAGES", images)
     check_asked(given, tasks, keep=keep, holdout=holdout)
-    make_encoder(backbone, size=size)
+    if from_ is None:
+        make_encoder(backbone, size=size)
+    elif backbone != BACKBONE:
+        raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
+    parent = from_ if from_ is None or isinstance(from_, Representation) else Representation.load(from_)
     recipe = TrainSettings(
         epochs=epochs,
         steps=steps,
@@ -158,7 +165,8 @@ def create(
         name: train(
             given,
             name,
-            backbone=backbone,
+            backbone=backbone if parent is None else None,
+            start=parent,
             out=folder if len(tasks) == 1 else folder / name,
             settings=recipe,
             method=chosen,
@@ -178,7 +186,8 @@ def create(
         if name != "cpu_seconds"
     }
     metrics["images"] = data["trained_on"]
-    return Created(out=folder, backbone=backbone, representations=made, metrics=metrics, set_aside=data["set_aside"])
+    shown = backbone if parent is None else parent.name
+    return Created(out=folder, backbone=shown, representations=made, metrics=metrics, set_aside=data["set_aside"])
 
 
 def _settings(tasks: Sequence[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -60,6 +60,8 @@ def finetune(
     lr: float = 2e-3,
     weight_decay: float = 1e-2,
     clip: float | None = None,
+    keep: str = "last",
+    no_resume: bool = False,
     set_: Mapping[str, Any] | None = None,
     precision: str = "auto",
     device: str = "auto",
@@ -87,6 +89,8 @@ def finetune(
         lr: highest learning rate, of the classifier.
         weight_decay: decoupled.
         clip: longest norm of the gradient.
+        keep: `last` weights, or the `best` by a tenth of `train`, which is then not learned from.
+        no_resume: start anew where a run was stopped.
         set_: settings of cross-entropy by name (`--set name=value`): `smoothing`, `recipe`.
         precision: auto | fp32 | bf16.
         device: auto | cpu | cuda | cuda:N | mps.
@@ -122,6 +126,8 @@ def finetune(
         backbone_lr_factor=backbone_lr_factor,
         settings=recipe,
         method=dict(set_ or {}),
+        resume=not no_resume,
+        keep=keep,
         watch=watch_of(progress, "finetune"),
     )
     return Finetuned(out=folder, found=found, metrics=found.metrics, notes=found.notes)
