@@ -28,7 +28,7 @@ def names() -> list[str]:
     """List our own networks and timm's."""
     import timm
 
-    return [*discovered("backbone"), *timm.list_models()]
+    return list(dict.fromkeys([*discovered("backbone"), *timm.list_models()]))  # ours are timm's too once loaded
 
 
 def has(name: str) -> bool:
