@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from regard.backbones.encoder import make_encoder
-from regard.backbones.rescale import change_rates, rescale, spherical_kmeans, whitened_patches
+from regard.backbones.patches import spherical_kmeans, whitened_patches
+from regard.backbones.rescale import change_rates, rescale
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init, torch_rng
 

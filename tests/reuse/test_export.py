@@ -16,8 +16,8 @@ from regard.core.storage import read_json
 from regard.data.builtin import builtin
 from regard.data.decode import decode
 from regard.representation.classifier import read_classifier
-from regard.representation.openvino_graph import core as openvino_core
 from regard.representation.openvino_graph import cosines
+from regard.representation.openvino_library import core as openvino_core
 from regard.representation.pooled import Pooled
 from regard.representation.preprocess import Preprocess
 from regard.representation.representation import Representation

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 from unittest.mock import patch
 
 from ..core.checks import RunError
@@ -25,5 +24,5 @@ def nothing_fetched() -> Iterator[None]:
         yield
 
 
-def _refused(url: str, *_: Any, **__: Any) -> None:
+def _refused(url: str, *_: object, **__: object) -> None:
     raise RunError(f"the weights are not on this machine, and {url} was not asked for them")

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
 from ..core.checks import InputError
@@ -18,7 +17,7 @@ _TALKERS = ("huggingface_hub", "timm", "httpx", "httpcore", "urllib3")
 
 
 @contextmanager
-def weights_of(name: str, config: Any = None, url: str | None = None) -> Iterator[None]:
+def weights_of(name: str, config: object = None, url: str | None = None) -> Iterator[None]:
     """Inside the block the weights of a network are loaded; raise at once where they are neither here nor in reach.
 
     Args:

@@ -19,7 +19,7 @@ its weights turn. A batch normalisation itself takes the mean and variance of th
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +27,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..core.checks import bad, check_number
 from ..core.runtime import torch_rng
-from .encoder import evaluating
+from .modes import evaluating
+from .patches import spherical_kmeans, whitened_patches
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 _DEAD = 1e-6  # a channel that varies by less than this share of its size is constant
 _ENOUGH = 0.01  # rates within 1 % of their mean are equal
 _DAMPING = 0.5
-_PATCHES = 20_000
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -132,20 +132,24 @@ def _equalise(encoder: nn.Module, images: Tensor, rounds: int, seed: int) -> Non
 
 
 # changes a layer, given what went in, what came out and the axis of its channels; gives what comes out then
-_Action = Callable[[Any, tuple[Tensor, ...], Tensor, int], Tensor]
+_Action = Callable[[nn.Module, tuple[Tensor, ...], Tensor, int], Tensor]
+
+
+_Seen = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
+_Entered = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 def _pass(encoder: nn.Module, images: Tensor, act: _Action) -> None:
     """Send the images through, and let `act` change each layer before the next one sees its output."""
     done: set[nn.Module] = set()
 
-    def layer(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+    def layer(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         if module in done:
             return None
         done.add(module)
         return act(module, inputs, output, -1 if isinstance(module, nn.Linear) else 1)
 
-    def norm(module: Any, inputs: tuple[Tensor, ...]) -> None:
+    def norm(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if module in done or module.running_mean is None:
             return
         done.add(module)
@@ -160,7 +164,7 @@ def _pass(encoder: nn.Module, images: Tensor, act: _Action) -> None:
 
 
 @contextmanager
-def _hooked(encoder: nn.Module, layer: Any, norm: Any) -> Iterator[None]:
+def _hooked(encoder: nn.Module, layer: _Seen, norm: _Entered) -> Iterator[None]:
     handles = []
     for module in encoder.modules():
         if isinstance(module, _LAYERS):
@@ -174,7 +178,7 @@ def _hooked(encoder: nn.Module, layer: Any, norm: Any) -> Iterator[None]:
             handle.remove()
 
 
-def _unit_variance(module: Any, inputs: tuple[Tensor, ...], output: Tensor, axis: int) -> Tensor:
+def _unit_variance(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, axis: int) -> Tensor:
     """Every output channel gets variance 1, and mean 0 where there is a bias."""
     mean, deviation = _moments(output, axis)
     alive = deviation > _DEAD * (mean.square() + deviation.square()).sqrt().clamp_min(1e-30)
@@ -192,7 +196,7 @@ def _unit_variance(module: Any, inputs: tuple[Tensor, ...], output: Tensor, axis
     return output
 
 
-def _centred(module: Any, inputs: tuple[Tensor, ...], output: Tensor, axis: int) -> Tensor:
+def _centred(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, axis: int) -> Tensor:
     """Every output channel of a layer with a bias gets mean 0."""
     if module.bias is None:
         return output
@@ -208,9 +212,9 @@ def _moments(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 def _first_filters(encoder: nn.Module, images: Tensor, seed: int) -> None:
     """Put centres of whitened patches into the first convolution, as filters on plain patches."""
-    seen: list[tuple[Any, Tensor]] = []
+    seen: list[tuple[nn.Module, Tensor]] = []
 
-    def note(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if not seen:
             seen.append((module, inputs[0]))
 
@@ -223,43 +227,3 @@ def _first_filters(encoder: nn.Module, images: Tensor, seed: int) -> None:
     patches, whiten = whitened_patches(x.float().cpu(), tuple(layer.kernel_size), generator)
     centres = spherical_kmeans(patches, len(layer.weight), generator)
     layer.weight.copy_((centres @ whiten).view_as(layer.weight))
-
-
-def whitened_patches(
-    x_NCHW: Tensor, kernel: tuple[int, ...], generator: torch.Generator, count: int = _PATCHES
-) -> tuple[Tensor, Tensor]:
-    """Random patches (count, D), each of mean 0 and variance 1, made white; and the matrix (D, D) that did it.
-
-    Coates and Ng 2012 (Learning feature representations with k-means, section 3): ZCA with 0.1 added to the spectrum.
-    """
-    n, channels, height, width = x_NCHW.shape
-    rows, columns = kernel
-    if height < rows or width < columns:
-        raise bad("kmeans", f"images of {height}x{width}", f"images of at least {rows}x{columns}, the filters' size")
-    which, top, left = (
-        torch.randint(high, (count, 1, 1, 1), generator=generator)
-        for high in (n, height - rows + 1, width - columns + 1)
-    )
-    channel, down, right = (
-        torch.arange(size).view(shape)
-        for size, shape in ((channels, (1, -1, 1, 1)), (rows, (1, 1, -1, 1)), (columns, (1, 1, 1, -1)))
-    )
-    patches = x_NCHW[which, channel, top + down, left + right].flatten(1)
-    patches = patches - patches.mean(1, keepdim=True)
-    variance = patches.square().mean(1, keepdim=True)
-    patches = patches / (variance + 0.01 * variance.mean() + 1e-12).sqrt()
-    values, axes = torch.linalg.eigh(torch.cov(patches.T).double())
-    whiten = ((axes / (values.clamp_min(0) + 0.1).sqrt()) @ axes.T).float()
-    return (patches - patches.mean(0)) @ whiten, whiten
-
-
-def spherical_kmeans(x_ND: Tensor, k: int, generator: torch.Generator, rounds: int = 10) -> Tensor:
-    """Unit vectors (k, D) along which the rows of x lie, whichever way round (Coates and Ng 2012, section 2)."""
-    centres = nn.functional.normalize(torch.randn(k, x_ND.shape[1], generator=generator), dim=1)
-    for _ in range(rounds):
-        scores = x_ND @ centres.T
-        best = scores.abs().argmax(1)
-        code = torch.zeros_like(scores).scatter_(1, best[:, None], scores.gather(1, best[:, None]))
-        # a centre that no row is near stays where it is
-        centres = nn.functional.normalize(code.T @ x_ND + centres, dim=1)
-    return centres

@@ -18,7 +18,7 @@ RESULTS = "results"  # in a run's card: of files that say what came out, and tha
 AGAIN = "Copy the folder again, or make it again."
 
 
-def checksum(path: Path, about: Any = None) -> str:
+def checksum(path: Path, about: object = None) -> str:
     """Hash of one file: of its values where it is JSON, else of its bytes. O(bytes), at some 7 GB/s.
 
     Args:
@@ -34,7 +34,7 @@ def of_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: checksum(folder / name) for name in names}
 
 
-def check_file(folder: Path, name: str, wanted: str, about: Any = None) -> None:
+def check_file(folder: Path, name: str, wanted: str, about: object = None) -> None:
     """Compare one file with its checksum.
 
     Raises:

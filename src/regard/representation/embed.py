@@ -7,7 +7,7 @@ On a CPU the network runs in OpenVINO (`runner.py`).
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,19 +15,23 @@ from ..core.checks import bad
 from ..core.events import Event
 from ..core.runtime import measured
 from ..core.storage import plain, replacing
+from ..data.imageset import ImageSet
 from .embeddings import Embeddings
 from .int8 import Chosen
-from .pipeline import Piece, Pipeline, open_pipeline
+from .pipeline import Images, Piece, Pipeline, open_pipeline
 from .representation import Representation
 from .runner import LayerName
 from .vector_files import COLUMNS
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetWriter
 
 ROW_GROUP = 1024  # vectors held before they go to the Parquet file
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 
 
 def embed(
-    images: Any,
+    images: Images,
     representation: Representation | str | Path = "imagenet",
     *,
     layer: LayerName = None,
@@ -84,7 +88,7 @@ def embed(
 
 
 def embed_to_file(
-    images: Any,
+    images: Images,
     representation: Representation | str | Path,
     out: str | Path,
     *,
@@ -131,7 +135,7 @@ def _watched(pipeline: Pipeline, watch: Watch | None) -> Iterator[Piece]:
         handed.clear()
 
 
-def _columns(images: Any) -> dict[str, np.ndarray]:
+def _columns(images: ImageSet) -> dict[str, np.ndarray]:
     # absolute: the file of vectors, or an index made of it, may be read from another folder
     paths = {"path": np.array([str(item.absolute()) if isinstance(item, Path) else "" for item in images.items])}
     return paths | dict(images.columns)
@@ -141,7 +145,7 @@ def _write_parquet(pipeline: Pipeline, pieces: Iterator[Piece], path: Path) -> d
     """Write row groups as the vectors come; the card, known at the end, goes into the file's last bytes."""
     import pyarrow.parquet as pq
 
-    writer: Any = None
+    writer: ParquetWriter | None = None
     written = 0
     try:
         for rows, vectors in _grouped(pieces):
@@ -153,7 +157,8 @@ def _write_parquet(pipeline: Pipeline, pieces: Iterator[Piece], path: Path) -> d
             writer.write_table(table.replace_schema_metadata(None))
             written += len(rows)
         card = pipeline.card(written)
-        writer.add_key_value_metadata({"regard": json.dumps(plain(card)), COLUMNS: json.dumps(table.column_names)})
+        if writer is not None:  # a pipeline without vectors raises
+            writer.add_key_value_metadata({"regard": json.dumps(plain(card)), COLUMNS: json.dumps(table.column_names)})
     finally:
         if writer is not None:
             writer.close()

@@ -1,7 +1,7 @@
 """Vectors with their ids, labels and card: what every verb after `embed` works on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class Embeddings:
             )
         return check_labels(argument, self.labels, len(self), min_classes=min_classes)
 
-    def subset(self, index: Any) -> "Embeddings":
+    def subset(self, index: np.ndarray | Sequence[int] | slice) -> "Embeddings":
         """The rows at `index` (whole numbers or a mask), in that order."""
         rows = np.arange(len(self))[index]
         return Embeddings(
@@ -138,7 +138,7 @@ class Embeddings:
         return Embeddings(arrays["vectors"], arrays["ids"], arrays.get("labels"), card, columns)
 
 
-def check_columns(names: Any) -> None:
+def check_columns(names: Iterable[str]) -> None:
     """Refuse columns whose names a file of embeddings needs for itself."""
     taken = [name for name in names if name in RESERVED]
     if taken:

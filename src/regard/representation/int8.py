@@ -5,7 +5,7 @@ fingerprint, so that vectors of other calibrations, or of fp32, are never taken 
 once (`settle`), and what it was settled as goes on to all that must be embedded alike.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -54,7 +54,7 @@ class Chosen:
         return hash_json([of, "int8", self.calibration]) if self.calibration else of
 
 
-def alike(card: Any, precision: "str | Chosen" = "auto") -> "str | Chosen":
+def alike(card: Mapping[str, Any], precision: "str | Chosen" = "auto") -> "str | Chosen":
     """The precision for more vectors beside those of a card (of embeddings, or of an index).
 
     Vectors in int8 are only compared with such of the same calibration: `auto` and `int8` become it. Beside other
@@ -71,7 +71,7 @@ def alike(card: Any, precision: "str | Chosen" = "auto") -> "str | Chosen":
     return Chosen("auto") if precision == "auto" else precision
 
 
-def made_as(card: Any, fingerprint: str) -> str:
+def made_as(card: Mapping[str, Any], fingerprint: str) -> str:
     """The fingerprint of vectors of a representation where they are made in the precision of a card."""
     return Chosen(str(card.get("precision") or "auto")).fingerprint(fingerprint)
 

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import InputError, RunError, bad
-from .openvino_graph import PRODUCTS, compile_graph, core, folder, keep, kept, library
+from .openvino_files import keep, kept
+from .openvino_graph import PRODUCTS, compile_graph
+from .openvino_library import core, folder, library
 from .preprocess import Size
 
 _NAME = re.compile(r"[0-9a-f]{12}(-\d\d)?")

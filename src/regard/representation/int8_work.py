@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +16,15 @@ from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from .agreement import Agreement, agreement
 from .int8_graph import need_nncf, place, quantise
-from .openvino_graph import compile_graph, compiled, filled, folder, has_bf16, kept, machine, outputs, remember, traced
+from .openvino_files import kept, traced
+from .openvino_graph import compile_graph, compiled, filled, outputs, remember
+from .openvino_library import folder, has_bf16, machine
 from .preprocess import Size
 from .representation import Representation
 from .runner import LayerName, Pixels
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel
 
 MOST = 300  # pictures to calibrate on, and to measure on
 FEWEST = 8  # to calibrate on
@@ -129,7 +134,7 @@ class Work:
             raise bad("--precision", "int8 with no image that can be decoded", f"at least {FEWEST}", "Use auto.")
         return np.stack([pixels for _, pixels in made]), np.array([row for row, _ in made])
 
-    def _rival(self, exact: Any) -> tuple[str, Any]:
+    def _rival(self, exact: "CompiledModel") -> tuple[str, Any]:
         if has_bf16():
             try:
                 return "bf16", compiled(self._network(), self.size, self.batch, "bf16", self.key)[0]

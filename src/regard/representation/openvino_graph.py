@@ -1,64 +1,33 @@
-"""Networks as OpenVINO graphs: traced once, kept in the cache folder, in fp32, bf16, or bf16 after a start in fp32.
+"""Networks as OpenVINO graphs: compiled in fp32, bf16, or bf16 after a start in fp32, and checked against torch.
 
 The first layers of a network carry most of the harm that bf16 does (EfficientNet-Lite0 on low-contrast photographs:
 cosine 0.98 with all in bf16, 0.998 with the first fifth of its layers in fp32, at three quarters of the speed). So
 bf16 starts where a graph agrees with torch on a set of check pictures, hard ones among them.
 """
 
-import re
-import shutil
-import sys
-import warnings
 import xml.etree.ElementTree as ET
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..core.checks import RunError
-from ..core.leftovers import clear, name_beside
-from ..core.storage import cache_folder, hash_bytes, read_json, write_json
+from ..core.storage import read_json, write_json
+from .openvino_files import traced
+from .openvino_library import core, folder, machine
 from .preprocess import Size, sides
-from .processor import allowed, features
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel
 
 # smallest cosine to torch in fp32, over the check pictures, of a graph that is used
 FLOOR = {"bf16": 0.997, "fp32": 0.9999}
 # shares of the network's products that stay in fp32 when bf16 is asked for, tried in turn
 STARTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
-
-
-@lru_cache(maxsize=1)
-def library() -> Any:
-    """OpenVINO, imported so that it reports nothing: by itself it tells a server of every import and conversion."""
-    # without this package OpenVINO takes its own stand-in, which does nothing
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
-
-
-@lru_cache(maxsize=1)
-def core() -> Any:
-    """The one OpenVINO core of this process."""
-    return library().Core()
-
-
-@lru_cache(maxsize=1)
-def has_bf16() -> bool:
-    """Whether this processor computes in bf16 (AVX-512 BF16 or AMX), and oneDNN is not kept from it."""
-    return allowed("bf16") and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def machine() -> str:
-    """A short name for the processor and what oneDNN may use of it: what was measured on it holds for it alone."""
-    name = core().get_property("CPU", "FULL_DEVICE_NAME")
-    return hash_bytes(f"{name}{'' if allowed('AMX') else features()}".encode())[:8]
 
 
 def compiled(network: nn.Module, size: Size, batch: int, precision: str, key: str) -> tuple[Any, float]:
@@ -133,7 +102,7 @@ def filled(pixels: np.ndarray, batch: int) -> np.ndarray:
     return whole
 
 
-def outputs(made: Any, pictures: np.ndarray, batch: int) -> np.ndarray:
+def outputs(made: "CompiledModel", pictures: np.ndarray, batch: int) -> np.ndarray:
     """Vectors (n, D) of pictures (n, 3, H, W) uint8 through a compiled graph."""
     parts = [pictures[at : at + batch] for at in range(0, len(pictures), batch)]
     return np.concatenate([made([filled(part, batch)])[0][: len(part)].copy() for part in parts])
@@ -168,11 +137,6 @@ def _with_exact_start(graph: ET.Element, share: float) -> ET.Element:
     return root
 
 
-def folder() -> Path:
-    """Where graphs are kept: one folder a version of OpenVINO."""
-    return cache_folder() / "openvino" / library().__version__.split("-")[0]
-
-
 def remember(path: Path, what: dict[str, Any]) -> None:
     """Write what was measured, for the next time, where that can be written."""
     with suppress(OSError):
@@ -188,91 +152,3 @@ def _remembered(path: Path) -> tuple[float, float] | None:
         return None
     fits = share in (*STARTS, 1.0) and (cosine >= FLOOR["bf16"]) == (share < 1)
     return (share, cosine) if fits else None
-
-
-def traced(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, bytes]:
-    """The graph of a network in fp32 and its weights, as they were kept at `path`, or traced and kept there.
-
-    Raises:
-        RunError: OpenVINO cannot convert the network.
-    """
-    try:
-        return kept(path) or _trace(network, size, path)
-    except Exception as error:  # torch.jit and OpenVINO raise errors of many types
-        raise RunError(f"OpenVINO cannot convert {network.encoder.name}: {error}") from error
-
-
-def kept(path: Path) -> tuple[ET.Element, bytes] | None:
-    """A graph and its weights as they were written, of this network; None where they are not there, or damaged."""
-    try:
-        words, weights = path.read_bytes(), path.with_suffix(".bin").read_bytes()
-        whole = path.with_suffix(".hash").read_bytes() == hash_bytes(words, weights).encode()
-        graph = ET.fromstring(words) if whole else None
-    except (OSError, ET.ParseError):
-        return None
-    return (graph, weights) if graph is not None and graph.get("name") == path.stem else None
-
-
-def keep(model: Any, path: Path) -> tuple[ET.Element, bytes]:
-    """Write a model to `path`, for the next time, and give its graph and weights.
-
-    A cache is never a reason to fail: where nothing can be written there, nothing is kept.
-
-    Raises:
-        OSError: there is no folder at all that can be written to.
-    """
-    model.set_friendly_name(path.stem)  # so that the files of another network are told under its name
-    words, weights = _written(model, path)
-    return ET.fromstring(words), weights
-
-
-def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, bytes]:
-    """The graph of a network and its weights, which are kept for the next time."""
-    library()
-    # the frontend itself: openvino.convert_model wraps it in a tool's reporting and checks
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-
-    example = torch.zeros(2, 3, *sides(size), dtype=torch.uint8)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # tracing warns of every Python branch on a shape
-        traced = torch.jit.trace(network, example, check_trace=False)
-        frontend = FrontEndManager().load_by_framework("pytorch")
-        decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # must outlive the conversion
-        return keep(frontend.convert(frontend.load(decoder)), path)
-
-
-def _written(model: Any, path: Path) -> tuple[bytes, bytes]:
-    """A graph and its weights as OpenVINO writes them, kept for the next time where the cache folder can be written to.
-
-    Raises:
-        OSError: there is no folder at all that can be written to.
-    """
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        clear(path.parent)  # what killed processes left
-        beside = name_beside(path)
-        beside.mkdir()
-        try:
-            graph, words, weights = _saved(model, beside)
-            graph.with_suffix(".hash").write_text(hash_bytes(words, weights))
-            for ending in (".bin", ".xml", ".hash"):  # what is half replaced does not fit its hash
-                graph.with_suffix(ending).replace(path.with_suffix(ending))
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        return words, weights
-    with TemporaryDirectory() as folder:
-        return _saved(model, Path(folder))[1:]
-
-
-def _saved(model: Any, folder: Path) -> tuple[Path, bytes, bytes]:
-    graph = folder / "graph.xml"
-    try:
-        library().save_model(model, graph, compress_to_fp16=False)
-    except RuntimeError as error:
-        raise OSError(f"no disk has room for its graph ({error})") from error
-    words, weights = graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
-    ends = re.findall(rb'offset="(\d+)" [^>]*?size="(\d+)"', words)
-    if not words.rstrip().endswith(b"</net>") or max(int(at) + int(size) for at, size in ends) > len(weights):
-        raise OSError("no disk has room for its graph")  # OpenVINO does not look
-    return graph, words, weights

@@ -10,7 +10,8 @@ import numpy as np
 from torch import nn
 
 from .int8_graph import compiled_int8
-from .openvino_graph import compiled, filled, library
+from .openvino_graph import compiled, filled
+from .openvino_library import library
 from .preprocess import Size
 
 

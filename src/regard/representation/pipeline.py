@@ -4,7 +4,7 @@ Reading, hashing, decoding and preprocessing run in a thread pool, the network b
 under way at once, so memory does not grow with the number of images.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ from .int8 import Chosen, Watch, settle
 from .representation import Representation
 from .runner import LayerName, Runner, as_layer, make_runner
 from .vector_cache import VectorCache
+
+Images = ImageSet | str | Path | np.ndarray | Sequence[Any]  # whatever `open_images` takes
 
 COMMIT = 256  # vectors to a commit of the cache: what a kill can lose
 DECODER = "torchcodec+pillow 3"  # a part of the cache's key: another decoder gives slightly other vectors
@@ -210,7 +212,7 @@ class Pipeline:
 
 
 def open_pipeline(
-    images: Any,
+    images: Images,
     representation: Representation | str | Path,
     *,
     layer: LayerName = None,

@@ -131,7 +131,7 @@ class Preprocess:
         }
 
 
-def _checked(name: str, value: Any, most: int) -> Size:
+def _checked(name: str, value: Size | list[int], most: int) -> Size:
     both = value if isinstance(value, tuple | list) else (value, value)
     if len(both) != 2:
         raise bad(name, value, "one side, or height and width")

@@ -6,9 +6,8 @@ between them mean nothing in it. It starts from the PCA plane, which keeps the l
 2019, Nature Communications 10:5416).
 """
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_choice, check_matrix, check_number
 from ..core.linalg import eigh, svd
@@ -20,7 +19,7 @@ _PERPLEXITY = 30.0
 _DIM = 50  # t-SNE looks for neighbours among this many principal components
 
 
-def project(vectors: Any, method: str = "pca", seed: int = 0) -> np.ndarray:
+def project(vectors: ArrayLike, method: str = "pca", seed: int = 0) -> np.ndarray:
     """Lay vectors (n, d) on a plane, (n, 2) float64; the same input and seed give the same plane.
 
     To compare two domains or two stages, project what shall be compared in one call or say that the planes differ.

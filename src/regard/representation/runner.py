@@ -118,7 +118,7 @@ def make_runner(
         raise bad("--precision", f"{precision} on {place}", "int8:NAME on a CPU", "Use auto, or --device cpu.")
     if place != "cpu":
         return TorchRunner(network, place, pick_precision(precision, place))
-    from .openvino_graph import has_bf16
+    from .openvino_library import has_bf16
     from .openvino_runner import OpenVINORunner
 
     if precision == "bf16" and not has_bf16():

@@ -9,7 +9,10 @@ from ..data.imageset import ImageSet
 from .embed import Watch, embed
 from .embeddings import SUFFIXES, Embeddings
 from .int8 import Chosen, alike, settle
+from .pipeline import Images
 from .representation import Representation
+
+Source = Embeddings | Images
 
 
 def check_same_representation(argument: str, vectors: Embeddings, others: Embeddings) -> None:
@@ -77,7 +80,7 @@ def check_alike(sides: Mapping[str, Embeddings | ImageSet], representation: Repr
             raise bad(argument, got, f"vectors of {rep.name}, as the other side will have", "Embed both alike.")
 
 
-def is_vectors(source: Any) -> bool:
+def is_vectors(source: Source) -> bool:
     """Whether a source is an embeddings file: an .npz, or a Parquet file with a column `vectors`."""
     if not isinstance(source, str | Path) or Path(source).suffix not in SUFFIXES:
         return False
@@ -93,19 +96,19 @@ def is_vectors(source: Any) -> bool:
         raise bad("embeddings", f"{str(source)!r} ({error})", "a Parquet file") from error
 
 
-def open_source(source: Any, *, argument: str = "SOURCE") -> Embeddings | ImageSet:
+def open_source(source: Source, *, argument: str = "SOURCE") -> Embeddings | ImageSet:
     """Open embeddings or images as they are: ids, labels and columns are known, and nothing is embedded yet."""
     if isinstance(source, Embeddings):
         return source
     if is_vectors(source):
-        return Embeddings.load(source)
+        return Embeddings.load(cast(str | Path, source))
     from ..data.sources import open_images
 
     return open_images(source, argument=argument)
 
 
 def load_vectors(
-    source: Any,
+    source: Source,
     representation: Representation | str | Path = "imagenet",
     *,
     argument: str = "SOURCE",

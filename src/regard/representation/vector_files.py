@@ -7,7 +7,7 @@ those that regard has written with each page.
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
             raise bad(where, f"an array that says {said:,} bytes and has {there:,}", "a whole array")
 
 
-def _header(file: Any, where: str) -> tuple[tuple[int, ...], np.dtype]:
+def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, _, kind = np.lib.format.read_array_header_1_0(file)

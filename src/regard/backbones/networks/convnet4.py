@@ -4,7 +4,7 @@ The smallest network on which the methods of this package show their effect in s
 batch normalisation, 32-64-128-128 channels, stride 2 in each of the first three, then a global average.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class ConvNet4(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward_intermediates(self, x: Tensor, indices: Any = None, **_: Any) -> list[Tensor]:
+    def forward_intermediates(self, x: Tensor, indices: Sequence[int] | None = None, **_: object) -> list[Tensor]:
         """Maps (N, C, H/stride, W/stride) of the four blocks, or of those in `indices`."""
         maps = []
         for block in self.blocks:
@@ -91,7 +91,7 @@ default_cfgs = generate_default_cfgs(
 
 
 @register_model
-def convnet4(pretrained: bool = False, **kwargs: Any) -> ConvNet4:
+def convnet4(pretrained: bool = False, **kwargs: object) -> ConvNet4:
     """Build ConvNet-4; there are no published weights, so `pretrained` serves folders of one's own only."""
     return build_model_with_cfg(ConvNet4, "convnet4", pretrained, **kwargs)
 

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +112,7 @@ def k_means(X_MD: np.ndarray, k: int, seed: int, purpose: str) -> tuple[np.ndarr
     return found.cluster_centers_, found.labels_
 
 
-def _told(x: Any) -> str:
+def _told(x: object) -> str:
     return f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
 
 

@@ -22,7 +22,7 @@ def check_shapes(mean: np.ndarray, axes: np.ndarray) -> None:
         raise bad("mean and axes", f"shapes {mean.shape} and {axes.shape}", "(d,) and (dim, d)")
 
 
-def turned(X: np.ndarray, mean: np.ndarray, axes: np.ndarray, scale: Any = 1.0) -> np.ndarray:
+def turned(X: np.ndarray, mean: np.ndarray, axes: np.ndarray, scale: np.ndarray | float = 1.0) -> np.ndarray:
     mean, turn = mean.astype(X.dtype), (axes.T * scale).astype(X.dtype)
     found = np.empty((len(X), len(axes)), X.dtype)
     for start in range(0, len(X), _ROWS):

@@ -1,9 +1,9 @@
 """Learned whitening: a linear map that makes small how pictures of the same thing differ."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core.checks import bad, check_labels, check_matrix, check_number
 from ._covariance import LEAST, check_shapes, covariance, principal, turned
@@ -35,7 +35,7 @@ class LearnedWhiten(Step):
 
     @staticmethod
     def fit(
-        vectors_ND: Any, labels: Any, dim: int | None = None, *, shrinkage: float | str = "auto"
+        vectors_ND: ArrayLike, labels: ArrayLike, dim: int | None = None, *, shrinkage: float | str = "auto"
     ) -> "LearnedWhiten":
         """Learn from vectors (n, d) and labels (n,), equal where the same thing is seen. O(n d^2 + d^3).
 

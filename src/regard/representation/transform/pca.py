@@ -6,9 +6,9 @@ default all axes are kept.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core.checks import bad, check_matrix, check_number
 from ._covariance import LEAST, check_shapes, covariance, principal, turned
@@ -43,7 +43,7 @@ class PCAWhiten(Step):
 
     @staticmethod
     def fit(
-        vectors_ND: Any,
+        vectors_ND: ArrayLike,
         dim: int | None = None,
         *,
         power: float = 0.5,

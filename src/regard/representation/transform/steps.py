@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core.checks import bad, check_matrix, check_number
 from ...metrics.knn import unit
@@ -15,7 +16,7 @@ class Step:
 
     kind: ClassVar[str]
 
-    def apply(self, vectors_ND: Any) -> np.ndarray:
+    def apply(self, vectors_ND: ArrayLike) -> np.ndarray:
         """Vectors (n, d) to vectors (n, dim); float32 stays float32, and the input is not changed."""
         mean = getattr(self, "mean", None)
         return self._change(check_matrix("vectors", vectors_ND, columns=None if mean is None else len(mean)))

@@ -1,8 +1,7 @@
 """What to do with a collection's vectors before searching them by cosine, learned from these vectors."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core.checks import check_labels, check_matrix
 from ...core.runtime import numpy_rng
@@ -15,7 +14,9 @@ from .steps import L2, Chain
 _MOST = 100_000  # rows that are learned from
 
 
-def fit_whitening(vectors_ND: Any, labels: Any = None, dim: int | None = None, seed: int = 0) -> Chain:
+def fit_whitening(
+    vectors_ND: ArrayLike, labels: ArrayLike | None = None, dim: int | None = None, seed: int = 0
+) -> Chain:
     """Length 1, whitening, length 1, learned from a collection's own vectors: what to do before searching by cosine.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import RunError
-from ...representation.openvino_graph import core, library
+from ...representation.openvino_library import core, library
 from .check import Given
 from .graph import INPUT, Graph
 from .to_torchscript import traced
@@ -22,7 +22,7 @@ def needed() -> None:
 def write(graph: Graph, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the graph in full precision; raise RunError where OpenVINO cannot convert it."""
     openvino = library()
-    # the frontend itself, as in openvino_graph
+    # the frontend itself, as in openvino_files
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
