@@ -113,7 +113,7 @@ def _changed(path: str | Path, change: Callable[[Decisions], Decisions]) -> Deci
 
 
 def _wait_for_replace(folder: Path, patience: float = 10.0) -> None:
-    """Wait while `atomic_replace` has moved the old folder away, and the new one not yet in: moments, unless it was killed."""
+    """Wait while the old folder is moved away, and the new one not yet in: moments, unless that was killed."""
     until = time.monotonic() + patience
     while not folder.exists() and any(folder.parent.glob(f".{folder.name}.*.old")):
         if time.monotonic() > until:
