@@ -64,7 +64,7 @@ class Whitened:
 
 
 def whiten(
-    images: Any,
+    images: ImageSet | str | Path | np.ndarray | Sequence[Any],
     representation: Representation | str | Path = "imagenet",
     *,
     things: str | None = None,

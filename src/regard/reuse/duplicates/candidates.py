@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core.checks import bad, check_matrix
 from ...representation.embeddings import Embeddings
@@ -51,7 +52,7 @@ def by_vector(unit_ND: np.ndarray, top: int, cosine: float) -> Candidates:
     return found
 
 
-def unit_vectors(vectors: Any, ids: np.ndarray) -> np.ndarray:
+def unit_vectors(vectors: Embeddings | ArrayLike, ids: np.ndarray) -> np.ndarray:
     """The vector of each id, brought to length 1.
 
     Args:

@@ -16,7 +16,7 @@ Cheap steps find candidates, and dear ones look at candidates alone: content has
 and mirrors; neighbours of the embedding; then pixels and local features. No pair is accepted for its hash or cosine.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...core.checks import check_number
 from ...core.events import Event
@@ -33,6 +34,7 @@ from ...data.decode import DecodeError, content_hash, read
 from ...data.imageset import ImageSet
 from ...data.sources import open_images
 from ...representation.embed import Watch
+from ...representation.embeddings import Embeddings
 from ...representation.vector_cache import VectorCache
 from ..search.verify.cache import FeatureCache
 from .candidates import by_hash, by_vector, unit_vectors
@@ -86,8 +88,8 @@ class Duplicates:
 
 
 def find_duplicates(
-    images: Any,
-    vectors: Any = None,
+    images: ImageSet | str | Path | np.ndarray | Sequence[Any],
+    vectors: Embeddings | ArrayLike | None = None,
     *,
     radius: int = 10,
     top: int = 10,
@@ -189,7 +191,7 @@ def _work(
     yield Event("done", len(undecided), len(undecided))
 
 
-def _look(greys: VectorCache, item: Any) -> tuple[str, np.ndarray] | str:
+def _look(greys: VectorCache, item: Path | np.ndarray) -> tuple[str, np.ndarray] | str:
     """Content hash and small grey picture, or why there are none."""
     try:
         content = read(item)

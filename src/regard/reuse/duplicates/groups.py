@@ -101,7 +101,7 @@ def grouped(n: int, links: Iterable[tuple[int, int]], apart: Iterable[tuple[int,
 def _changed(path: str | Path, change: Callable[[Decisions], Decisions]) -> Decisions:
     """Read, change and write as one step; the file is written beside and renamed."""
     folder = Path(path).parent
-    _wait_for_swap(folder)
+    _wait_for_replace(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         now = change(read_decisions(path))
@@ -112,8 +112,8 @@ def _changed(path: str | Path, change: Callable[[Decisions], Decisions]) -> Deci
     return now
 
 
-def _wait_for_swap(folder: Path, patience: float = 10.0) -> None:
-    """Wait while `swap` has moved the old folder away, and the new one not yet in: moments, unless it was killed."""
+def _wait_for_replace(folder: Path, patience: float = 10.0) -> None:
+    """Wait while the old folder is moved away, and the new one not yet in: moments, unless that was killed."""
     until = time.monotonic() + patience
     while not folder.exists() and any(folder.parent.glob(f".{folder.name}.*.old")):
         if time.monotonic() > until:

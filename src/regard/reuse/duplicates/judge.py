@@ -1,6 +1,8 @@
 """What a candidate pair is: one photograph, one scene or nothing, with the evidence."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,9 @@ _BLANK = 2.0  # levels of standard deviation: a page with less is blank
 Found = tuple[int, int, str, float, dict[str, Any]]
 
 
-def judge(items: Any, near: Candidates, cache: FeatureCache, mirror: bool, pair: tuple[int, int]) -> Found | None:
+def judge(
+    items: Sequence[Path | np.ndarray], near: Candidates, cache: FeatureCache, mirror: bool, pair: tuple[int, int]
+) -> Found | None:
     """What a candidate pair is, with the evidence; None where it is nothing."""
     i, j = pair
     about = dict(near[pair])
@@ -63,7 +67,9 @@ def judge(items: Any, near: Candidates, cache: FeatureCache, mirror: bool, pair:
     return i, j, kind, share, {"by": "spatial", **about}
 
 
-def _copy(changed: Changes, a: Any, b: Any, b_HWC: np.ndarray, place: int = 0) -> dict[str, Any] | None:
+def _copy(
+    changed: Changes, a: Path | np.ndarray, b: Path | np.ndarray, b_HWC: np.ndarray, place: int = 0
+) -> dict[str, Any] | None:
     """What is to be said of two images that are one photograph; None where they are not: changed, or moving apart."""
     if changed.recoloured or changed.box is not None:
         return None
@@ -76,7 +82,7 @@ def _copy(changed: Changes, a: Any, b: Any, b_HWC: np.ndarray, place: int = 0) -
     return said | {"still": True, "part": lacking, "box": (0.0, 0.0, float(width), float(height))}
 
 
-def _part(a: Any, b: Any, place: int) -> str | None:
+def _part(a: Path | np.ndarray, b: Path | np.ndarray, place: int) -> str | None:
     """Of two files that begin alike, the one (a | b) that is the beginning of the other; "" where they go on alike.
 
     None where they go on otherwise. Of animations that both move the middle and the end count, of pages each one.

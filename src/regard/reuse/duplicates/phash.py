@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.fft import dctn
 
 from ...core.checks import bad, check_number
@@ -97,7 +98,9 @@ def as_hashes(found: Iterable[int | None]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([one or 0 for one in listed], np.uint64), np.array([one is not None for one in listed], bool)
 
 
-def near_hashes(hashes_N: Any, radius: int, others_M: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def near_hashes(
+    hashes_N: ArrayLike, radius: int, others_M: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find all pairs of hashes that differ in at most `radius` bits.
 
     Args:
@@ -136,7 +139,7 @@ def near_hashes(hashes_N: Any, radius: int, others_M: Any = None) -> tuple[np.nd
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(distances)
 
 
-def _checked(argument: str, hashes: Any) -> np.ndarray:
+def _checked(argument: str, hashes: ArrayLike) -> np.ndarray:
     array = np.asarray(hashes)
     if array.ndim != 1 or array.dtype != np.uint64:
         raise bad(argument, f"{array.dtype} of shape {array.shape}", "uint64 of shape (n,)", "See as_hashes.")

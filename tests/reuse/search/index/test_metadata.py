@@ -14,6 +14,7 @@ from regard.data.imageset import ImageSet
 from regard.data.sources import open_images
 from regard.representation.embed import embed
 from regard.representation.representation import Representation
+from regard.reuse.search.index import contents
 from regard.reuse.search.index import update as module
 from regard.reuse.search.index.contents import with_contents
 from regard.reuse.search.index.metadata import fitted, kinds_of, not_kept
@@ -90,7 +91,7 @@ def test_what_changed_in_the_row(kind, folder, rep, monkeypatch, change, relabel
     vectors = dict(zip(index.store.scan().column("id").to_pylist(), vectors_in(index.store.scan())))
     later = {name: value for name, value in (FIRST | change).items() if value is not None}
     monkeypatch.setattr(module, "open_pipeline", None)  # nothing is embedded
-    monkeypatch.setattr(module, "read", None)  # and no file is read
+    monkeypatch.setattr(contents, "read", None)  # and no file is read
     found = update(index, table(folder, **later), rep)
     assert (found.relabelled, found.unchanged, index.count()) == (relabelled, 6 - relabelled, 6)
     if values is not None:

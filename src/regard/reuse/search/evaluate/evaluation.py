@@ -17,6 +17,7 @@ from ....data.imageset import ImageSet
 from ....metrics.contrast import Difference, contrast
 from ....metrics.intervals import Interval, accuracy_interval, unknown
 from ....representation.embed import Watch
+from ....representation.representation import Representation
 from ..nearest import metric as metrics
 from ..query import reranking
 from ..query.crop import cut_out
@@ -71,7 +72,7 @@ def evaluate(
     rerank: Sequence[str] = (),
     strategy: str = "exact",
     depth: int | None = None,
-    representation: Any = None,
+    representation: Representation | str | Path | None = None,
     watch: Watch | None = None,
     **embed_settings: Any,
 ) -> Evaluation:
@@ -146,7 +147,12 @@ def _joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else {})}
 
 
-def _vectors(index: Searcher, ground_truth: GroundTruth, representation: Any, settings: dict[str, Any]) -> np.ndarray:
+def _vectors(
+    index: Searcher,
+    ground_truth: GroundTruth,
+    representation: Representation | str | Path | None,
+    settings: dict[str, Any],
+) -> np.ndarray:
     """(q, d) as they are stored, or embedded where a query is a box or a file."""
     collection = index.collection()
     made = np.empty((len(ground_truth.queries), index.card["dim"]), np.float32)
@@ -181,7 +187,12 @@ def _picture(index: Searcher, query: Judged) -> Path | None:
 
 
 def _reranked(
-    index: Searcher, stages: Sequence[str], ranking: np.ndarray, score: np.ndarray, query_D: np.ndarray, picture: Any
+    index: Searcher,
+    stages: Sequence[str],
+    ranking: np.ndarray,
+    score: np.ndarray,
+    query_D: np.ndarray,
+    picture: Path | None,
 ) -> np.ndarray:
     """The ranking with its first results in a new order."""
     collection = index.collection()

@@ -1,13 +1,17 @@
 """What made a collection's vectors, loaded again: a card that names it may be somebody else's, and fetches nothing."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ....backbones.offline import nothing_fetched
 from ....core.checks import InputError, bad
 
+if TYPE_CHECKING:
+    from ....representation.representation import Representation
 
-def made_by(card: Mapping[str, Any], given: Any = None) -> Any:
+
+def made_by(card: Mapping[str, Any], given: "Representation | str | Path | None" = None) -> "Representation":
     """The representation that the user gives, by name or itself; else the one that a card names, from this machine.
 
     Args:

@@ -173,7 +173,7 @@ def _kind(values: np.ndarray) -> str:
     return "number"
 
 
-def _fitted(name: str, kind: str, values: Any, ids: Sequence[str]) -> list[Any]:
+def _fitted(name: str, kind: str, values: Iterable[Any], ids: Sequence[str]) -> list[Any]:
     plain = [value.item() if isinstance(value, np.generic) else value for value in np.asarray(values, object).tolist()]
     made = [None if _missing(value) else _as(kind, value) for value in plain]
     for row, (value, now) in enumerate(zip(plain, made)):
@@ -187,7 +187,7 @@ def _fitted(name: str, kind: str, values: Any, ids: Sequence[str]) -> list[Any]:
     return made
 
 
-def _as(kind: str, value: Any) -> Any:
+def _as(kind: str, value: object) -> object:
     """The value as one of this kind, or None where something would be lost."""
     if kind == "text":
         if isinstance(value, bytes):
@@ -216,14 +216,14 @@ def _number(text: str) -> int | float | None:
     return None
 
 
-def _missing(value: Any) -> bool:
+def _missing(value: object) -> bool:
     """None or NaN."""
     return value is None or (isinstance(value, float | np.floating) and bool(value != value))
 
 
-def _blank(value: Any) -> bool:
+def _blank(value: object) -> bool:
     return _missing(value) or (isinstance(value, str | bytes) and not value.strip())
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _alike(one: object, other: object) -> bool:
     return bool(one == other) or (_blank(one) and _blank(other))

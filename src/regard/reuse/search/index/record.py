@@ -7,6 +7,7 @@ from typing import Any
 from ....core.checks import InputError, bad
 from ....core.storage import hash_json
 from ....representation.embeddings import Embeddings
+from ....representation.representation import Representation
 from ..store.protocol import OWN
 from .metadata import kinds_of
 
@@ -38,7 +39,7 @@ def check_origin(argument: str, card: Mapping[str, Any], embeddings: Embeddings)
             raise mismatch(argument, card, f"vectors of {_named(theirs)}")
 
 
-def check_representation(argument: str, card: Mapping[str, Any], representation: Any) -> None:
+def check_representation(argument: str, card: Mapping[str, Any], representation: Representation) -> None:
     """Refuse a representation that did not make the collection of this card, before anything is embedded with it."""
     made = {"fingerprint": representation.fingerprint, "representation": representation.name}
     if card.get("fingerprint") and made["fingerprint"] != card["fingerprint"]:

@@ -8,6 +8,7 @@ the vectors is compared with a checksum when it is opened, and each vector when 
 
 import secrets
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,9 @@ def _read(folder: Path, store: LanceStore, metric: str) -> Collection:
     return found
 
 
-def _taken(store: LanceStore, metric: str, put: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _taken(
+    store: LanceStore, metric: str, put: Callable[[int, np.ndarray], None]
+) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Hand the prepared vectors to `put(start, rows)` piece by piece; the ids, row numbers and biases."""
     ids: list[str] = []
     numbers, biases = [], []

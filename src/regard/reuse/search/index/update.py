@@ -4,7 +4,7 @@ An image is known by the hash of its bytes. A file whose size and time are as th
 embedded and written a thousand at a time, so that an update that was interrupted goes on where it was.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from ....data.imageset import ImageSet
 from ....representation.embeddings import Embeddings
 from ....representation.int8 import alike
 from ....representation.pipeline import NothingRead, Piece, open_pipeline
+from ....representation.representation import Representation
 from ..store.protocol import vectors_in
 from .contents import look
 from .metadata import differing, notes_on, widen
@@ -62,7 +63,7 @@ class Updated:
 def update(
     index: SearchIndex,
     images: ImageSet,
-    representation: Any,
+    representation: Representation | str | Path,
     *,
     remove: bool = True,
     watch: Watch | None = None,
@@ -92,7 +93,7 @@ def update(
 def _work(
     index: SearchIndex,
     images: ImageSet,
-    representation: Any,
+    representation: Representation | str | Path,
     remove: bool,
     settings: dict[str, Any],
     out: list[Updated],
@@ -195,7 +196,7 @@ def _embed(
     index: SearchIndex,
     images: ImageSet,
     facts: dict[int, dict[str, Any]],
-    representation: Any,
+    representation: Representation | str | Path,
     settings: dict[str, Any],
     names: list[str],
     aside: list[dict[str, str]],
@@ -239,7 +240,9 @@ def _fault(images: ImageSet, row: int) -> dict[str, str]:
     return {"path": images.called(row), "cause": "cannot be read"}
 
 
-def _described(images: ImageSet, vectors: np.ndarray, facts: list[dict[str, Any]], card: Any) -> Embeddings:
+def _described(
+    images: ImageSet, vectors: np.ndarray, facts: list[dict[str, Any]], card: Mapping[str, Any]
+) -> Embeddings:
     paths = np.array([str(item.absolute()) if isinstance(item, Path) else "" for item in images.items])
     known = {name: np.array([fact[name] for fact in facts]) for name in ("content", "size", "mtime")}
     return Embeddings(vectors, images.ids, images.labels, card, {**images.columns, "path": paths, **known})

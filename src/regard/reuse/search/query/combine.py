@@ -6,9 +6,8 @@ the mean of what is relevant and away from the mean of what is not. What differs
 of words.
 """
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import bad, check_matrix, check_number
 from ....metrics.knn import unit
@@ -17,7 +16,7 @@ BETA = 0.5
 _LEAST = 1e-6  # of the length of what is left, below which its direction is rounding
 
 
-def combine(positives: Any, negatives: Any = None, beta: float = BETA) -> np.ndarray:
+def combine(positives: ArrayLike, negatives: ArrayLike | None = None, beta: float = BETA) -> np.ndarray:
     """One query (d,) of length 1: normalise(mean of positives - beta * mean of negatives), each at length 1 first.
 
     How much negatives count is a matter of choice. Rocchio's own query has them count like positives (1); in text
@@ -55,7 +54,7 @@ def combine(positives: Any, negatives: Any = None, beta: float = BETA) -> np.nda
     return query / length
 
 
-def _directions(argument: str, vectors: Any, columns: int | None = None) -> np.ndarray:
+def _directions(argument: str, vectors: ArrayLike, columns: int | None = None) -> np.ndarray:
     array = check_matrix(argument, vectors)
     if columns is not None and array.shape[1] != columns:
         raise bad(argument, f"{array.shape[1]} dimensions", f"{columns}, as the positives have")

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import bad, check_labels, check_matrix, check_number
 from ....core.runtime import numpy_rng
@@ -57,7 +58,7 @@ class Background:
     dimension: float
 
     @staticmethod
-    def of(cosines: Any) -> "Background":
+    def of(cosines: ArrayLike) -> "Background":
         """The background that these cosines are a sample of, at least 1000.
 
         With r = |x - y| = sqrt(2 - 2 cosine): between the edges where shares s and t of the pairs are nearer,
@@ -87,7 +88,7 @@ class Background:
         at = steepest if steepest < len(slopes) - 1 else len(edges) - 1
         return Background(values, edges[at], many[at] / len(values), float(slopes[steepest]))
 
-    def p_values(self, cosines: Any) -> np.ndarray:
+    def p_values(self, cosines: ArrayLike) -> np.ndarray:
         """The share of random pairs that score as much, for cosines of any shape.
 
         Up to the edge (1 + how many of the p sampled) / (p + 1); above it share * (r / r_edge)^m.
@@ -98,7 +99,7 @@ class Background:
         return np.where(asked > self.edge, tail, (1 + above) / (len(self.cosines) + 1))
 
 
-def background(vectors_ND: Any, pairs: int = PAIRS, seed: int = 0, labels: Any = None) -> Background:
+def background(vectors_ND: Any, pairs: int = PAIRS, seed: int = 0, labels: ArrayLike | None = None) -> Background:
     """The background of a collection: cosines of random pairs of different items, or of all where there are few.
 
     O(pairs * d); 200,000 pairs of 512 numbers take about a second.
@@ -148,7 +149,7 @@ class Relevance:
     adjusted_QK: np.ndarray
 
 
-def relevant(scores_QK: Any, against: Background, total: int, q: float = Q) -> Relevance:
+def relevant(scores_QK: ArrayLike, against: Background, total: int, q: float = Q) -> Relevance:
     """Cut each query's results off where they stop being better than the background (Benjamini-Hochberg).
 
     Among what is kept, a share q at most is there by chance, in the mean over queries, as far as the background holds;
@@ -188,7 +189,7 @@ def _pairs(count: int, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return one, (one + draw.integers(1, count, pairs)) % count
 
 
-def _log_distance(cosines: Any) -> Any:
+def _log_distance(cosines: ArrayLike) -> Any:
     return np.log(np.maximum(2 - 2 * np.asarray(cosines), _NEAREST**2)) / 2
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -36,7 +36,11 @@ def read_stages(given: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def rerank(
-    stages: Sequence[str], hits: Sequence[Hit], query_D: np.ndarray, store: Store, picture: Any = None
+    stages: Sequence[str],
+    hits: Sequence[Hit],
+    query_D: np.ndarray,
+    store: Store,
+    picture: Path | np.ndarray | None = None,
 ) -> tuple[list[Hit], list[str]]:
     """One query's hits in a new order.
 
@@ -76,7 +80,7 @@ def _by_vectors(stage: str, hits: list[Hit], query_D: np.ndarray, store: Store) 
     ]
 
 
-def _verified(hits: list[Hit], picture: Any) -> tuple[list[Hit], list[str]]:
+def _verified(hits: list[Hit], picture: Path | np.ndarray | None) -> tuple[list[Hit], list[str]]:
     from ..verify.rerank import rerank_spatial
 
     if picture is None:

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import bad, check_matrix, check_number
+from ....data.imageset import ImageSet
 from ....data.sources import open_images
 from ....representation.embeddings import Embeddings
+from ....representation.representation import Representation
 from ..index import snapshot
 from ..index.collection import Collection
 from ..index.made_by import made_by
@@ -53,7 +56,7 @@ class Searcher:
 
     def search(
         self,
-        vectors: Any,
+        vectors: Embeddings | ArrayLike,
         top: int = 10,
         where: str | None = None,
         *,
@@ -139,10 +142,10 @@ class Searcher:
 
     def search_images(
         self,
-        images: Any,
+        images: ImageSet | str | Path | np.ndarray | Sequence[Any],
         top: int = 10,
         where: str | None = None,
-        representation: Any = None,
+        representation: Representation | str | Path | None = None,
         *,
         strategy: str = "auto",
         rerank: Sequence[str] = (),
@@ -174,7 +177,12 @@ class Searcher:
         hits.notes = (*hits.notes, *unread)
         return hits
 
-    def embedded(self, images: Any, representation: Any = None, **embed_settings: Any) -> Embeddings:
+    def embedded(
+        self,
+        images: ImageSet | str | Path | np.ndarray | Sequence[Any],
+        representation: Representation | str | Path | None = None,
+        **embed_settings: Any,
+    ) -> Embeddings:
         """Images as vectors of the collection's kind; see `search_images`."""
         from ....representation.embed import embed
         from ....representation.int8 import alike
@@ -185,7 +193,9 @@ class Searcher:
         embed_settings["precision"] = alike(self.card, embed_settings.get("precision", "auto"))
         return embed(images, chosen, layer=self.card.get("layer"), **embed_settings)
 
-    def representation(self, given: Any = None, card: Mapping[str, Any] | None = None) -> Any:
+    def representation(
+        self, given: Representation | str | Path | None = None, card: Mapping[str, Any] | None = None
+    ) -> Representation:
         """What made the vectors, loaded again: the one that is given, or that the card names (`made_by.py`)."""
         return made_by(self.card if card is None else card, given)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ....core.checks import bad, check_choice, check_matrix, check_number
 from ....data.decode import DecodeError, upright_size
+from ....data.imageset import ImageSet
 from ....data.sources import open_images
 from ....representation.embed import embed
 from ....representation.int8 import not_int8
@@ -48,7 +49,7 @@ class RegionSearch:
 
     def search_images(
         self,
-        images: Any,
+        images: ImageSet | str | Path | np.ndarray | Sequence[Any],
         top: int = 10,
         where: str | None = None,
         representation: Representation | str | Path | None = None,

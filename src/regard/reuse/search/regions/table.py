@@ -5,6 +5,7 @@ what made them, and the step beside it whitens vectors before they are kept or a
 """
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,6 @@ def write(store: LanceStore, contents: dict[str, str], vectors_NRD: np.ndarray) 
     store.upsert(as_rows(store.schema, columns, vectors_NRD.reshape(n * many, dim)))
 
 
-def keys(names: Any, many: int) -> list[str]:
+def keys(names: Iterable[str], many: int) -> list[str]:
     """The ids of all regions of images, image after image."""
     return [f"{name}{APART}{part}" for name in names for part in range(many)]

@@ -7,18 +7,23 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import bad, check_matrix
 from ....metrics.knn import unit
 from ..nearest.exact import top_by_product
 
+Reader = Callable[[np.ndarray], np.ndarray]
+Vectors = ArrayLike | Reader  # of the collection, (n, d), or a function that reads rows of them
 _SLACK = 1e-3  # by how much a cosine in half precision passes 1
 
 
 class Reranker(Protocol):
     """Gives results a new order."""
 
-    def __call__(self, query_QD: Any, rows_QM: Any, scores_QM: Any, vectors: Any) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, query_QD: ArrayLike, rows_QM: ArrayLike, scores_QM: ArrayLike, vectors: Vectors
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rows (q, m), the same in each line as came in, and their new scores, best first.
 
         Args:
@@ -33,11 +38,8 @@ class Reranker(Protocol):
         """
 
 
-Reader = Callable[[np.ndarray], np.ndarray]
-
-
 def checked(
-    query_QD: Any, rows_QM: Any, scores_QM: Any, vectors: Any
+    query_QD: ArrayLike, rows_QM: ArrayLike, scores_QM: ArrayLike, vectors: Vectors
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Reader]:
     """The arguments of a `Reranker`, with queries and what is read of length 1, in double precision."""
     query = check_matrix("query", query_QD)
@@ -65,9 +67,10 @@ def best_first(rows_M: np.ndarray, scores_M: np.ndarray) -> tuple[np.ndarray, np
     return rows_M[order], scores_M[order]
 
 
-def _reader(vectors: Any, dim: int) -> Reader:
+def _reader(vectors: Vectors, dim: int) -> Reader:
     """A function that gives the vectors of rows at length 1."""
-    read = vectors if callable(vectors) else vectors.__getitem__
+    held: Any = vectors
+    read = held if callable(held) else held.__getitem__
 
     def unit_vectors(rows: np.ndarray) -> np.ndarray:
         try:

@@ -9,13 +9,13 @@ and stays in step with its images. `augment` is the published form, of a whole c
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import bad, check_matrix
 from ....metrics.knn import unit
-from ._common import best_first, checked, others
+from ._common import Vectors, best_first, checked, others
 from .expansion import ALPHA, TOP, check_settings, expand
 
 _PIECE = 512  # vectors whose neighbours are looked for at once
@@ -33,7 +33,9 @@ class Method:
     top: int = TOP
     alpha: float = ALPHA
 
-    def __call__(self, query_QD: Any, rows_QM: Any, scores_QM: Any, vectors: Any) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, query_QD: ArrayLike, rows_QM: ArrayLike, scores_QM: ArrayLike, vectors: Vectors
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `Reranker`."""
         query, rows, _, read = checked(query_QD, rows_QM, scores_QM, vectors)
         check_settings(self.top, self.alpha)
@@ -43,7 +45,7 @@ class Method:
         return np.stack([line for line, _ in found]), np.stack([scores for _, scores in found])
 
 
-def augment(vectors_ND: Any, top: int = TOP, alpha: float = ALPHA) -> np.ndarray:
+def augment(vectors_ND: ArrayLike, top: int = TOP, alpha: float = ALPHA) -> np.ndarray:
     """Database-side augmentation (alpha-DBA): every vector expanded by its own nearest neighbours, (n, d).
 
     x' = normalise(x + sum over its `top` nearest others of max(s, 0)^alpha * y), all from the vectors as they came. A

@@ -11,15 +11,19 @@ the solver stops after 20 steps; here it goes on until the residual is small. f 
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from scipy.sparse.linalg import cg
 
 from ....core.checks import bad, check_matrix, check_number
 from ....metrics.knn import unit
-from ._common import best_first, checked, others
+from ._common import Vectors, best_first, checked, others
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 K, GAMMA, ALPHA = 50, 3.0, 0.99
 STEPS, TOLERANCE = 200, 1e-6
@@ -37,7 +41,7 @@ class Graph:
         gamma: the power.
     """
 
-    affinity_NN: Any
+    affinity_NN: "sparse.csr_array"
     k: int = K
     gamma: float = GAMMA
 
@@ -45,7 +49,7 @@ class Graph:
         return int(self.affinity_NN.shape[0])
 
     @staticmethod
-    def of(vectors_ND: Any, k: int = K, gamma: float = GAMMA) -> "Graph":
+    def of(vectors_ND: ArrayLike, k: int = K, gamma: float = GAMMA) -> "Graph":
         """The graph of these vectors (n, d), whose length does not matter. O(n² d) time, O(n k) memory.
 
         Raises:
@@ -74,7 +78,11 @@ class Graph:
 
 
 def diffuse(
-    affinity_NN: Any, seeds_N: np.ndarray, alpha: float = ALPHA, steps: int = STEPS, tolerance: float = TOLERANCE
+    affinity_NN: "sparse.csr_array",
+    seeds_N: np.ndarray,
+    alpha: float = ALPHA,
+    steps: int = STEPS,
+    tolerance: float = TOLERANCE,
 ) -> np.ndarray:
     """Solve (I - alpha D^-1/2 A D^-1/2) f = seeds, (n,), D the sums of A's lines. O(steps * entries of A).
 
@@ -132,7 +140,9 @@ class Method:
         if self.graph is not None and self.graph.gamma != self.gamma:
             raise bad("gamma", self.gamma, f"{self.graph.gamma}, as the graph was made with")
 
-    def __call__(self, query_QD: Any, rows_QM: Any, scores_QM: Any, vectors: Any) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, query_QD: ArrayLike, rows_QM: ArrayLike, scores_QM: ArrayLike, vectors: Vectors
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `Reranker`; with a graph the vectors are not read."""
         _, rows, scores, read = checked(query_QD, rows_QM, scores_QM, vectors)
         if self.graph is not None and rows.max() >= len(self.graph):

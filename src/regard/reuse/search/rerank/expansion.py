@@ -11,13 +11,13 @@ was given new scores, so that it does not find what the first search missed.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import check_number
 from ....metrics.knn import unit
-from ._common import best_first, checked
+from ._common import Vectors, best_first, checked
 
 TOP, ALPHA = 10, 3.0
 
@@ -35,7 +35,12 @@ def expand(vectors_ND: np.ndarray, near_NKD: np.ndarray, cosines_NK: np.ndarray,
 
 
 def expanded(
-    query_QD: Any, rows_QM: Any, scores_QM: Any, vectors: Any, top: int = TOP, alpha: float = ALPHA
+    query_QD: ArrayLike,
+    rows_QM: ArrayLike,
+    scores_QM: ArrayLike,
+    vectors: Vectors,
+    top: int = TOP,
+    alpha: float = ALPHA,
 ) -> np.ndarray:
     """Queries (q, d) of length 1 to search with again; arguments and errors as `Reranker` has them. O(q top d).
 
@@ -66,7 +71,9 @@ class Method:
     top: int = TOP
     alpha: float = ALPHA
 
-    def __call__(self, query_QD: Any, rows_QM: Any, scores_QM: Any, vectors: Any) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, query_QD: ArrayLike, rows_QM: ArrayLike, scores_QM: ArrayLike, vectors: Vectors
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `Reranker`."""
         _, rows, _, read = checked(query_QD, rows_QM, scores_QM, vectors)
         queries = expanded(query_QD, rows_QM, scores_QM, vectors, self.top, self.alpha)

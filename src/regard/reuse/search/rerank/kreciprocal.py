@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from ....core.checks import check_number
-from ._common import best_first, checked
+from ._common import Vectors, best_first, checked
 
 K1, K2, WEIGHT = 20, 6, 0.3
 
@@ -96,7 +97,9 @@ class Method:
             check_number(name, getattr(self, name), 1, whole=True)
         check_number("weight", self.weight, 0, 1)
 
-    def __call__(self, query_QD: Any, rows_QM: Any, scores_QM: Any, vectors: Any) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, query_QD: ArrayLike, rows_QM: ArrayLike, scores_QM: ArrayLike, vectors: Vectors
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `Reranker`."""
         query, rows, scores, read = checked(query_QD, rows_QM, scores_QM, vectors)
         found = [self._line(*line, read) for line in zip(query, rows, scores)]

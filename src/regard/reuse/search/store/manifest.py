@@ -9,7 +9,8 @@ Source: https://github.com/lancedb/lance/blob/main/protos/table.proto (Manifest,
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from ....core.checks import InputError, bad
 
@@ -36,7 +37,7 @@ def check_own(place: str, table: str) -> None:
             raise _refused(place, f"elsewhere: {path.name} names other places to read from, and nothing was read there")
 
 
-def check_schema(place: str, schema: Any) -> None:
+def check_schema(place: str, schema: pa.Schema) -> None:
     """Refuse a table that has LanceDB call something to make vectors."""
     if FUNCTIONS in (schema.metadata or {}):
         raise _refused(place, "to be embedded by LanceDB, with a function that is not regard's")

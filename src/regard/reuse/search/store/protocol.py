@@ -175,5 +175,5 @@ def vectors_in(rows: pa.Table) -> np.ndarray:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ....core.checks import check_number
 from ....data.decode import content_hash
 from .features import Features, extract
@@ -35,7 +37,7 @@ class FeatureCache:
         """Memory of what is kept."""
         return self._used
 
-    def get(self, image: Any) -> Features:
+    def get(self, image: str | Path | bytes | np.ndarray) -> Features:
         """The features of an image as `extract` takes it; raises DecodeError or InputError as it does."""
         name = _name(image)
         with self._lock:
@@ -52,7 +54,7 @@ class FeatureCache:
         return found
 
 
-def _name(image: Any) -> Any:
+def _name(image: str | Path | bytes | np.ndarray) -> object:
     if not isinstance(image, str | Path):
         return content_hash(image)
     try:

@@ -1,11 +1,9 @@
 """A verification as a picture: two images side by side, a line for each match that holds, and the box found."""
 
-from typing import Any
-
 import numpy as np
 
 from ....core.checks import check_number
-from .features import pixels
+from .features import Image, pixels
 from .geometry import Verification
 
 _GAP = 8
@@ -13,7 +11,7 @@ _BOX = (255, 64, 64)
 _COLOURS = ((0, 200, 120), (60, 160, 255), (255, 180, 0), (200, 100, 255), (0, 200, 220), (240, 120, 160))
 
 
-def draw(a: Any, b: Any, verification: Verification, height: int = 480, lines: int = 60) -> np.ndarray:
+def draw(a: Image, b: Image, verification: Verification, height: int = 480, lines: int = 60) -> np.ndarray:
     """Draw images a and b beside each other with their inliers joined and the outline of a in b.
 
     Args:

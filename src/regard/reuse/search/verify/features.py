@@ -10,9 +10,9 @@ OpenCV's, as the strongest points alone are kept anyway, so that pale pictures (
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from PIL import Image as Pillow
 
 from ....core.checks import bad, check_number
 from ....core.images import as_rgb
@@ -22,6 +22,9 @@ SCALE = 512  # of descriptors as bytes; a component of a RootSIFT vector of leng
 SMALL = 320  # pictures whose longer side is shorter than this are enlarged to it ...
 ENLARGED = 4  # ... but no more than so many times
 _CONTRAST = 0.01
+
+
+Image = str | Path | bytes | np.ndarray | Pillow.Image  # what points are found in
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Features:
         return own + (0 if self.mirror is None else self.mirror.nbytes)
 
 
-def extract(image: Any, side: int = 1024, limit: int = 1000, mirror: bool = False) -> Features:
+def extract(image: Image, side: int = 1024, limit: int = 1000, mirror: bool = False) -> Features:
     """Find the strongest points of an image and describe each.
 
     Args:
@@ -91,7 +94,7 @@ def mirrored(features: Features) -> Features:
     return features.mirror
 
 
-def pixels(image: Any, short_side: int | None = None) -> np.ndarray:
+def pixels(image: Image, short_side: int | None = None) -> np.ndarray:
     """A path, bytes, array or Pillow image as uint8 (H, W, 3), upright; raises DecodeError or InputError.
 
     With `short_side`, the side that a resize will bring it to, a large JPEG is decoded at reduced scale.

@@ -5,16 +5,15 @@ data that took out 90 % of the false matches and under 5 % of the correct ones. 
 nearest, so that no point is matched twice.
 """
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import bad, check_number
 
 RATIO = 0.8
 
 
-def match(first_ND: Any, second_MD: Any, ratio: float = RATIO) -> np.ndarray:
+def match(first_ND: ArrayLike, second_MD: ArrayLike, ratio: float = RATIO) -> np.ndarray:
     """Pair descriptors by distance: mutual nearest, and from either side at most `ratio` of the second nearest.
 
     Args:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ....core.checks import bad, check_number
 from ....core.runtime import one_blas_thread, threads
@@ -45,7 +46,7 @@ class Reranked:
 def rerank_spatial(
     query: Any,
     candidates: Sequence[Any],
-    scores: Any,
+    scores: ArrayLike,
     depth: int = 100,
     *,
     model: str = "homography",
@@ -100,5 +101,5 @@ def rerank_spatial(
     return Reranked(order, found, tuple(unread))
 
 
-def _named(candidate: Any, row: int) -> str:
+def _named(candidate: object, row: int) -> str:
     return str(candidate) if isinstance(candidate, str | Path) else f"candidate {row}"
