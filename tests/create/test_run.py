@@ -36,7 +36,7 @@ def test_a_run_folder_says_how_it_was_made(tmp_path: Path) -> None:
     made = train(few().without_labels(), "rotation", out=tmp_path / "run", settings=SHORT, watch=watch)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "card.json", "config.json", "events.jsonl", "metrics.json", "model.safetensors",
-        "answers.png", "preview.png", "run.json",
+        "answers.png", "head.safetensors", "preview.png", "run.json",
     }  # fmt: skip
     card = made.card
     assert card["task"] == {"name": "rotation", "recipe": "digit", "hidden": 128}
@@ -158,7 +158,7 @@ def test_a_run_goes_on_from_another_representation_whose_network_it_copies(tmp_p
     before = {name: value.clone() for name, value in first.encoder.state_dict().items()}
     second = train(images, "simclr", start=first, out=tmp_path / "second", settings=replace(settings, lr=1e-12))
     assert second.card["parent"] == {"name": first.name, "fingerprint": first.fingerprint}
-    assert second.preprocess == first.preprocess and second.card["backbone"] == "convnet4"
+    assert second.preprocess == first.preprocess and second.card["backbone"] == first.encoder.name
     close = [
         torch.allclose(value, second.encoder.state_dict()[name]) for name, value in before.items() if "weight" in name
     ]

@@ -317,7 +317,7 @@ def test_the_best_weights_are_chosen_by_images_of_train_alone(digits, start, tmp
 
     monkeypatch.setattr("regard.reuse.finetune.Scores", Told)
     found = finetune(*digits, start, out=tmp_path, settings=settings, method=PLAIN, keep="best")
-    assert found.metrics["train"] == 216 and any("24 images of TRAIN" in note for note in found.notes)
+    assert found.metrics["train"] == 218 and any("22 images of TRAIN" in note for note in found.notes)
     evals = [event for event in read_log(tmp_path / "events.jsonl") if event.kind == "eval"]
     assert [event.values["accuracy"] for event in evals] == answers
     assert read_json(tmp_path / "card.json")["training"]["keep"] == "best"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..data.imageset import ImageSet
 from ..data.sources import open_images
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
-from ..representation.sources import open_source
+from ..representation.sources import Source, open_source
 
 Rep = Representation | str | Path
 Words = str | Sequence[str]
@@ -68,7 +68,7 @@ def given_source(argument: str, given: object) -> Embeddings | ImageSet:
     if isinstance(x, np.ndarray) and _is_matrix(x):
         ids = np.array([f"{argument.lower()} {row}" for row in range(len(x))])
         return Embeddings(np.asarray(x), ids, None if y is None else np.asarray(y))
-    return open_source(given if y is None else given_images(argument, given), argument=argument)
+    return open_source(cast(Source, given) if y is None else given_images(argument, given), argument=argument)
 
 
 def named(given: object) -> str:
