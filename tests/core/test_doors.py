@@ -13,7 +13,7 @@ DOORS = {
     # the log skips a line that a kill cut short; a Parquet file may carry a text of another program in its header
     "json.loads": {"core/reading.py", "core/event_log.py", "data/encoded.py"},
     "json.load": set(),
-    "torch.load": {"representation/representation.py"},  # of an installed package, weights only
+    "torch.load": {"representation/kinds/imagenet.py"},  # of an installed package, weights only
     "np.load": {"representation/vector_files.py", "data/builtin.py", "reuse/search/index/snapshot.py"},
     "pickle.load": set(),
     "pickle.loads": set(),

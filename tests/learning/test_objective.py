@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from regard.core.checks import InputError
-from regard.learning import objective
+from regard.learning import method_settings as module
 from regard.learning.divergence import spread
 from regard.learning.method_settings import method_settings, setting_names
 from regard.learning.objective import FROM_DATA
@@ -23,7 +23,7 @@ class Task:
 
 @pytest.fixture(autouse=True)
 def _task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objective, "load", lambda kind, name: Task)
+    monkeypatch.setattr(module, "load", lambda kind, name: Task)
 
 
 def test_text_becomes_the_type_of_its_field() -> None:

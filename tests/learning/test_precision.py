@@ -6,14 +6,15 @@ from torch import nn
 
 from regard.learning import precision as autoprecision
 from regard.learning.precision import settle_precision
+from regard.learning.trainable import Trainable
 
 
-class Trainable(nn.Module):
+class Small(Trainable):
     def __init__(self, width: int = 4) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Linear(3, width), nn.BatchNorm1d(width), nn.Dropout(0.5), nn.Linear(width, 1))
 
-    def forward(self, player, batch, generator):
+    def forward(self, at, batch, generator):
         return self.net(batch).square().mean(), {}
 
 
@@ -27,22 +28,22 @@ def test_measured_once_for_a_network_and_then_remembered(tmp_path: Path, monkeyp
         return "bf16"
 
     monkeypatch.setattr(autoprecision, "pick_precision", pick)
-    game, batch = Trainable(), torch.rand(8, 3)
+    game, batch = Small(), torch.rand(8, 3)
     before = {name: value.clone() for name, value in game.state_dict().items()}
     state = torch.random.get_rng_state()
     assert [settle_precision("auto", "cpu", game, lambda: batch) for _ in range(2)] == ["bf16", "bf16"]
     assert asked == ["auto"]
     assert all(torch.equal(before[name], value) for name, value in game.state_dict().items()), "timed on a copy"
     assert torch.equal(state, torch.random.get_rng_state())
-    settle_precision("auto", "cpu", Trainable(5), lambda: batch)
+    settle_precision("auto", "cpu", Small(5), lambda: batch)
     settle_precision("auto", "cpu", game, lambda: torch.rand(9, 3))
     assert len(asked) == 3, "another network or batch is another question"
 
 
 def test_several_processes_on_processors_use_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert settle_precision("auto", "cpu", Trainable(), lambda: torch.rand(8, 3)) == "fp32"
-    assert settle_precision("bf16", "cpu", Trainable(), lambda: torch.rand(8, 3)) == "bf16"
+    assert settle_precision("auto", "cpu", Small(), lambda: torch.rand(8, 3)) == "fp32"
+    assert settle_precision("bf16", "cpu", Small(), lambda: torch.rand(8, 3)) == "bf16"
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"{}", b"\xff", b'{"precision": "bf17"}', b'{"precision": null}'])
@@ -52,7 +53,7 @@ def test_what_is_remembered_and_damaged_is_measured_again(
     monkeypatch.setenv("REGARD_CACHE", str(tmp_path))
     asked: list[str] = []
     monkeypatch.setattr(autoprecision, "pick_precision", lambda name, device, step=None: asked.append(name) or "fp32")
-    game, batch = Trainable(), torch.rand(8, 3)
+    game, batch = Small(), torch.rand(8, 3)
     settle_precision("auto", "cpu", game, lambda: batch)
     (path,) = (tmp_path / "precision").iterdir()
     path.write_bytes(damage)

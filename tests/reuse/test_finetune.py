@@ -99,7 +99,7 @@ def test_a_step_moves_what_learns_and_keeps_the_rest_with_its_statistics():
     from regard.learning.batch import Batch
 
     x = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    loss, _ = game("all", Batch(x, torch.arange(8), torch.arange(8) % 3), torch.Generator())
+    loss, _ = game(START, Batch(x, torch.arange(8), torch.arange(8) % 3), torch.Generator())
     loss.backward()
     optimiser.step()
     for name, value in encoder.network.state_dict().items():

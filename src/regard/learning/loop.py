@@ -174,7 +174,7 @@ class _Loop:
         forget(self.updates.optimisers, self.trainable.before_step(now))
         for player, place, batch in moves:
             ready = self.fabric.to_device(batch)
-            log = self.updates.move(player, replace(now, player=player.name), ready, place)
+            log = self.updates.move(player, now._replace(player=player.name), ready, place)
             self.seen.add(self.at.step, settings.lr * factor, player.name if several else "", log)
         self.trainable.after_step(now)
         return settings.lr * factor

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,7 @@ from .settings import WEIGHT_DECAY, TrainSettings, completed
 Log = Mapping[str, float | Tensor]
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):  # a tuple, which Fabric looks into; a frozen dataclass it refuses
     """Where a run stands when a hook is called.
 
     Attributes:

@@ -48,7 +48,10 @@ def test_both_players_play_on_the_pairs_of_the_paper() -> None:
     game, seen = pupil(), []
     game.head.discriminator.register_forward_hook(lambda _, given, out: seen.append((*given, out)))
     given = Batch(images(), torch.arange(4))
-    losses = [float(game(name, given, torch_rng(0, "views"))[0].detach()) for name in ("discriminator", "coder")]
+    losses = [
+        float(game(Moment(player=name), given, torch_rng(0, "views"))[0].detach())
+        for name in ("discriminator", "coder")
+    ]
     inputs, _ = game.prepared(given, torch_rng(0, "views"))
     x, z = inputs
     with torch.no_grad():

@@ -151,12 +151,12 @@ def test_the_first_period_merges_by_pixels_a_share_of_the_groups_and_later_ones_
     begin = first_clusters(nearest)
     with torch.no_grad():
         game.encoder.eval()
-        epoch(game.encoder, head, feed, 0, rng())
+        epoch(game.encoder, head, feed, Moment(step=0), rng())
         first = head.cluster.clone()
         assert np.array_equal(first.numpy(), merged(begin, W, -(-(begin.max() + 1) // 2)))
-        epoch(game.encoder, head, feed, 1, rng())
+        epoch(game.encoder, head, feed, Moment(step=1), rng())
         assert torch.equal(head.cluster, first), "not this epoch"
-        epoch(game.encoder, head, feed, 2, rng())
+        epoch(game.encoder, head, feed, Moment(step=2), rng())
     second = head.cluster
     assert int(second.max()) + 1 == -(-(int(first.max()) + 1) // 2)
     assert all(len(second[first == group].unique()) == 1 for group in first.unique()), "groups only grow"

@@ -187,8 +187,8 @@ def small_run(every: int) -> tuple[LearningModule, dict[int, set[str]]]:
         made.append(torch.optim.AdamW(groups, lr))
         return made[0]
 
-    def look(step: int) -> None:
-        known[step] = {name for name, p in game.named_parameters() if made[0].state.get(p)}
+    def look(at: Moment) -> None:
+        known[at.step] = {name for name, p in game.named_parameters() if made[0].state.get(p)}
 
     game.players = lambda: [Player("all", list(game.parameters()), adam)]
     game.before_update = look

@@ -157,7 +157,7 @@ def test_crops_are_for_training_only_and_are_counted() -> None:
     method = Method(recipe="photo", crops=2)
     assert method.copies == 4 and Method().copies == 2
     assert len(method.prepare(images(4), torch_rng(0))[0]) == 16
-    assert len(method.prepare(images(4)._replace(held_out=True), torch_rng(0))[0]) == 8
+    assert len(method.prepare(Batch(images(4).images, held_out=True), torch_rng(0))[0]) == 8
 
 
 @pytest.mark.slow

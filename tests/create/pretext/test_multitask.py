@@ -130,7 +130,7 @@ def test_the_tasks_hooks_are_called() -> None:
 @pytest.mark.parametrize("hook", ["players", "every_epoch"])
 def test_tasks_that_train_in_a_way_of_their_own_are_refused(hook: str, monkeypatch) -> None:
     @dataclass(frozen=True)
-    class Other:
+    class Other(load("task", "rotation")):
         pass
 
     setattr(Other, hook, lambda self, *_: None)
