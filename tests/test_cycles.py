@@ -6,13 +6,13 @@ import pytest
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-# folders whose children import each other in a circle today; take a name out when its circle is gone
-KNOWN = {"regard.cli", "regard.representation", "regard.reuse", "regard.reuse.search"}
+# folders whose rooms need each other though no files do: an image set carries annotations that are read by its readers
+KNOWN = {"regard.data", "regard.reuse", "regard.reuse.search"}
 
 
 @pytest.fixture(scope="module")
 def graph():
-    return grimp.build_graph("regard", cache_dir=None)
+    return grimp.build_graph("regard", cache_dir=None, exclude_type_checking_imports=True)
 
 
 def files_in_circles(imports):
@@ -34,9 +34,7 @@ def test_a_circle_is_seen():
 def test_no_file_reaches_itself(graph):
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
     found = files_in_circles(imports)
-    assert [
-        room for room in found if not any(all(name.startswith(f"{known}.") for name in room) for known in KNOWN)
-    ] == []
+    assert found == []
 
 
 def test_neighbours_in_a_folder_have_an_order(graph):

@@ -9,7 +9,8 @@ from regard.backbones.networks.convnet4 import ConvNet4
 from regard.core import discover
 from regard.core.checks import InputError
 from regard.representation.embed import embed
-from regard.representation.representation import NameKind, Representation
+from regard.representation.named import NameKind
+from regard.representation.representation import Representation
 
 CONFIG = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "crop_pct": 1.0, "interpolation": "bilinear"}
 

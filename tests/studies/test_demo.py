@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from regard.cli import main
-from regard.studies.demo import SHOTS, Demo, Made, few_labels, labels_saved
+from regard.studies.demo_results import SHOTS, Demo, Made, few_labels, labels_saved
 
 
 def made_up(random: list[list[float]], pretrained: list[float]) -> Demo:

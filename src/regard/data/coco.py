@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ..core.checks import bad
+from ..core.checks import bad, check_path
 from ..core.reading import MOST_BOXES, read_json
 from ._files import MISSING, causes, in_other_form, name_problem, problem, shown
 from .annotations.coco import CocoFile
@@ -56,6 +56,21 @@ def open_coco(file: Path, argument: str) -> ImageSet:
     if not all(domains[row] for row in kept):
         return found
     return replace(found, columns={"domain": np.array([domains[row] for row in kept])})
+
+
+def read_coco(file: str | Path, *, argument: str = "file") -> ImageSet:
+    """The images of a COCO file that are there, with their boxes, masks and flags.
+
+    Where the pictures are looked for is told in `open_coco`; those that are missing are in `set_aside`.
+
+    Raises:
+        InputError: no COCO file, or none of its pictures there.
+    """
+    path = check_path(argument, file, folder=False)
+    found = open_coco(path, argument)
+    if found.annotations is None:
+        raise bad(argument, f"{str(file)!r} without annotations", "a COCO file with `annotations`")
+    return found
 
 
 def _once(file: Path, names: Sequence[str], means: Sequence[Any], argument: str) -> None:

@@ -17,7 +17,7 @@ from ..report.html import Highlight, Picture, Section, Table, write_report
 from ..report.maps import map_before_after
 from ..report.thumbs import Hit, Query, neighbours, previews
 from ..representation.project2d import project
-from ..studies.demo import BEST, METHODS, NAMES, PRETEXTS, SHOTS, Demo, labels_saved
+from ..studies.demo_results import BEST, METHODS, NAMES, PRETEXTS, SHOTS, Demo, labels_saved
 
 
 def gains(demo: Demo) -> list[Gain]:

@@ -19,9 +19,11 @@ from ..data.imageset import ImageSet
 from .embeddings import Embeddings
 from .int8 import Chosen
 from .pipeline import Images, Piece, Pipeline, open_pipeline
-from .representation import Representation
 from .runner import LayerName
 from .vector_files import COLUMNS
+
+if TYPE_CHECKING:
+    from .representation import Representation
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetWriter
@@ -32,7 +34,7 @@ Watch = Callable[[Iterable[Event]], Iterable[Event]]
 
 def embed(
     images: Images,
-    representation: Representation | str | Path = "imagenet",
+    representation: "Representation | str | Path" = "imagenet",
     *,
     layer: LayerName = None,
     precision: str | Chosen = "auto",
@@ -89,7 +91,7 @@ def embed(
 
 def embed_to_file(
     images: Images,
-    representation: Representation | str | Path,
+    representation: "Representation | str | Path",
     out: str | Path,
     *,
     watch: Watch | None = None,

@@ -8,7 +8,7 @@ once (`settle`), and what it was settled as goes on to all that must be embedded
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.checks import InputError, RunError, bad, check_choice
 from ..core.events import Event
@@ -20,8 +20,10 @@ from .int8_graph import installed, need_nncf
 from .int8_work import RECALL, Work
 from .openvino_graph import FLOOR
 from .processor import int8_is_the_way
-from .representation import Representation
 from .runner import PRECISIONS, LayerName
+
+if TYPE_CHECKING:
+    from .representation import Representation
 
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 # images from which `auto` thinks of it: calibrating takes as long as embedding some thousands
@@ -85,7 +87,7 @@ def not_int8(precision: "str | Chosen") -> "str | Chosen":
 def settle(
     precision: str | Chosen,
     images: ImageSet,
-    rep: Representation,
+    rep: "Representation",
     *,
     layer: LayerName = None,
     batch: int = 8,

@@ -20,8 +20,10 @@ from .openvino_files import kept, traced
 from .openvino_graph import compile_graph, compiled, filled, outputs, remember
 from .openvino_library import folder, has_bf16, machine
 from .preprocess import Size
-from .representation import Representation
 from .runner import LayerName, Pixels
+
+if TYPE_CHECKING:
+    from .representation import Representation
 
 if TYPE_CHECKING:
     from openvino import CompiledModel
@@ -39,7 +41,7 @@ _ROOM = 2**29  # bytes of pictures held at once
 class Work:
     """The network of one embedding, quantised and measured."""
 
-    rep: Representation
+    rep: "Representation"
     layer: LayerName
     batch: int
     tell: Callable[[str], object] = lambda text: None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +20,12 @@ from ..data.imageset import ImageSet
 from ..data.sources import open_images
 from .embeddings import check_columns
 from .int8 import Chosen, Watch, settle
-from .representation import Representation
+from .named import named
 from .runner import LayerName, Runner, as_layer, make_runner
 from .vector_cache import VectorCache
+
+if TYPE_CHECKING:
+    from .representation import Representation
 
 Images = ImageSet | str | Path | np.ndarray | Sequence[Any]  # whatever `open_images` takes
 
@@ -49,7 +52,7 @@ class Pipeline:
     """One pass over the images; iterate once, then read `set_aside`, `noted` and `from_cache`."""
 
     images: ImageSet
-    representation: Representation
+    representation: "Representation"
     runner: Runner
     batch: int
     layer: LayerName = None
@@ -213,7 +216,7 @@ class Pipeline:
 
 def open_pipeline(
     images: Images,
-    representation: Representation | str | Path,
+    representation: "Representation | str | Path",
     *,
     layer: LayerName = None,
     precision: str | Chosen = "auto",
@@ -234,7 +237,7 @@ def open_pipeline(
     check_columns(found.columns)
     if len(found) <= shard[0]:
         raise InputError(f"--shard {shard[0]}/{shard[1]}: empty, as there are only {len(found)} images.")
-    rep = representation if isinstance(representation, Representation) else Representation.load(representation)
+    rep = named(representation) if isinstance(representation, str | Path) else representation
     layer = as_layer(layer)
     if layer is not None and (rep.pooled or rep.transform):
         raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")

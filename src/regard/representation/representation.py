@@ -5,7 +5,6 @@ A saved folder holds `config.json` and `model.safetensors` in timm's own form, s
 their own `pooling.safetensors` and `transform.json` with its numbers. The card holds a checksum of each of them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,9 @@ import torch
 from torch import Tensor
 
 from ..backbones.network_encoder import NetworkEncoder
-from ..core.checks import bad
-from ..core.discover import load, names
 from ..core.storage import hash_json, hash_tensors, save_tensors, write_json
 from . import checksums
+from .named import named
 from .pooled import Pooled
 from .preprocess import Preprocess
 from .transform import saved
@@ -28,21 +26,6 @@ if TYPE_CHECKING:
     from .embeddings import Embeddings
 
 VOCABULARY, CLASSIFIER = "pooling.safetensors", "classifier.safetensors"
-
-
-@dataclass(frozen=True)
-class NameKind:
-    """A kind of names of representations, `KIND` or `KIND:REST`: the `Method` of a file in `kinds/`.
-
-    Attributes:
-        load: what follows the colon, or nothing, to a representation.
-        alone: whether `KIND` without a colon is such a name.
-        form: how a name looks, for messages; empty where they need not tell of it.
-    """
-
-    load: "Callable[[str], Representation]"
-    alone: bool = False
-    form: str = ""
 
 
 @dataclass
@@ -166,31 +149,7 @@ class Representation:
                 a file that is not as the card's checksum says. A folder without checksums (written by timm, or by an
                 earlier version) is taken as it is.
         """
-        text = str(name)
-        kind, colon, rest = text.partition(":")
-        if colon and kind in names("library"):
-            kind, rest = "library", text
-        known: NameKind | None = load("representation", kind) if kind in names("representation") else None
-        if known is not None and (colon or known.alone):
-            found = known.load(rest)
-        elif Path(text).expanduser().is_dir():
-            found = load("representation", "folder").load(text)
-        else:
-            raise bad(
-                "representation",
-                repr(text),
-                ", ".join(_forms()) + ", or a folder that `regard create` made",
-                "There is no such folder." if "/" in text or "." in text else f"For a network use random:{text}.",
-            )
-        found.encoder.eval().to(device)
-        found.loaded_from = str(Path(text).expanduser().resolve()) if Path(text).expanduser().is_dir() else text
-        return found
-
-
-def _forms() -> list[str]:
-    """How names of representations look, by kind and library."""
-    kinds: list[NameKind] = [load("representation", kind) for kind in names("representation")]
-    return [kind.form for kind in kinds if kind.form] + [f"{library}:NETWORK" for library in names("library")]
+        return named(name, device)
 
 
 def _plain(shape: tuple[int, int]) -> int | list[int]:

@@ -12,6 +12,7 @@ from ..pages.demo import gains, write_demo_page
 from ..report.gains import seconds
 from ..report.html import Table
 from ..studies import demo as study
+from ..studies.demo_results import Demo, as_metrics
 from ._result import Progress, Result, difference, verb, watch_of
 
 
@@ -26,7 +27,7 @@ class Demonstrated(Result):
 
     verb: ClassVar[str] = "demo"
     report: Path
-    found: study.Demo
+    found: Demo
 
     def told(self) -> Mapping[str, object]:
         """Where the page is."""
@@ -90,4 +91,4 @@ def demo(
     found = study.run_demo(runs, seed=seed, seeds=seeds, steps=steps, watch=partial(watch_of, progress))
     report = write_demo_page(found, place / "report.html")
     told = [difference(gain.what, gain.difference) | {"verdict": gain.verdict} for gain in gains(found)]
-    return Demonstrated(report=report, found=found, metrics=study.as_metrics(found), differences=told)
+    return Demonstrated(report=report, found=found, metrics=as_metrics(found), differences=told)

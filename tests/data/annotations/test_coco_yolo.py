@@ -11,7 +11,6 @@ from PIL import Image
 from regard import open_images
 from regard.core.checks import InputError
 from regard.data.annotations import rle
-from regard.data.annotations.coco import read_coco
 from regard.data.annotations.coco_write import write_coco
 from regard.data.annotations.compare import difference
 from regard.data.annotations.faults import counted
@@ -21,6 +20,7 @@ from regard.data.annotations.voc import read_voc
 from regard.data.annotations.voc_write import write_voc
 from regard.data.annotations.yolo import read_yolo
 from regard.data.annotations.yolo_write import write_yolo
+from regard.data.coco import read_coco
 from regard.data.imageset import ImageSet
 
 from ._drawn import scenes

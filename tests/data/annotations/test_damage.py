@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from regard.core.checks import InputError
-from regard.data.annotations.coco import read_coco
 from regard.data.annotations.coco_write import write_coco
 from regard.data.annotations.convert import convert, opened
 from regard.data.annotations.mask_folder import read_masks
 from regard.data.annotations.voc import read_voc
 from regard.data.annotations.yolo import read_yolo
+from regard.data.coco import read_coco
 from regard.data.imageset import ImageSet
 
 from ._drawn import scenes

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.checks import InputError, bad, check_path
+from ...core.checks import InputError, bad
 from ...core.reading import MOST_BOXES, read_json
-from ..imageset import ImageSet
 from . import rle
 from ._reading import picture_size, size_fault, told_size
 from .boxes import RawBox, sound_boxes
@@ -24,23 +23,6 @@ from .polygons import draw
 from .record import Annotations
 
 Row = dict[str, Any]  # of JSON
-
-
-def read_coco(file: str | Path, *, argument: str = "file") -> ImageSet:
-    """The images of a COCO file that are there, with their boxes, masks and flags.
-
-    Where the pictures are looked for is told in `data.coco.open_coco`; those that are missing are in `set_aside`.
-
-    Raises:
-        InputError: no COCO file, or none of its pictures there.
-    """
-    from ..coco import open_coco
-
-    path = check_path(argument, file, folder=False)
-    found = open_coco(path, argument)
-    if found.annotations is None:
-        raise bad(argument, f"{str(file)!r} without annotations", "a COCO file with `annotations`")
-    return found
 
 
 class CocoFile:

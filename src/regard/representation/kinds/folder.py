@@ -12,8 +12,9 @@ from ...core.reading import check_plain
 from ...core.storage import load_tensors
 from .. import checksums
 from ..folder_records import read_card, read_config, steps_of
+from ..named import NameKind
 from ..pooled import Pooled
-from ..representation import VOCABULARY, NameKind, Representation
+from ..representation import VOCABULARY, Representation
 from ..transform import saved
 from ._common import own_steps
 

@@ -4,7 +4,8 @@ import torch
 
 from ...backbones.encoder import make_encoder
 from ...core.checks import InputError, bad
-from ..representation import NameKind, Representation
+from ..named import NameKind
+from ..representation import Representation
 from ._common import own_steps
 
 BUNDLED = "imagenet"

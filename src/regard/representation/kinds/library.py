@@ -1,7 +1,8 @@
 """`LIBRARY:NETWORK`: a network with the weights that its library publishes, fetched once."""
 
 from ...backbones.encoder import make_encoder
-from ..representation import NameKind, Representation
+from ..named import NameKind
+from ..representation import Representation
 from ._common import of_encoder
 
 

@@ -1,7 +1,8 @@
 """`random:NETWORK` or `random:NETWORK:SEED`: a network with random weights, the line that every other must beat."""
 
 from ...backbones.encoder import make_encoder
-from ..representation import NameKind, Representation
+from ..named import NameKind
+from ..representation import Representation
 from ._common import of_encoder
 
 
