@@ -102,8 +102,9 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def read_best(path: Path) -> float | None:
-    """The main score of the best weights so far; None where there are none yet."""
-    return float(read_state(path)["score"]) if path.exists() else None
+    """The main score of the best weights so far; None where there are none yet, or of an earlier version."""
+    score = read_state(path).get("score") if path.exists() else None
+    return None if score is None else float(score)
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
