@@ -151,7 +151,8 @@ def test_a_call_gives_what_the_command_prints(
     monkeypatch.chdir(given / "python")
     found = call()
     assert isinstance(found, Result) and found.verb.replace("-", "_") == verb
-    assert unclocked(found.to_dict()) == unclocked(json.loads(told))
+    here, there = (str(given / place) for place in ("python", "cli"))
+    assert unclocked(found.to_dict()) == unclocked(json.loads(told.replace(there, here)))
     assert capsys.readouterr().out == "", "a function prints nothing"
     shows_itself(found, given / "python" / f"{verb}-page.html")
 
