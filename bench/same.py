@@ -4,7 +4,7 @@
     python bench/same.py make AFTER           # at the commit after, on the same machine
     python bench/same.py compare BEFORE AFTER
 
-Weights, vectors and figures must be equal to the last bit; wall-clock times and memory are left out.
+Weights, vectors and figures must be equal to the last bit; wall-clock times and memory are left out, and checksums of files that hold them.
 """
 
 import argparse
@@ -22,7 +22,21 @@ from regard.data.builtin import builtin
 
 DIGITS, COLOUR = "builtin:digits", "builtin:photo_crops"
 COLOURFUL = ("colorization", "colorization_hypercolumn", "split_brain")
-VOLATILE = ("second", "per_second", "mib", "peak", "minutes", "version", "milli", "folder", "out", "path", "report")
+VOLATILE = (
+    "second",
+    "per_second",
+    "mib",
+    "peak",
+    "minutes",
+    "version",
+    "milli",
+    "folder",
+    "out",
+    "path",
+    "report",
+    "metrics.json",
+    "predictions.json",
+)
 STEPS = ["--steps", "16", "--batch", "32", "--precision", "fp32", "--device", "cpu", "--size", "32"]
 
 
