@@ -22,7 +22,8 @@ from regard.data.builtin import builtin
 
 DIGITS, COLOUR = "builtin:digits", "builtin:photo_crops"
 COLOURFUL = ("colorization", "colorization_hypercolumn", "split_brain")
-VOLATILE = (
+VOLATILE = ("second", "per_second", "mib", "peak", "minutes", "version", "milli", "folder", "out", "path", "report")
+VOLATILE += ("metrics.json", "predictions.json", "from_cache")
     "second",
     "per_second",
     "mib",
