@@ -4,7 +4,8 @@
     python bench/same.py make AFTER           # at the commit after, on the same machine
     python bench/same.py compare BEFORE AFTER
 
-Weights, vectors and figures must be equal to the last bit; wall-clock times and memory are left out, and checksums of files that hold them.
+Weights, vectors and figures must be equal to the last bit; wall-clock times and memory are left out,
+and checksums of files that hold them.
 """
 
 import argparse
@@ -24,20 +25,6 @@ DIGITS, COLOUR = "builtin:digits", "builtin:photo_crops"
 COLOURFUL = ("colorization", "colorization_hypercolumn", "split_brain")
 VOLATILE = ("second", "per_second", "mib", "peak", "minutes", "version", "milli", "folder", "out", "path", "report")
 VOLATILE += ("metrics.json", "predictions.json", "from_cache")
-    "second",
-    "per_second",
-    "mib",
-    "peak",
-    "minutes",
-    "version",
-    "milli",
-    "folder",
-    "out",
-    "path",
-    "report",
-    "metrics.json",
-    "predictions.json",
-)
 STEPS = ["--steps", "16", "--batch", "32", "--precision", "fp32", "--device", "cpu", "--size", "32"]
 
 

@@ -72,7 +72,8 @@ def spread(features_ND: Tensor) -> Tensor:
 
     1 for vectors in all directions, 0 where all images get the same vector (collapse; Chen and He 2021, figure 2).
 
-    >>> float(spread(torch.ones(8, 4)))
+    >>> from torch import ones
+    >>> float(spread(ones(8, 4)))
     0.0
     """
     unit = nn.functional.normalize(features_ND.detach().float(), dim=1)
