@@ -5,8 +5,11 @@ in `regard/verbs`; `regard.create` and `regard.adapt` are the packages of that n
 """
 
 import os
+import warnings
 from importlib import import_module
 from typing import Any
+
+from .core import moved
 
 __version__ = "0.1.0"
 
@@ -23,14 +26,20 @@ _PUBLIC = {
     "SearchIndex": "regard.reuse.search.index.search_index",
     "adapter": "regard.adapt.worth.run",
 }
+# names of before, with a DeprecationWarning until version 0.2
+_BEFORE = {"train": "regard.create.run", "compare": "regard.adapt.worth.run"}
 _HERE = os.path.dirname(__file__)
 _VERBS = [name[:-3] for name in os.listdir(os.path.join(_HERE, "verbs")) if name.endswith(".py") and name[0] != "_"]
 __all__ = sorted([*_PUBLIC, *_VERBS])
+moved.install()
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
+    if name in _BEFORE:
+        warnings.warn(f"regard.{name} is now {_BEFORE[name]}.{name}", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(_BEFORE[name]), name)
     if name not in _VERBS:
         raise AttributeError(f"module 'regard' has no attribute {name!r}")
     if os.path.isdir(os.path.join(_HERE, name)):  # a package of that name, which is callable

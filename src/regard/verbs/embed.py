@@ -1,8 +1,8 @@
 """`regard.embed`: images to vectors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -77,6 +77,20 @@ class Embedded(Result):
         return Table([*columns, "vector"], list(zip(*columns.values(), list(made.vectors))))
 
 
+def _also_as_before(function: Callable[..., Embedded]) -> Callable[..., Embedded]:
+    """The representation may come second, and `cache=False` is `no_cache=True`, as in earlier versions."""
+
+    @wraps(function)
+    def run(images: object, *second: Any, cache: bool | None = None, **given: Any) -> Embedded:
+        if len(second) > 1 or (second and "with_" in given):
+            raise TypeError("embed() takes images, and then at most the representation, by place")
+        given |= {"with_": second[0]} if second else {}
+        return function(images, **given | ({} if cache is None else {"no_cache": not cache}))
+
+    return run
+
+
+@_also_as_before
 @verb
 def embed(
     images: object,
