@@ -14,12 +14,12 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.arrays import cosines
+from helpers.trainables import N, batches, training
 from regard.core.runtime import seeded_init
 from regard.create.run import train, train_events
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
-from regard.learning.loop import training
-from regard.learning.sampling import Shuffled
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import Player, Trainable
 from regard.representation.embed import embed
@@ -31,7 +31,6 @@ pytestmark = [
     pytest.mark.cuda,
     pytest.mark.skipif(DEVICE.startswith("cuda") and not torch.cuda.is_available(), reason="no CUDA device"),
 ]
-N = 48
 SETTINGS = TrainSettings(steps=24, batch=8, lr=1e-2, precision="fp32", device="cpu", checkpoint_steps=1, clip=0.5)
 LEARN = TrainSettings(steps=60, batch=32, lr=5e-3, precision="fp32", device="cpu")
 
@@ -59,7 +58,7 @@ class Duel(Trainable):
 
     def __init__(self, device: str) -> None:
         super().__init__()
-        self.kind = torch.device(device).type
+        self.device = device
         self.net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
         self.head, self.critic = nn.Linear(64, 2), nn.Linear(64, 1)
         self.register_buffer("average", torch.zeros(2, 64))
@@ -72,7 +71,7 @@ class Duel(Trainable):
 
     def forward(self, at, batch, generator):
         x, y = batch
-        assert generator.device.type == x.device.type == self.kind
+        assert generator.device.type == x.device.type == torch.device(self.device).type
         if at.player == "critic":
             return (self.critic(self.net(x))[:, 0] - y).square().mean(), {}
         return nn.functional.cross_entropy(self.head(self.net(x)), y), {"seen": len(x)}
@@ -86,15 +85,6 @@ def duel(device: str) -> Duel:
         return Duel(device)
 
 
-def batches(rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    x = torch.rand(N, 3, 6, 6, generator=torch.Generator().manual_seed(0))
-    return x[rows], (x.mean((1, 2, 3)) > 0.5).long()[rows]
-
-
-def events(trainable: Trainable, settings: TrainSettings, folder: Path | None = None):
-    return training(trainable, Shuffled(batches, N, settings.batch, settings.seed), settings, folder=folder)
-
-
 def close(a: nn.Module, b: nn.Module, tolerance: float) -> None:
     ours, others = a.state_dict(), b.state_dict()
     assert ours.keys() == others.keys()
@@ -104,18 +94,19 @@ def close(a: nn.Module, b: nn.Module, tolerance: float) -> None:
 
 def test_the_loop_ends_with_the_weights_of_a_cpu() -> None:
     here, there = duel("cpu"), duel(DEVICE)
-    told = [list(events(one, replace(SETTINGS, device=device))) for one, device in ((here, "cpu"), (there, DEVICE))]
+    told = [list(training(one, batches, N, replace(SETTINGS, device=one.device))) for one in (here, there)]
     assert [(e.kind, e.step) for e in told[0]] == [(e.kind, e.step) for e in told[1]]
     close(here, there, 1e-3)
 
 
 def test_a_loop_that_stopped_goes_on_there(tmp_path: Path) -> None:
     settings, whole, again = replace(SETTINGS, device=DEVICE), duel(DEVICE), duel(DEVICE)
-    list(events(whole, settings))
-    for event in events(duel(DEVICE), settings, tmp_path):
+    list(training(whole, batches, N, settings))
+    for event in training(duel(DEVICE), batches, N, settings, folder=tmp_path):
         if event.kind == "checkpoint" and event.step == 11:
             break
-    assert next(iter(told := list(events(again, settings, tmp_path)))).step == 11 and told[-1].step == SETTINGS.steps
+    told = list(training(again, batches, N, settings, folder=tmp_path))
+    assert told[0].step == 11 and told[-1].step == SETTINGS.steps
     close(whole, again, 1e-5)
 
 
@@ -127,11 +118,6 @@ def test_vectors_are_those_of_a_cpu(digits, name: str) -> None:
     low = embed(images, representation, precision="bf16", device=DEVICE, cache=False).vectors
     assert cosines(here, there).min() > 0.9999
     assert cosines(here, low).min() > 0.99
-
-
-def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
 @pytest.mark.parametrize("task", ["rotation", "simclr"])
