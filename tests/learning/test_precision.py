@@ -46,6 +46,15 @@ def test_several_processes_on_processors_use_fp32(monkeypatch: pytest.MonkeyPatc
     assert settle_precision("bf16", "cpu", Small(), lambda: torch.rand(8, 3)) == "bf16"
 
 
+@pytest.mark.parametrize(("steps", "timed"), [(49, False), (50, True), (None, True)])
+def test_a_short_run_is_not_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps, timed) -> None:
+    monkeypatch.setenv("REGARD_CACHE", str(tmp_path))
+    monkeypatch.setattr(autoprecision, "pick_precision", lambda name, device, step=None: "bf16")
+    found = settle_precision("auto", "cpu", Small(), lambda: torch.rand(8, 3), steps)
+    assert (found, (tmp_path / "precision").exists()) == (("bf16", True) if timed else ("fp32", False))
+    assert settle_precision("bf16", "cpu", Small(), lambda: torch.rand(8, 3), steps) == "bf16", "asked for is given"
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"{}", b"\xff", b'{"precision": "bf17"}', b'{"precision": null}'])
 def test_what_is_remembered_and_damaged_is_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes

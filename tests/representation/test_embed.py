@@ -222,13 +222,13 @@ def test_killed_at_random_moments_the_vectors_are_the_same(tmp_path, own_cache):
     rng = np.random.default_rng(0)
     folder = tmp_path / "images"
     folder.mkdir()
-    for index in range(1500):
+    for index in range(1000):
         Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(folder / f"{index:04}.png")
     uninterrupted = embed(folder, SMALL, cache=False)
     command = [sys.executable, "-m", "regard", "embed", str(folder), "--with", SMALL, "--quiet"]
     out = tmp_path / "x.parquet"
     killed = 0
-    for _ in range(8):
+    for _ in range(4):
         run = subprocess.Popen([*command, "--out", str(out)], env=os.environ, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         before = _kept(own_cache)

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import regard
+from helpers.demo import check_demo
 from regard.cli import main
 from regard.core.storage import plain
 from regard.verbs._result import Result
@@ -39,8 +40,8 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         lambda: regard.create("train", task="rotation", steps=2, batch=8, out="run"),  # type: ignore[operator]
     ),
     "demo": (
-        "demo --seeds 2 --steps 20 --out demo",
-        lambda: regard.demo(seeds=2, steps=20, out="demo"),
+        "demo --seeds 2 --steps 40 --out demo",
+        lambda: regard.demo(seeds=2, steps=40, out="demo"),
     ),
     "duplicates": (
         "duplicates ../copies --kind identical,same-photo --limit 5 --out page.html",
@@ -156,6 +157,8 @@ def test_a_call_gives_what_the_command_prints(
     assert unclocked(json.loads(json.dumps(found.to_dict()).replace(own, theirs))) == unclocked(json.loads(told))
     assert capsys.readouterr().out == "", "a function prints nothing"
     shows_itself(found, given / "python" / f"{verb}-page.html")
+    if verb == "demo":
+        check_demo(json.loads(told), given / "cli" / "demo")
 
 
 def shows_itself(found: Result, page: Path) -> None:

@@ -118,7 +118,9 @@ class _Loop:
             refuse_other("--out", self.saved.parent, at.about, about)
             return at
         device = pick_device(self.settings.device)
-        precision = settle_precision(self.settings.precision, device, self.trainable, lambda: self.batches(0))
+        precision = settle_precision(
+            self.settings.precision, device, self.trainable, lambda: self.batches(0), self.steps
+        )
         return Progress(precision=precision, about=about)
 
     def _take_up(self) -> None:

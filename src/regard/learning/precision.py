@@ -14,17 +14,30 @@ from .batch import Batch
 from .trainable import Moment, Trainable
 
 
-def settle_precision(precision: str, device: str, trainable: Trainable, make_batch: Callable[[], Any]) -> str:
+SHORT = 50  # steps; timing takes eight, and bf16 seldom saves more than a third of one
+
+
+def settle_precision(
+    precision: str, device: str, trainable: Trainable, make_batch: Callable[[], Any], steps: int | None = None
+) -> str:
     """Resolve auto | fp32 | bf16 by timing what is to learn: its own step on a copy of it.
 
     The answer for a processor, a network and a batch shape is kept in the cache folder: otherwise the same command
     could give other numbers the next day, when the machine is busier. Several processes on CPUs use fp32, as they
-    would disturb each other's timing and must all agree.
+    would disturb each other's timing and must all agree; so does a run of fewer than 50 steps, of which timing would
+    take more than bf16 can save.
+
+    Args:
+        precision: as it was asked for.
+        device: where it learns.
+        trainable: what learns.
+        make_batch: gives a batch as it learns from.
+        steps: of the run; None where a clock ends it.
     """
     check_training_precision(precision)
     if precision != "auto" or device != "cpu":
         return pick_precision(precision, device)
-    if processes.world_size() > 1:
+    if processes.world_size() > 1 or (steps is not None and steps < SHORT):
         return "fp32"
     batch = make_batch()
     shapes = {name: list(value.shape) for name, value in trainable.state_dict().items()}
