@@ -13,7 +13,6 @@ from ..core.storage import cache_folder, hash_json, read_json, write_json
 from .batch import Batch
 from .trainable import Moment, Trainable
 
-
 SHORT = 50  # steps; timing takes eight, and bf16 seldom saves more than a third of one
 
 
