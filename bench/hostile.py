@@ -83,8 +83,10 @@ def of_damage(work: Path, many: int, seed: int, names: tuple[str, ...]) -> list[
         if said != "equal":
             raise SystemExit(f"hostile: {one.kind} cannot be made: {said}")
         wanted = answer(lambda one=one: one.use(one.path))
-        ways = list(damage(one.path, seed))
         share = many // len(made) + (place < many % len(made))
+        ways = list(damage(one.path, seed))
+        if len(ways) < share:  # a single file: cut and flipped in more places
+            ways = list(damage(one.path, seed, flips=share))
         picked = sorted(rng.choice(len(ways), min(share, len(ways)), replace=False))
         found = damaged(one, [ways[i] for i in picked], work / "copy", wanted)
         counts[one.kind] = _counted(found)

@@ -246,7 +246,7 @@ def test_the_wrong_option_is_told_first(given, tmp_path, capsys, monkeypatch, li
     for place in (
         "regard.representation.pipeline.Pipeline.__iter__",
         "regard.learning.run.training",
-        "regard.reuse.duplicates.find.find_duplicates",
+        "regard.verbs.duplicates.find_duplicates",
         "regard.studies.demo.run_demo",
     ):
         monkeypatch.setattr(place, began)

@@ -122,12 +122,12 @@ def test_retrieval_by_query_is_that_of_all_together():
 def test_a_random_network_shows_no_gain(sides, tmp_path):
     """One network in twenty is far from the others in some measure; which one depends on rounding."""
     verdicts = []
-    for seed in (77, 78, 79):
+    for seed in (77, 78):
         folder = Representation.load(f"random:convnet4:{seed}").save(tmp_path / f"unlearned{seed}")
-        found = evaluate(folder, *sides, seeds=5, shots=(5,), finetune=False, layers=False)
+        found = evaluate(folder, *sides, seeds=3, shots=(5,), finetune=False, layers=False)
         assert list(found.as_dict()["verdicts"]) == ["linear", "knn", "linear_5shot", "recall_at_1", "map"]
         verdicts += found.as_dict()["verdicts"].values()
-    assert verdicts.count("no gain") >= 10
+    assert verdicts.count("no gain") >= 7
     assert not any("checked" in note for note in found.notes)  # nothing was learned, so nothing leaks
 
 

@@ -21,8 +21,10 @@ from .openvino_files import keep, kept
 from .openvino_graph import PRODUCTS, compile_graph
 from .openvino_library import core, folder, library
 from .preprocess import Size
+from .processor import features
 
 _NAME = re.compile(r"[0-9a-f]{12}(-\d\d)?")
+SCHEME = "biases layer by layer"  # of `quantise`; part of a calibration's name, so that another scheme makes it anew
 _ATTENTION = ("ScaledDotProductAttention", "SoftMax", "Softmax")
 
 
@@ -71,7 +73,10 @@ def quantise(
     """Quantise a graph in fp32 with the ranges that its layers take on pictures, and keep it at `path`.
 
     Weights by channel and symmetric, activations asymmetric where they have both signs (nncf's preset MIXED, and its
-    scheme for transformers where the graph has attention); biases corrected.
+    scheme for transformers where the graph has attention); biases corrected layer by layer, each on what the layers before
+    it give in int8, which takes twice as long as nncf's usual way and keeps the neighbours of two in a hundred pictures
+    more. Weights have all eight bits where the processor has VNNI; without it sums of eight-bit products overflow, and
+    nncf leaves the first layers one bit less.
 
     Args:
         graph: as OpenVINO writes it.
@@ -101,6 +106,10 @@ def quantise(
                 subset_size=len(pictures),
                 ignored_scope=nncf.IgnoredScope(names=exact) if exact else None,
                 model_type=nncf.ModelType.TRANSFORMER if attends else None,
+                fast_bias_correction=False,
+                advanced_parameters=nncf.AdvancedQuantizationParameters(
+                    overflow_fix=nncf.OverflowFix.DISABLE if "VNNI" in features() else nncf.OverflowFix.FIRST_LAYER
+                ),
             )
         except Exception as error:  # nncf and OpenVINO raise errors of many types
             raise RunError(f"nncf cannot quantise the network: {error}") from error

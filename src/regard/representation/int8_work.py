@@ -15,11 +15,12 @@ from ..core.storage import cache_folder, hash_json, read_json
 from ..data.decode import DecodeError, content_hash, decode, read
 from ..data.imageset import ImageSet
 from .agreement import Agreement, agreement
-from .int8_graph import need_nncf, place, quantise
+from .int8_graph import SCHEME, need_nncf, place, quantise
 from .openvino_files import kept, traced
 from .openvino_graph import compile_graph, compiled, filled, outputs, remember
 from .openvino_library import folder, has_bf16, machine
 from .preprocess import Size
+from .processor import features
 from .runner import LayerName, Pixels
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Work:
         if len(hashes) < FEWEST:
             got = f"int8 with {len(hashes)} images that can be read"
             raise bad("--precision", got, f"at least {FEWEST} to calibrate on", "Use auto.")
-        name = hash_json(sorted(hashes))[:12]
+        name = hash_json([SCHEME, "VNNI" in features(), *sorted(hashes)])[:12]
         card = self.remembered(name)
         if card is not None and kept(place(self.key, card["calibration"])) is not None:
             return card["calibration"], card
