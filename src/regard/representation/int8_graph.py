@@ -73,9 +73,8 @@ def quantise(
     """Quantise a graph in fp32 with the ranges that its layers take on pictures, and keep it at `path`.
 
     Weights by channel and symmetric, activations asymmetric where they have both signs (nncf's preset MIXED, and its
-    scheme for transformers where the graph has attention); biases corrected layer by layer, each on what the layers before
-    it give in int8, which takes twice as long as nncf's usual way and keeps the neighbours of two in a hundred pictures
-    more. Weights have all eight bits where the processor has VNNI; without it sums of eight-bit products overflow, and
+    scheme for transformers where the graph has attention); biases corrected layer by layer, each on what the layers
+    before it give in int8, which takes twice as long as nncf's usual way and keeps more of the neighbours. Weights have all eight bits where the processor has VNNI; without it sums of eight-bit products overflow, and
     nncf leaves the first layers one bit less.
 
     Args:
