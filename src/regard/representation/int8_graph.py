@@ -74,8 +74,9 @@ def quantise(
 
     Weights by channel and symmetric, activations asymmetric where they have both signs (nncf's preset MIXED, and its
     scheme for transformers where the graph has attention); biases corrected layer by layer, each on what the layers
-    before it give in int8, which takes twice as long as nncf's usual way and keeps more of the neighbours. Weights have all eight bits where the processor has VNNI; without it sums of eight-bit products overflow, and
-    nncf leaves the first layers one bit less.
+    before it give in int8, which takes twice as long as nncf's usual way and keeps more of the neighbours. Weights have
+    all eight bits where the processor has VNNI; without it sums of eight-bit products overflow, and nncf leaves the
+    first layers one bit less.
 
     Args:
         graph: as OpenVINO writes it.
