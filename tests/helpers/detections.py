@@ -7,7 +7,7 @@ import numpy as np
 
 from regard.metrics.detection_pairs import Pairs, box_pairs, mask_pairs
 
-SIZE, GRID = 160, 10  # pixels
+SIZE = 160
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,6 @@ def _picture(rng: np.random.Generator, classes: int, ties: bool, many: bool, odd
     named = np.repeat(kinds, repeats)
     named = np.where(rng.random(len(named)) < 0.15, rng.integers(0, classes, len(named)), named)
     found = np.concatenate([near, stray])
-    if rng.random() < 0.4:  # on a coarse grid one box overlaps with several others by the very same
-        truth, found = _on_grid(truth), _on_grid(found)
     scores = rng.random(len(found))
     return Picture(
         found,
@@ -76,12 +74,6 @@ def _picture(rng: np.random.Generator, classes: int, ties: bool, many: bool, odd
         crowd,
         difficult,
     )
-
-
-def _on_grid(boxes: np.ndarray) -> np.ndarray:
-    coarse = boxes // GRID * GRID
-    coarse[:, 2:] = np.maximum(coarse[:, 2:], coarse[:, :2] + GRID)
-    return coarse
 
 
 def _boxes(rng: np.random.Generator, count: int) -> np.ndarray:
