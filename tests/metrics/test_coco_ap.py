@@ -101,6 +101,15 @@ def test_equal_to_faster_coco_eval_on_200_cases_of_boxes_and_60_of_masks():
     assert met["nan"] == 260 and min(met.values()) > 60, met
 
 
+@pytest.mark.parametrize("second, ap50", [([0, 0, 40, 40], 1.0), ([20, 0, 60, 40], 51 / 101)])
+def test_of_two_that_overlap_as_much_the_last_is_taken(second, ap50):
+    """The surest covers both by 2/3; whether the other finds anything depends on which of them it took."""
+    truth, none = np.array([[0, 0, 40, 40], [20, 0, 60, 40]]), np.zeros(2, dtype=bool)
+    kinds, scores = np.zeros(2, dtype=int), np.array([0.9, 0.8])
+    picture = Picture(np.array([[0, 0, 60, 40], second]), scores, kinds, truth, kinds, none, none)
+    assert compare([picture], False).metrics["ap50"] == pytest.approx(ap50)
+
+
 def in_a_row(right, objects=None):
     """One picture for each answer, from the surest on: the object is found, or a place beside it."""
     pictures = []
