@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_choice
 from .average_precision import Scores, average_precision, class_names, image_weights, mean_known
-from .detection_pairs import Pairs
+from .detection_pairs import Pairs, present
 from .greedy_match import FREE, by_score, greedy_match
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -90,10 +90,7 @@ class CocoAP:
         Raises:
             InputError: a class that has no name.
         """
-        present = np.union1d(pairs.classes, pairs.truth_classes)
-        if len(present) and present[-1] >= len(self.classes):
-            raise bad("classes", f"class {present[-1]}", f"classes from 0 to {len(self.classes) - 1}, as named")
-        for one in present.tolist():
+        for one in present(pairs, self.classes):
             self._parts.setdefault(one, []).append(_matched(pairs, one, self.images))
         self.images += 1
         self._sorted = {}

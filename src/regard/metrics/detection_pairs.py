@@ -131,6 +131,18 @@ def run_pairs(
     return _pairs(overlap, run_areas(runs), own, scores, classes, truth_classes, many, ignore)
 
 
+def present(pairs: Pairs, classes: Sequence[str]) -> list[int]:
+    """The classes of one picture's objects, found and true, in order.
+
+    Raises:
+        InputError: one that has no name.
+    """
+    found = np.union1d(pairs.classes, pairs.truth_classes).tolist()
+    if found and found[-1] >= len(classes):
+        raise bad("classes", f"class {found[-1]}", f"classes from 0 to {len(classes) - 1}, as named")
+    return found
+
+
 def _pairs(
     overlap: np.ndarray,
     areas: np.ndarray,
