@@ -83,6 +83,14 @@ def test_cost_of_doubles_of_nothing_and_of_missed_ones():
     assert np.isnan(DetectionErrors(["cat"]).ap())
 
 
+def test_confusion_by_hand():
+    """The cat is called dog, one dog is right and doubled, one is missed, and a cat is seen where nothing is."""
+    truth = ((A, CAT), (B, DOG), ([150, 100, 159, 109], DOG))
+    found = ((A, DOG, 0.9), (B, DOG, 0.8), (B, DOG, 0.7), (AWAY, CAT, 0.6))
+    names, counts = errors(*found, truth=truth).confusion()
+    assert (names, counts.tolist()) == (["cat", "dog", "nothing"], [[0, 1, 0], [0, 1, 1], [1, 0, 0]])
+
+
 def plainly(pairs):
     """Kinds by going through the wrong answers one at a time."""
     given, kinds, about = answers(pairs), [], set()
@@ -130,6 +138,8 @@ def test_random_pictures_equal_the_loop_and_ap50():
         found = judged.counts()
         total += list(found.values())
         assert len(judged.listed()) == sum(found.values())
+        told = sum(found[kind] for kind in ("classification", "background", "missed"))
+        assert judged.confusion()[1].sum() == told + judged._table().right.sum()
         by_class = judged.counts_by_class().values()
         assert {kind: sum(row[kind] for row in by_class) for kind in KINDS} == found
     assert total.min() > 10

@@ -1,5 +1,8 @@
 """Scores by picture of measures that are no means, against the jackknife done plainly."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -26,6 +29,35 @@ def test_interval_of_ap_is_that_of_the_plain_jackknife():
     variance = (n - 1) / n * ((left - left.mean()) ** 2).sum()
     assert scores.var(ddof=1) / n == pytest.approx(variance)
     assert variance > 1e-5
+
+
+def two_detectors(rng, images):
+    """The same boxes, of which one scores by what they overlap with, and the other hardly so."""
+    pairs = [one.pairs() for one in random_pictures(rng, images, ties=False)]
+    made = []
+    for skill in (1, 4):
+        coco = CocoAP(["cat", "dog", "never"])
+        for one in pairs:
+            sure = skill * one.overlap.max(axis=1, initial=0) + rng.normal(size=len(one.scores))
+            coco.add(replace(one, scores=sure))
+        made.append(coco)
+    return made
+
+
+@pytest.mark.slow
+def test_interval_of_a_difference_of_ap_holds_the_true_one():
+    one, two = two_detectors(np.random.default_rng(10_000), 1500)
+    true = (two.ap(measure="ap50") - one.ap(measure="ap50"))[0]
+    held, widths, each = [], [], []
+    for seed in range(60):
+        both = two_detectors(np.random.default_rng(seed), 20)
+        a, b = (image_scores(partial(coco.ap, measure="ap50"), 20) for coco in both)
+        found = contrast(b, a, largest=np.inf)
+        held.append(found.low <= true <= found.high)
+        widths.append(found.high - found.low)
+        each.append(found.mean)
+    assert true > 0.05 and np.mean(held) >= 0.88
+    assert np.mean(widths) < 1.6 * 3.92 * np.std(each)  # and is not wide for want of knowing better
 
 
 def test_of_a_plain_mean_they_are_the_scores_themselves_whatever_is_kept():

@@ -108,6 +108,20 @@ class DetectionErrors:
         columns["missed"] = np.bincount(table.truth_classes[table.missed], minlength=size)
         return {name: {kind: int(columns[kind][row]) for kind in KINDS} for row, name in enumerate(self.classes)}
 
+    def confusion(self) -> tuple[list[str], np.ndarray]:
+        """Who was taken for whom: names, and counts (classes + 1, classes + 1) of right answers and of three kinds.
+
+        Rows are what is there and columns what was said; the last row (`nothing`) holds what was found on the
+        background, the last column what was missed. Errors of place and doubles are not in it.
+        """
+        table, size = self._table(), len(self.classes)
+        at = np.append(table.truth_classes, size)[table.truth]  # -1 is the last: nothing
+        said = table.right | np.isin(table.kind, [KINDS.index("classification"), KINDS.index("background")])
+        rows = np.concatenate([at[said], table.truth_classes[table.missed]])
+        columns = np.concatenate([table.classes[said], np.full(int(table.missed.sum()), size)])
+        counts = np.bincount(rows * (size + 1) + columns, minlength=(size + 1) ** 2)
+        return [*self.classes, "nothing"], counts.reshape(size + 1, size + 1)
+
     def listed(self) -> list[Error]:
         """All errors: found objects from the surest on, then missed ones by picture."""
         wrong, missed = [], []
