@@ -10,7 +10,7 @@ from helpers.detections import random_pictures
 from regard.core.checks import InputError
 from regard.metrics.coco_ap import CocoAP
 from regard.metrics.contrast import contrast
-from regard.metrics.image_resampling import image_scores
+from regard.metrics.image_resampling import image_scores, measure_interval
 
 
 def detections(pictures):
@@ -89,6 +89,18 @@ def test_a_class_of_one_picture_stays_in_the_mean_where_half_is_kept():
     with pytest.raises(InputError, match="objects in two pictures"):
         image_scores(lambda weights: np.where(weights[:, 0] > 0, 1.0, np.nan), 2, keep=0)
     assert image_scores(lambda weights: np.where(weights[:, 0] > 0, 1.0, np.nan), 2).tolist() == [1, 1]
+
+
+def test_interval_of_one_measure():
+    coco = detections(random_pictures(np.random.default_rng(0), 25, ties=False))
+    found = measure_interval(coco.ap, 25)
+    assert found.mean == pytest.approx(coco.ap()[0]) and found.n == 25
+    assert 0 <= found.low < found.mean - 0.02 and found.mean + 0.02 < found.high < 0.9
+    wide = measure_interval(coco.ap, 25, np.arange(25) // 3)
+    assert wide.mean == pytest.approx(found.mean) and wide.n == 9
+    assert not measure_interval(coco.ap, 25, np.arange(25) // 7).known  # four units
+    perfect = measure_interval(lambda weights: np.ones(len(weights)), 25)
+    assert (perfect.mean, perfect.high) == (1, 1) and 0.8 < perfect.low < 0.99
 
 
 def test_misuse_is_said():

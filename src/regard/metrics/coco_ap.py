@@ -122,6 +122,9 @@ class CocoAP:
             weights: (b, images) of at least 0: counts of a bootstrap, zeros and ones of a jackknife, any real numbers.
             measure: one of `MEASURES`.
 
+        With equal scores in one picture, two copies of it would be ranked one after the other; a weight of 2 ranks
+        each answer beside its copy.
+
         Returns:
             (b,); a class without objects in a weighting is left out of its mean, and NaN is where all are.
 

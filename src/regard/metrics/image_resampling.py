@@ -1,6 +1,7 @@
 """How sure a measure is that is no mean over pictures (AP, mIoU): from the same measure with pictures weighted anew.
 
-Anything that takes weights (b, images) and gives (b,) will do: `CocoAP.ap`, `VocAP.ap`, `SemanticScores.miou`.
+Anything that takes weights (b, images) and gives (b,) will do: `CocoAP.ap`, `VocAP.ap`, `SemanticScores.measured`,
+`BoundaryScores.measured`.
 
 `image_scores` makes of it one number for each picture, whose mean is the measure and whose spread is that of the
 jackknife (Efron & Tibshirani 1993, ch. 11), so that `contrast` and the experiment engine take it as they take right and
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_number
 from ..core.values import group_codes
+from .contrast import contrast
+from .intervals import FEWEST_UNITS, Interval, unknown
 
 _AT_ONCE = 1 << 22  # weights at one time: 32 MB
 
@@ -67,3 +70,30 @@ def image_scores(
         raise bad("measure", "NaN with or without a unit", "a number for each", "Are there objects in two pictures?")
     apart = (count - gone) / gone * (without.mean() - without)
     return whole + (apart * images / count / np.bincount(codes))[codes]
+
+
+def measure_interval(
+    measure: Callable[[np.ndarray], np.ndarray], images: int, units: ArrayLike | None = None, *, level: float = 0.95
+) -> Interval:
+    """The measure with its interval over pictures, or units of several, within [0, 1].
+
+    The difference of two ways is `contrast` of the `image_scores` of both, with `largest=np.inf`.
+
+    Args:
+        measure: of weights (b, images), gives (b,) in [0, 1].
+        images: how many there are.
+        units: (images,) which thing each picture shows; None where each shows another.
+        level: share of cases in which it should hold the truth.
+
+    Raises:
+        InputError: as `image_scores`.
+
+    >>> right = np.repeat([1.0, 0.0], [30, 10])
+    >>> print(measure_interval(lambda weights: weights @ right / weights.sum(axis=1), 40))
+    0.750 [0.594, 0.906]
+    """
+    scores = image_scores(measure, images, units)
+    found = contrast(scores, np.zeros(images), units, largest=np.inf, level=level)
+    if found.n < FEWEST_UNITS:
+        return unknown(found.mean, found.n)
+    return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0), found.n)
