@@ -187,7 +187,9 @@ def test_weights_of_pictures_are_copies_of_them():
     assert weighted.metrics["ap"] != pytest.approx(ours(pictures).metrics["ap"], abs=1e-3)
 
 
-def test_many_weightings_at_once_are_each_by_itself():
+@pytest.mark.parametrize("room", [1 << 21, 100])  # all at once, and a few at a time
+def test_many_weightings_at_once_are_each_by_itself(monkeypatch, room):
+    monkeypatch.setattr("regard.metrics.average_precision._AT_ONCE", room)
     pictures = random_pictures(np.random.default_rng(4), 10)
     coco = CocoAP(CLASSES)
     for picture in pictures:

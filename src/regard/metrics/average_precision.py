@@ -11,7 +11,7 @@ Answers and positives carry the weight of their picture: with 2 it counts as if 
 were not there. That is what intervals over pictures are made of (`image_resampling`), as AP is no mean over pictures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +67,7 @@ def average_precision(
     if each.ndim != 2 or each.shape != (len(total), len(hit)):
         raise bad("weights", f"shape {each.shape}", f"({len(total)}, {len(hit)}): weightings by answers")
     result = np.full(len(total), np.nan)
-    step = max(1, _AT_ONCE // max(len(hit), 1))
-    for start in range(0, len(total), step):
-        rows = slice(start, start + step)
+    for rows in row_parts(len(total), len(hit)):
         result[rows] = _average(hit, miss, total[rows], each[rows], rule)
     result[total <= 0] = np.nan
     return result
@@ -79,6 +77,7 @@ def _average(hit: np.ndarray, miss: np.ndarray, total: np.ndarray, weights: np.n
     places = np.flatnonzero(hit)  # recall moves nowhere else, and p has its steps there
     if not len(places):
         return np.zeros(len(total))
+    weights, miss = weights[:, : places[-1] + 1], miss[: places[-1] + 1]  # what is wrong further down changes nothing
     true = weights[:, places].cumsum(axis=1)
     false = (weights * miss).cumsum(axis=1)[:, places]
     whole = true + false
@@ -94,6 +93,12 @@ def _average(hit: np.ndarray, miss: np.ndarray, total: np.ndarray, weights: np.n
     return np.take_along_axis(best, at, axis=1).mean(axis=1)
 
 
+def row_parts(rows: int, width: int) -> Iterator[slice]:
+    """Slices of so many rows that arrays of this width stay small."""
+    step = max(1, _AT_ONCE // max(width, 1))
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
 def image_weights(weights: ArrayLike | None, images: int) -> np.ndarray:
     """Weights (b, images) of b weightings; a single one, of ones, if not given.
 
@@ -103,7 +108,7 @@ def image_weights(weights: ArrayLike | None, images: int) -> np.ndarray:
     if weights is None:
         return np.ones((1, images))
     array = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-    if array.ndim != 2 or array.shape[1] != images:
+    if array.ndim != 2 or array.shape[1] != images or not len(array):
         raise bad("weights", f"shape {array.shape}", f"a weight for each of the {images} images, (b, {images})")
     if not np.isfinite(array).all() or (array < 0).any():
         raise bad("weights", "NaN, infinity or a negative weight", "finite weights of at least 0")

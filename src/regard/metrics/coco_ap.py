@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_choice
-from .average_precision import Scores, average_precision, class_names, image_weights, mean_known
+from .average_precision import Scores, average_precision, class_names, image_weights, mean_known, row_parts
 from .detection_pairs import Pairs, present
 from .greedy_match import FREE, by_score, greedy_match
 
@@ -146,6 +146,11 @@ class CocoAP:
 
 def _measured(ranked: _Ranked, measure: str, weights: np.ndarray) -> np.ndarray:
     """A measure of one class in each weighting (b,)."""
+    parts = row_parts(len(weights), len(ranked.image))
+    return np.concatenate([_part_measured(ranked, measure, weights[rows]) for rows in parts])
+
+
+def _part_measured(ranked: _Ranked, measure: str, weights: np.ndarray) -> np.ndarray:
     area = list(AREAS).index({**PRECISIONS, **RECALLS}[measure][0])
     positives, each = weights @ ranked.objects[:, area], weights[:, ranked.image]
     right, wrong = ranked.right[area], ranked.wrong[area]

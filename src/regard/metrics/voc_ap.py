@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_choice, check_number
-from .average_precision import Scores, average_precision, class_names, image_weights, mean_known
+from .average_precision import Scores, average_precision, class_names, image_weights, mean_known, row_parts
 from .detection_pairs import Pairs, present
 from .greedy_match import by_score
 
@@ -146,8 +146,13 @@ class VocAP:
         positives, columns = weights @ self._counts(), []
         for one in range(len(self.classes)):
             ranked = _rank(self._parts.get(one, []))
-            each = weights[:, ranked.image]
-            columns.append(average_precision(ranked.right, ranked.wrong, positives[:, one], each, rule=measure))
+            parts = [
+                average_precision(
+                    ranked.right, ranked.wrong, positives[rows, one], weights[rows][:, ranked.image], rule=measure
+                )
+                for rows in row_parts(len(weights), len(ranked.image))
+            ]
+            columns.append(np.concatenate(parts))
         return np.stack(columns, axis=1)
 
     def _counts(self) -> np.ndarray:
