@@ -65,6 +65,11 @@ def test_cost_of_places():
     # two about one object: the surer becomes right, the other goes
     judged = errors((HALF_A, CAT, 0.9), (HALF_A, CAT, 0.8), (B, CAT, 0.7), truth=((A, CAT), (B, CAT)))
     assert judged.ap() == pytest.approx(51 / 3 / 101) and judged.costs()["localisation"] == pytest.approx(1 - 17 / 101)
+    # of two kinds about one object the surest is put right, and the other kind gains nothing by going
+    judged = errors((HALF_A, CAT, 0.9), (A, DOG, 0.8))
+    assert (judged.costs()["localisation"], judged.costs()["classification"]) == (1.0, 0.0)
+    judged = errors((HALF_A, CAT, 0.8), (A, DOG, 0.9))
+    assert (judged.costs()["localisation"], judged.costs()["classification"]) == (0.0, 1.0)
     # the object has an answer already: the error goes, and no more
     judged = errors((HALF_A, CAT, 0.9), (A, CAT, 0.8))
     assert judged.ap() == pytest.approx(0.5) and judged.costs()["localisation"] == pytest.approx(0.5)

@@ -2,8 +2,9 @@
 
 The cost of a kind is what AP50 would gain were these errors alone put right, one after another from the surest on:
 
-    classification   gets the class of its object, if nothing has that object yet; else it goes
-    localisation     gets the place of its object, if nothing has that object yet; else it goes
+    classification   gets the class of its object, if nothing has that object and this is the surest error about it of
+                     these two kinds; else it goes
+    localisation     gets the place of its object, likewise
     both, duplicate, background   go
     missed           is not asked for: fewer objects are there to be found
 
@@ -141,10 +142,13 @@ class DetectionErrors:
         """What AP would gain by each kind (`KINDS`) and group (`GROUPS`), in [0, 1]; NaN where there is no object."""
         table = self._table()
         base, every = self._ap(table), table.kind == NO_ERROR
+        put_right = _surest(
+            table, np.isin(table.kind, [KINDS.index(kind) for kind in ("classification", "localisation")])
+        )
         result = {}
         for row, kind in enumerate(KINDS[:-1]):
             these = table.kind == row
-            fixed = _best(table, these) if kind in ("classification", "localisation") else np.zeros_like(these)
+            fixed = these & put_right
             classes = table.classes.copy()
             classes[fixed] = table.truth_classes[table.truth[fixed]]
             result[kind] = self._ap(table, ~these | fixed, table.right | fixed, classes) - base
@@ -199,7 +203,7 @@ class DetectionErrors:
         )
 
 
-def _best(table: _Table, these: np.ndarray) -> np.ndarray:
+def _surest(table: _Table, these: np.ndarray) -> np.ndarray:
     """Of these errors, the surest about each true object that no answer has."""
     rows = np.flatnonzero(these)
     rows = rows[~table.found[table.truth[rows]]]
