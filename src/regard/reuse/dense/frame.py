@@ -62,23 +62,7 @@ class Framed:
             own = f"{self.height} x {self.width}"
             raise bad("pixels", f"{pixels.shape[1]} x {pixels.shape[2]}", f"those of a picture of {own}, or a part")
         by, (rows, columns) = self.scale * part, self.shape
-        if by == 1:
-            made = pixels
-        else:
-            # repeated at its end as far as the last pixels of the square look, so that what fills up is not mixed in
-            wide = [ceil((count + 1) / by) + 1 for count in (rows, columns)]
-            for axis, length in enumerate(wide, start=1):
-                index = torch.arange(length).clamp(max=pixels.shape[axis] - 1)
-                pixels = pixels.index_select(axis, index)
-            made = interpolate(
-                pixels[None],
-                scale_factor=by,
-                mode="bilinear",
-                align_corners=False,
-                antialias=True,
-                recompute_scale_factor=False,
-            )[0]
-        square[:, :rows, :columns] = made[:, :rows, :columns]
+        square[:, :rows, :columns] = resampled(pixels, by, rows, columns)
         return square
 
     def boxes_in(self, xyxy: Tensor) -> Tensor:
@@ -121,6 +105,26 @@ class Framed:
             index = ((torch.arange(length, dtype=torch.float64) + 0.5) * self.scale).long()
             made = made.index_select(axis, index.clamp(max=self.size - 1).to(values.device))
         return made
+
+
+def resampled(pixels_CHW: Tensor, by: float, rows: int, columns: int) -> Tensor:
+    """A picture enlarged `by` exactly, of which the first rows and columns are made; linear with antialiasing.
+
+    Beyond its end the picture is repeated, so that a last pixel that shows it in part only is as light as the rest.
+    """
+    if by != 1:
+        for axis, count in ((1, rows), (2, columns)):  # as far as the last pixels look
+            index = torch.arange(ceil((count + 1) / by) + 1, device=pixels_CHW.device)
+            pixels_CHW = pixels_CHW.index_select(axis, index.clamp(max=pixels_CHW.shape[axis] - 1))
+        pixels_CHW = interpolate(
+            pixels_CHW[None],
+            scale_factor=by,
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
+            recompute_scale_factor=False,
+        )[0]
+    return pixels_CHW[:, :rows, :columns]
 
 
 def colour_bytes(mean: tuple[float, ...] | list[float]) -> tuple[int, int, int]:
