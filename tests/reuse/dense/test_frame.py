@@ -1,5 +1,7 @@
 """A picture in a square and back: places, masks, and pixels beside plain computations."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +35,7 @@ def test_maps_take_the_pixel_in_which_a_middle_lies(height: int, width: int, siz
     values = torch.from_numpy(np.random.default_rng(seed).integers(0, 200, (height, width), dtype=np.uint8))
     inside = framed.map_in(values, 255)
     for i, j in ((0, 0), (size // 2, size // 3), (size - 1, 0), (size // 4, size - 1)):
-        y, x = int((i + 0.5) * max(height, width) / size), int((j + 0.5) * max(height, width) / size)
+        y, x = (int(Fraction(2 * one + 1, 2) * max(height, width) / size) for one in (i, j))
         expected = int(values[y, x]) if y < height and x < width else 255
         assert int(inside[i, j]) == expected
     own = framed.map_out(inside)

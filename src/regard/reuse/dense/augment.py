@@ -23,6 +23,7 @@ from .frame import resampled
 from .targets import VOID
 
 _HALF = 0.5  # pixels that a mask's extent may be from its object's edge
+_FLAT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,11 @@ def _objects(
         has = pixels > 0
         share = torch.where(has, kept.sum((2, 3)).cpu() / pixels.clamp(min=1), share)
         empty = ~masks.flatten(2).any(2).cpu()
-        gone |= has & empty
+        gone = torch.where(has, empty, gone)
         extent = extents(masks).cpu().double()
         fitting = torch.minimum(torch.maximum(inside, extent - _HALF), extent + _HALF).clamp(0, size)
-        inside = torch.where((has & ~empty)[..., None], fitting, inside)
+        flat = (fitting[..., 2:] - fitting[..., :2] < _FLAT).any(-1, keepdim=True)
+        inside = torch.where((has & ~empty)[..., None], torch.where(flat, extent, fitting), inside)
     gone |= classes.cpu() < 0
     device = boxes.device
     gone_there = gone.to(device)

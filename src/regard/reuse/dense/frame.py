@@ -9,7 +9,7 @@ from math import ceil
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import grid_sample, interpolate
 
 from ...core.checks import bad, check_number
 
@@ -37,7 +37,11 @@ class Framed:
     @property
     def scale(self) -> float:
         """Pixels of the square to one of the picture."""
-        return self.size / max(self.height, self.width)
+        return self.size / self._longer
+
+    @property
+    def _longer(self) -> int:
+        return max(self.height, self.width)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,7 +89,7 @@ class Framed:
             raise bad("values", f"shape {tuple(values.shape)}", f"(..., {self.height}, {self.width})")
         made = values
         for axis, length in ((-2, self.height), (-1, self.width)):
-            index = ((torch.arange(self.size, dtype=torch.float64) + 0.5) / self.scale).long()
+            index = (2 * torch.arange(self.size) + 1) * self._longer // (2 * self.size)  # exact, in whole numbers
             made = made.index_select(axis, index.clamp(max=length - 1).to(values.device))
             beyond = int((index >= length).sum())
             if beyond:
@@ -102,17 +106,26 @@ class Framed:
             raise bad("values", f"shape {tuple(values.shape)}", f"(..., {self.size}, {self.size})")
         made = values
         for axis, length in ((-2, self.height), (-1, self.width)):
-            index = ((torch.arange(length, dtype=torch.float64) + 0.5) * self.scale).long()
+            index = (2 * torch.arange(length) + 1) * self.size // (2 * self._longer)
             made = made.index_select(axis, index.clamp(max=self.size - 1).to(values.device))
         return made
 
 
 def resampled(pixels_CHW: Tensor, by: float, rows: int, columns: int) -> Tensor:
-    """A picture enlarged `by` exactly, of which the first rows and columns are made; linear with antialiasing.
+    """A picture enlarged `by` exactly, of which the first rows and columns are made; linear, averaging where smaller.
 
     Beyond its end the picture is repeated, so that a last pixel that shows it in part only is as light as the rest.
     """
-    if by != 1:
+    if by > 1:
+        # not `interpolate`, which copies where the sizes before and after are the same, whatever scale it is told
+        places = [(torch.arange(count, dtype=torch.float64) + 0.5) / by for count in (rows, columns)]
+        height, width = pixels_CHW.shape[1:]
+        down, across = torch.meshgrid(2 * places[0] / height - 1, 2 * places[1] / width - 1, indexing="ij")
+        wide = pixels_CHW if pixels_CHW.is_floating_point() else pixels_CHW.float()
+        grid = torch.stack([across, down], -1)[None].to(wide.dtype).to(wide.device)
+        made = grid_sample(wide[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0]
+        return made if pixels_CHW.is_floating_point() else made.round().clamp(0, 255).to(pixels_CHW.dtype)
+    if by < 1:
         for axis, count in ((1, rows), (2, columns)):  # as far as the last pixels look
             index = torch.arange(ceil((count + 1) / by) + 1, device=pixels_CHW.device)
             pixels_CHW = pixels_CHW.index_select(axis, index.clamp(max=pixels_CHW.shape[axis] - 1))
