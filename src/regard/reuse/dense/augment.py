@@ -124,27 +124,12 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
     zoom, cut, put = zoom.double().cpu(), cut.long().cpu(), put.long().cpu()
     places, beyond = _sources(zoom, cut, put, size)
     made = {"images": _pictures(x, zoom, cut, put, colour)}
-    rows, columns = (places[:, axis].to(x.device) for axis in (1, 0))
-    out = (beyond[:, 1, :, None] | beyond[:, 0, None, :]).to(x.device)
-    numbers = torch.arange(len(x), device=x.device)
     if (semantic := batch.get("semantic")) is not None:
-        moved = semantic[numbers[:, None, None], rows[:, :, None], columns[:, None, :]]
-        made["semantic"] = moved.masked_fill(out, VOID)
+        made["semantic"] = _taken(semantic, places, beyond, VOID)
     if batch.get("boxes") is not None:
         masks = batch.get("masks")
-        moved_masks = None
-        if masks is not None:
-            objects = torch.arange(masks.shape[1], device=x.device)
-            moved_masks = (
-                masks[
-                    numbers[:, None, None, None],
-                    objects[None, :, None, None],
-                    rows[:, None, :, None],
-                    columns[:, None, None],
-                ]
-                & ~out[:, None]
-            )
-        made |= _objects(batch, moved_masks, zoom, cut, put, least)
+        moved = None if masks is None else _taken(masks, places, beyond, False)
+        made |= _objects(batch, moved, zoom, cut, put, least)
     return batch.replace(**made)
 
 
@@ -153,6 +138,16 @@ def _sources(zoom: Tensor, cut: Tensor, put: Tensor, size: int) -> tuple[Tensor,
     middles = (torch.arange(size, dtype=torch.float64) + 0.5 - put[:, :, None]) / zoom[:, None, None]
     places = middles.floor().long() + cut[:, :, None]
     return places.clamp(0, size - 1), (middles < 0) | (places >= size)
+
+
+def _taken(values: Tensor, places: Tensor, beyond: Tensor, fill: float) -> Tensor:
+    """Values (N, ..., S, S), each pixel that of the one at `places`, or `fill`."""
+    made = torch.empty_like(values)
+    places, beyond = places.to(values.device), beyond.to(values.device)
+    for row, ((columns, rows), (right, below)) in enumerate(zip(places, beyond)):
+        made[row] = values[row].index_select(-2, rows).index_select(-1, columns)
+        made[row].masked_fill_(below[:, None] | right, fill)
+    return made
 
 
 def _pictures(x: Tensor, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequence[float]) -> Tensor:
@@ -180,17 +175,19 @@ def _objects(
     area, left = ((one[..., 2:] - one[..., :2]).clamp(min=0).prod(-1) for one in (moved, inside))
     share, gone = (left / area.clamp(min=1e-12)), left <= 0
     if masks is not None:
-        before = batch["masks"]
+        before = batch["masks"].float()
         low, high = _seen(zoom, cut, put, size)
         at = torch.arange(size, dtype=torch.float64) + 0.5
-        across, down = ((at >= low[:, axis, None]) & (at < high[:, axis, None]) for axis in (0, 1))
-        kept = before & (down[:, None, :, None] & across[:, None, None, :]).to(before.device)
+        across, down = (
+            ((at >= low[:, axis, None]) & (at < high[:, axis, None])).to(before.device).float() for axis in (0, 1)
+        )
         pixels = before.sum((2, 3)).cpu()
+        kept = ((before @ across[:, None, :, None])[..., 0] * down[:, None]).sum(2).cpu()
         has = pixels > 0
-        share = torch.where(has, kept.sum((2, 3)).cpu() / pixels.clamp(min=1), share)
-        empty = ~masks.flatten(2).any(2).cpu()
-        gone = torch.where(has, empty, gone)
+        share = torch.where(has, (kept / pixels.clamp(min=1)).double(), share)
         extent = extents(masks).cpu().double()
+        empty = extent[..., 2] <= extent[..., 0]
+        gone = torch.where(has, empty, gone)
         fitting = torch.minimum(torch.maximum(inside, extent - _HALF), extent + _HALF).clamp(0, size)
         flat = (fitting[..., 2:] - fitting[..., :2] < _FLAT).any(-1, keepdim=True)
         inside = torch.where((has & ~empty)[..., None], torch.where(flat, extent, fitting), inside)
@@ -215,11 +212,11 @@ def _seen(zoom: Tensor, cut: Tensor, put: Tensor, size: int) -> tuple[Tensor, Te
 def extents(masks: Tensor) -> Tensor:
     """The smallest boxes (N, M, 4) float32 around masks (N, M, S, S); zeros where one is empty."""
     sides = []
-    for axis in (3, 2):  # columns, then rows
-        there = masks.any(5 - axis)
-        first = there.float().argmax(-1)
-        last = there.shape[-1] - there.flip(-1).float().argmax(-1)
-        sides.append((first, last))
+    for other in (2, 3):  # columns, then rows
+        there = masks.any(other)
+        count = there.shape[-1]
+        at = torch.arange(count, device=masks.device)
+        sides.append((torch.where(there, at, count).amin(-1), torch.where(there, at + 1, 0).amax(-1)))
     (left, right), (top, bottom) = sides
     boxes = torch.stack([left, top, right, bottom], dim=-1).float()
-    return boxes * masks.flatten(2).any(2)[..., None]
+    return boxes.masked_fill((right == 0)[..., None], 0)
