@@ -6,6 +6,7 @@ it was before. All four are convex, so that a ray is inside for one stretch of t
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,12 +32,12 @@ class Solid:
     turn: np.ndarray
     yaw: float
 
-    @property
+    @cached_property
     def into(self) -> np.ndarray:
         """(3, 3) from metres about the centre to its own frame."""
         return self.turn.T / self.half[:, None]
 
-    @property
+    @cached_property
     def extent(self) -> np.ndarray:
         """(3,) height, width and length in metres, as `Boxes3D` has them."""
         length, height, width = 2 * np.abs(yawed(self.yaw).T @ self.turn) @ self.half
