@@ -124,16 +124,23 @@ class DenseFeed:
         return self.size**2 * (3 + sum(each[one] for one in self.what))
 
     def _read(self, rows: Sequence[int]) -> dict[int, _Shown]:
-        """Those of these rows that can be used."""
+        """Those of these rows that can be used; the others are named in `failed`, in their order."""
+        wanted = [row for row in rows if row not in self._bad]
         with ThreadPoolExecutor(self.workers) as pool:
-            found = list(pool.map(self._one, rows))
-        return {row: shown for row, shown in zip(rows, found) if shown is not None}
+            found = dict(zip(wanted, pool.map(self._one, wanted)))
+        for row, shown in found.items():
+            if isinstance(shown, str):
+                self.failed[self.images.called(row)] = shown
+                self._bad.add(row)
+        return {row: shown for row, shown in found.items() if not isinstance(shown, str)}
 
     def _standing(self, wanted: int, found: dict[int, _Shown]) -> tuple[int, _Shown]:
         # the next picture stands in for one that fails: which one depends on the data alone, so runs repeat
         n = len(self.images)
         for row in ((wanted + offset) % n for offset in range(n)):
-            shown = found.get(row) or (self._one(row) if self._held is None else None)
+            shown = found.get(row)
+            if shown is None and self._held is None:
+                shown = self._read([row]).get(row)
             if shown is not None:
                 return row, shown
         raise self._none()
@@ -142,20 +149,19 @@ class DenseFeed:
         first = next(iter(self.failed.items()), ("", ""))
         return InputError(f"images: none of {self.images.name} can be used; the first, {first[0]}: {first[1]}")
 
-    def _one(self, row: int) -> _Shown | None:
-        if row in self._bad or self.images.annotations is None:
-            return None
+    def _one(self, row: int) -> _Shown | str:
+        """One picture with its target, or why it cannot be used."""
+        assert self.images.annotations is not None
         name = self.images.called(row)
         try:
             content = read(self.images.items[row])
             width, height = upright_size(content)
             framed = Framed(height, width, self.size)
             pixels = framed.picture(decode(content, self.size), self.colour)
-            target, self._told[row] = target_of(self.images.annotations[row], framed, self.classes, self.what, name)
+            target, faults = target_of(self.images.annotations[row], framed, self.classes, self.what, name)
         except (DecodeError, InputError) as error:
-            self.failed[name] = str(error)
-            self._bad.add(row)
-            return None
+            return str(error)
+        self._told[row] = faults
         return _Shown(pixels, framed, target)
 
     def _batch(self, found: Sequence[tuple[int, _Shown]], held_out: bool) -> Batch:
