@@ -136,7 +136,7 @@ def test_points_of_a_solid_lie_in_its_box_in_space_and_flags_say_what_is_hidden(
 def test_the_picture_shows_the_solids_where_the_masks_say(monkeypatch: pytest.MonkeyPatch):
     black = _texture.Texture.of(np.zeros((64, 64, 3), np.float32), 1.0)
     monkeypatch.setattr(_rendering, "_coat", lambda rng, family: (black, 0.0))
-    monkeypatch.setattr(_rendering, "cut", lambda rng, use, family, side, share: np.ones((side, side, 3), np.float32))
+    monkeypatch.setattr(_rendering, "_wall", lambda rng, family, side: np.ones((side, side, 3), np.float32))
     images = scenes(8, 64, seed=3)
     for item, known in zip(images.items, images.annotations):
         masks, semantic, depth, _ = all_of(known)

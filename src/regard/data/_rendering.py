@@ -16,7 +16,7 @@ def rendered(scene: Scene, family: str) -> np.ndarray:
     rng = numpy_rng(scene.seed, "colours", family)
     places = (np.arange(scene.size * _RAYS) + 0.5) / _RAYS - 0.5
     found = seen(scene, places, places)
-    light = cut(rng, "wall", family, len(places), (0.4, 1.0))
+    light = _wall(rng, family, len(places))
     ambient, sun = rng.uniform(0.3, 0.5), rng.uniform(0.75, 1.05)
     warm = np.array([1.0, rng.uniform(0.93, 1.0), rng.uniform(0.8, 1.0)], dtype=np.float32)
     ground = tinted(rng, cut(rng, "ground", family, 64, (0.4, 0.9)), rng.uniform(0.3, 0.9), (0.05, 0.45))
@@ -58,6 +58,12 @@ def rendered(scene: Scene, family: str) -> np.ndarray:
     exposed = sum(parts[1:], parts[0]) * np.float32(rng.uniform(0.8, 1.2) / len(parts))
     values = 255 * np.sqrt(exposed) + rng.normal(0, rng.uniform(0, 3), exposed.shape)
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _wall(rng: np.random.Generator, family: str, side: int) -> np.ndarray:
+    """What is behind everything: mostly a photograph of things or places, half of them with other colours."""
+    light = cut(rng, "wall" if rng.random() < 0.7 else "solid", family, side, (0.3, 1.0))
+    return tinted(rng, light, rng.uniform(0, 0.7)) if rng.random() < 0.5 else light
 
 
 def _coat(rng: np.random.Generator, family: str) -> tuple[Texture, float]:
