@@ -208,3 +208,4 @@ def test_they_are_a_built_in_set():
     images = builtin("scenes")
     assert len(images) == 400 and images.items[0].shape == (96, 96, 3) and len(images.annotations[0].boxes) > 0
     assert builtin_item("scenes/nothing") is None
+    assert np.array_equal(builtin_item(str(images.ids[5])), images.items[5])

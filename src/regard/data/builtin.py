@@ -4,7 +4,7 @@ Nothing is downloaded and nothing is copied: files are read where the packages k
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,13 +39,15 @@ def builtin_item(name: str | Path) -> Path | np.ndarray | None:
     known = Path(name).as_posix()
     if known.partition("/")[0] not in _SETS or os.path.lexists(name):
         return None
-    return _by_id(known.partition("/")[0]).get(known)
+    items, rows = _by_id(known.partition("/")[0])
+    return items[rows[known]] if known in rows else None
 
 
 @lru_cache(4)
-def _by_id(name: str) -> dict[str, Path | np.ndarray]:
+def _by_id(name: str) -> tuple[Sequence[Path | np.ndarray], dict[str, int]]:
+    """The pictures of a set, and the place of each by its id; rendered ones are made when they are asked for."""
     found = builtin(name)
-    return dict(zip(map(str, found.ids), found.items))
+    return found.items, {str(one): row for row, one in enumerate(found.ids)}
 
 
 def builtin_names() -> list[str]:

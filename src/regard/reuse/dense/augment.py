@@ -76,7 +76,7 @@ def augmented(batch: Batch, changes: Changes, generator: Generator, colour: Sequ
     if not x.is_floating_point() or x.ndim != 4 or x.shape[2] != x.shape[3]:
         raise bad("images", f"{x.dtype} of shape {tuple(x.shape)}", "floats in [0, 1], (N, 3, S, S)")
     n, size = len(x), x.shape[2]
-    draws = torch.rand(n, 4, generator=generator, device=generator.device, dtype=torch.float64).cpu()
+    draws = torch.rand(n, 4, generator=generator, device=generator.device).cpu().double()
     batch = flipped(batch, draws[:, 0] < changes.flip)
     low, high = (log(value) for value in changes.zoom)
     zoom = (low + (high - low) * draws[:, 1]).exp()
