@@ -5,13 +5,14 @@ from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from regard.core.checks import InputError
+from regard.data import _photos
 from regard.data import builtin as sets
 from regard.data.decode import decode
 from regard.data.rendered import FONTS, font_file, rendered_digits
 
 
 def test_names_and_the_nearest_one():
-    assert sets.builtin_names() == ["digits", "faces", "photo_crops", "photos", "rendered_digits"]
+    assert sets.builtin_names() == ["digits", "faces", "photo_crops", "photos", "rendered_digits", "scenes"]
     with pytest.raises(InputError, match="Did you mean 'rendered_digits'"):
         sets.builtin("rendered-digits")
 
@@ -48,7 +49,7 @@ def test_photos_can_be_decoded_and_say_what_they_are():
 
 
 def test_a_photo_that_is_not_installed_is_set_aside(monkeypatch):
-    monkeypatch.setattr(sets, "_GREY", (("skimage", "data", "gone.png"),))
+    monkeypatch.setattr(_photos, "GREY", (("skimage", "data", "gone.png"),))
     images = sets.photos()
     assert len(images) == 10 and images.set_aside == ({"path": "gone.png", "cause": "not in the installed skimage"},)
 

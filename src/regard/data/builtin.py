@@ -4,9 +4,8 @@ Nothing is downloaded and nothing is copied: files are read where the packages k
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +13,10 @@ import numpy as np
 from ..core.checks import check_choice, check_number
 from ..core.runtime import numpy_rng
 from ._opened import open_pillow
+from ._photos import package_folder, photos
 from .imageset import ImageSet
 from .rendered import rendered_digits
-
-# photographs and micrographs: (package, its folder, file); drawings and test patterns of the same folders are left out
-_COLOUR = (
-    ("sklearn", "datasets/images", "china.jpg"),
-    ("sklearn", "datasets/images", "flower.jpg"),
-    ("skimage", "data", "astronaut.png"),
-    ("skimage", "data", "chelsea.png"),
-    ("skimage", "data", "coffee.png"),
-    ("skimage", "data", "hubble_deep_field.jpg"),
-    ("skimage", "data", "ihc.png"),
-    ("skimage", "data", "motorcycle_left.png"),
-    ("skimage", "data", "retina.jpg"),
-    ("skimage", "data", "rocket.jpg"),
-)
-_GREY = tuple(
-    ("skimage", "data", f"{name}.png")
-    for name in ("brick", "camera", "cell", "coins", "grass", "gravel", "microaneurysms", "moon", "page", "text")
-)
+from .scenes import scenes
 
 
 def builtin(name: str) -> ImageSet:
@@ -41,8 +24,8 @@ def builtin(name: str) -> ImageSet:
 
     >>> builtin("digit")
     Traceback (most recent call last):
-    regard.core.checks.InputError: builtin: expected one of digits, faces, photo_crops, photos, rendered_digits, got \
-'digit'. Did you mean 'digits'?
+    regard.core.checks.InputError: builtin: expected one of digits, faces, photo_crops, photos, rendered_digits, \
+scenes, got 'digit'. Did you mean 'digits'?
     """
     return _SETS[check_choice("builtin", name, builtin_names())]()
 
@@ -56,13 +39,15 @@ def builtin_item(name: str | Path) -> Path | np.ndarray | None:
     known = Path(name).as_posix()
     if known.partition("/")[0] not in _SETS or os.path.lexists(name):
         return None
-    return _by_id(known.partition("/")[0]).get(known)
+    items, rows = _by_id(known.partition("/")[0])
+    return items[rows[known]] if known in rows else None
 
 
 @lru_cache(4)
-def _by_id(name: str) -> dict[str, Path | np.ndarray]:
+def _by_id(name: str) -> tuple[Sequence[Path | np.ndarray], dict[str, int]]:
+    """The pictures of a set, and the place of each by its id; rendered ones are made when they are asked for."""
     found = builtin(name)
-    return dict(zip(map(str, found.ids), found.items))
+    return found.items, {str(one): row for row, one in enumerate(found.ids)}
 
 
 def builtin_names() -> list[str]:
@@ -88,28 +73,10 @@ def faces() -> ImageSet:
 
     From Labeled Faces in the Wild (Huang et al. 2007), as scikit-image ships them.
     """
-    pixels = np.load(_package("skimage") / "data" / "lfw_subset.npy", allow_pickle=False)
+    pixels = np.load(package_folder("skimage") / "data" / "lfw_subset.npy", allow_pickle=False)
     labels = np.repeat(["face", "background"], 100)
     ids = np.array([f"faces/{place:03d}" for place in range(len(pixels))])
     return ImageSet(list((pixels * 255).round().astype(np.uint8)), ids, labels, name="faces")
-
-
-def photos() -> ImageSet:
-    """The photographs that scikit-learn and scikit-image ship: 10 in colour, 10 in grey (column `kind`); no labels.
-
-    One that the installed version does not have is set aside.
-    """
-    files, kinds, aside = [], [], []
-    for kind, entries in (("colour", _COLOUR), ("grey", _GREY)):
-        for package, folder, name in entries:
-            path = _package(package) / folder / name
-            if path.is_file():
-                files.append(path)
-                kinds.append(kind)
-            else:
-                aside.append({"path": name, "cause": f"not in the installed {package}"})
-    ids = np.array([f"photos/{path.name}" for path in files])
-    return ImageSet(files, ids, None, {"kind": np.array(kinds)}, "photos", tuple(aside))
 
 
 def photo_crops(n: int = 400, size: int = 64, seed: int = 0) -> ImageSet:
@@ -141,18 +108,11 @@ def photo_crops(n: int = 400, size: int = 64, seed: int = 0) -> ImageSet:
     return ImageSet(items, np.array(ids), np.array(labels), {"identity": np.array(labels)}, "photo_crops")
 
 
-def _package(name: str) -> Path:
-    """The folder of an installed package, found without importing it."""
-    spec = find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"built-in images need the package {name}")
-    return Path(spec.submodule_search_locations[0])
-
-
 _SETS: dict[str, Callable[[], ImageSet]] = {
     "digits": digits,
     "faces": faces,
     "photo_crops": photo_crops,
     "photos": photos,
     "rendered_digits": rendered_digits,
+    "scenes": scenes,
 }
