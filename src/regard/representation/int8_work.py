@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from openvino import CompiledModel
 
-MOST = 300  # pictures to calibrate on, and to measure on
+MOST = 300  # pictures to calibrate on
+MEASURED = 1000  # to measure on: of many pictures the ten nearest are closer, and small changes move more of them
 FEWEST = 8  # to calibrate on
 RECALL = 0.95  # for `auto`, beside the smallest cosine that is asked of bf16
 # shares of the network's products that stay in fp32, tried in turn until the recall is reached: the first layers carry
@@ -118,8 +119,8 @@ class Work:
         order = numpy_rng(seed, "int8").permutation(len(images))
         if len(order) < 2 * FEWEST:
             return np.sort(order), None
-        part = min(most, len(order) // 2)
-        return np.sort(order[:part]), np.sort(order[part : part + most])
+        part, rest = min(most, len(order) // 2), max(FEWEST, min(MEASURED, _ROOM // (3 * height * width)))
+        return np.sort(order[:part]), np.sort(order[part : part + rest])
 
     def _pixels(self, images: ImageSet, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n, 3, H, W) uint8 of those that can be decoded, and their rows (n,)."""
