@@ -1,0 +1,1 @@
+"""Dense tasks on a representation's pyramid: boxes, instances, semantic maps."""
