@@ -115,6 +115,18 @@ def test_a_batch_without_objects_is_learned_from_without_nan(objects):
     assert loss > 0 and all(one > 0 for one in gradient)
 
 
+def test_in_half_precision_losses_and_answers_are_in_single_and_near():
+    levels, info = levels_of()
+    head = built(FCOS, info, 2, Settings(least=0.01))
+    loss, _ = head.loss(levels, scenes()[1])
+    with torch.autocast("cpu", torch.bfloat16):
+        near, parts = head.loss(levels, scenes()[1])
+        answers = head.predict(levels, SIZE)
+    assert all(one.dtype == torch.float32 for one in (near, *parts.values()))
+    assert float(near.detach()) == pytest.approx(float(loss.detach()), rel=0.05)
+    assert all(one.boxes.dtype == one.scores.dtype == torch.float32 for one in answers)
+
+
 def test_equal_scores_are_told_by_class_and_place():
     levels, info = levels_of(count=2)
     head = built(FCOS, info, 3)

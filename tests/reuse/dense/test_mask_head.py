@@ -42,6 +42,8 @@ def test_cells_are_pasted_where_a_slow_interpolation_puts_them():
     boxes = torch.cat([low, low + 3 + torch.rand(6, 2, generator=draw) * 20], 1)
     cells = torch.rand(6, 7, 7, generator=draw)
     found = pasted(cells, boxes, 24)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(pasted(cells, boxes, 24), found)
     for one, box, mask in zip(cells, boxes, found):
         assert torch.equal(mask, slowly(one, box, 24)) and mask.any()
 
@@ -116,6 +118,18 @@ def test_in_the_whole_head_it_is_learned_and_each_object_found_has_a_mask(name):
         middle = torch.arange(SIZE) + 0.5
         assert not (rows & ((middle < one.boxes[:, 1:2]) | (middle > one.boxes[:, 3:4]))).any()
         assert not (columns & ((middle < one.boxes[:, 0:1]) | (middle > one.boxes[:, 2:3]))).any()
+
+
+def test_in_half_precision_losses_and_answers_are_in_single_and_near():
+    levels, info = levels_of()
+    head = built(FasterRCNN, info, 2, masks=True, settings=Settings(width=32, looked=10, least=0.01))
+    loss, parts = head.loss(levels, scenes()[1], rng())
+    with torch.autocast("cpu", torch.bfloat16):
+        near, others = head.loss(levels, scenes()[1], rng())
+        answers = head.predict(levels, SIZE)
+    assert all(one.dtype == torch.float32 for one in (near, *others.values()))
+    assert float(near.detach()) == pytest.approx(float(loss.detach()), rel=0.05) and set(others) == set(parts)
+    assert all(one.boxes.dtype == one.scores.dtype == torch.float32 for one in answers)
 
 
 def test_without_objects_there_is_nothing_to_learn_and_nothing_to_paste():

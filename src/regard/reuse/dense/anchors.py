@@ -1,8 +1,9 @@
 """Anchors: the boxes that a detector starts from, sized as the objects of the training set are.
 
 Ren, He, Girshick, Sun 2015 (Faster R-CNN, NeurIPS) give each cell boxes of a few sizes and shapes; Lin et al. 2017
-leave one size to each level of a pyramid. Here the sizes and shapes are quantiles of those of the training boxes, as
-those of photographs (32 to 512 pixels) find no cells and no platelets. Quantiles, not clusters: the same every time.
+leave one size to each level of a pyramid. Here sizes and shapes are those of the training boxes: the usual ones, 32 to
+512 pixels, find no cells and no platelets. They divide what is between quantiles evenly; clusters, which k-means would
+look for, follow the frequent class and leave the rare one out.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from ...core.checks import bad, check_number
 
 CELLS = (4.0, 8.0)  # how many cells across an object is on its level
 RATIOS = (0.5, 1.0, 2.0)
+RARE = 0.05  # share of the objects of a level, the smallest and the largest, that its sizes need not reach
 ALIKE = 1.25  # two shapes whose ratios differ by less are one
 
 
@@ -71,7 +73,8 @@ def anchors_from(boxes: Tensor | None = None, strides: Sequence[int] = (4, 8, 16
     """Anchors for objects like these.
 
     An object belongs to the level on which it is 4 to 8 cells across (smaller ones to the finest, larger ones to the
-    coarsest). Each level gets quantiles of the sizes of its objects; one without objects gets sizes in that range.
+    coarsest). The sizes of a level divide what is between the smallest and the largest twentieth of its objects evenly,
+    in octaves; one without objects gets sizes in that range.
 
     Args:
         boxes: (n, 4), of the training set, in pixels of the input; None or none: usual ones.
@@ -79,10 +82,11 @@ def anchors_from(boxes: Tensor | None = None, strides: Sequence[int] = (4, 8, 16
         sizes: how many on each level.
 
     >>> anchors_from(torch.tensor([[0.0, 0, 20, 20], [5, 5, 29, 29]]), (4, 8), 2)
-    Anchors(sizes=((20.9, 22.9), (38.1, 53.8)), ratios=(1.0,))
+    Anchors(sizes=((21.0, 22.8), (38.1, 53.8)), ratios=(1.0,))
     """
     check_number("sizes", sizes, 1, whole=True)
     parts = (torch.arange(sizes, dtype=torch.float64) + 0.5) / sizes
+    rare = torch.tensor([RARE, 1 - RARE], dtype=torch.float64)
     given = torch.zeros(0, 4) if boxes is None else boxes.detach().cpu()
     sides = (given[:, 2:] - given[:, :2]).double()
     sides = sides[(sides > 0).all(1)]
@@ -93,7 +97,8 @@ def anchors_from(boxes: Tensor | None = None, strides: Sequence[int] = (4, 8, 16
     for place, stride in enumerate(strides):
         own = across[level == place]
         usual = torch.tensor([stride * one for one in CELLS], dtype=torch.float64).log2()
-        found.append(tuple(round(float(one), 1) for one in torch.quantile(own if len(own) else usual, parts).exp2()))
+        low, high = torch.quantile(own, rare) if len(own) else usual
+        found.append(tuple(round(float(one), 1) for one in (low + (high - low) * parts).exp2()))
     return Anchors(tuple(tuple(max(one, 1.0) for one in level) for level in found), _ratios(sides))
 
 

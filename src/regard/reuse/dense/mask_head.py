@@ -104,5 +104,6 @@ def pasted(cells: Tensor, boxes: Tensor, size: int) -> Tensor:
         at = (middle - low) / (high - low).clamp(min=1e-6) * count
         near = (at - 0.5).clamp(0, count - 1)[..., None] - torch.arange(count, device=boxes.device)
         sides.append((1 - near.abs()).clamp(min=0) * ((at >= 0) & (at < count))[..., None])
-    # a hair below one half: what is exactly half a pixel's is so on every machine
-    return sides[0] @ cells.to(boxes) @ sides[1].transpose(1, 2) >= 0.5 - 1e-6
+    with torch.autocast(boxes.device.type, enabled=False):
+        # a hair below one half: what is exactly half a pixel's is so on every machine
+        return sides[0] @ cells.to(boxes) @ sides[1].transpose(1, 2) >= 0.5 - 1e-6
