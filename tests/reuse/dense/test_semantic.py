@@ -35,7 +35,7 @@ def test_it_finds_what_it_learned():
     levels, info = levels_of()
     head = built(Semantic, info, 3, "fcn", 32)
     optimiser = torch.optim.AdamW(head.parameters(), 5e-3)
-    for _ in range(40):
+    for _ in range(60):
         optimiser.zero_grad()
         head.loss(levels, scenes()[2])[0].backward()
         optimiser.step()

@@ -5,9 +5,9 @@ Paper: Lin, Dollár, Girshick, He, Hariharan, Belongie 2017, Feature pyramid net
 The idea: each level is brought to one width by a 1 x 1 convolution, then gets the next coarser one, doubled, added;
 a 3 x 3 convolution smooths the sum.
 
-What differs: each convolution is followed by group normalisation (Wu and He 2018). The maps of a transformer, of a
-network with ReLU and of one that was never trained differ a hundredfold in scale, and one learning rate should do for
-all; and unlike batch normalisation it does not mix pictures, of which a batch on a CPU has few.
+As in the paper the convolutions of the neck are not normalised: with group normalisation (Wu and He 2018) after each, a
+detector of blood cells was much slower to learn the rare small ones. Heads that normalise do so by `normalised`: unlike
+batch normalisation, groups do not mix pictures, of which a batch on a CPU has few.
 """
 
 from collections.abc import Sequence
@@ -42,8 +42,8 @@ class Neck(nn.Module):
             raise bad("info", f"levels of strides {strides}", "each stride twice the one before", "Such as 4, 8, 16.")
         self.width, self.coarser = width, coarser
         self.strides = (*strides, 2 * strides[-1]) if coarser else tuple(strides)
-        self.lateral = nn.ModuleList(normalised(one.channels, width, 1) for one in info)
-        self.smooth = nn.ModuleList(normalised(width, width, 3) for _ in info)
+        self.lateral = nn.ModuleList(convolution(one.channels, width, 1) for one in info)
+        self.smooth = nn.ModuleList(convolution(width, width, 3) for _ in info)
 
     def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
         """The levels, fine to coarse."""
@@ -54,10 +54,18 @@ class Neck(nn.Module):
         return [*found, max_pool2d(found[-1], 1, 2)] if self.coarser else found
 
 
+def convolution(channels: int, width: int, kernel: int, dilation: int = 1, bias: bool = True) -> nn.Conv2d:
+    """A convolution that keeps the number of cells, and about the scale of what it gets."""
+    made = nn.Conv2d(channels, width, kernel, padding=dilation * (kernel // 2), dilation=dilation, bias=bias)
+    nn.init.kaiming_uniform_(made.weight, a=1)
+    if bias:
+        nn.init.zeros_(made.bias)
+    return made
+
+
 def normalised(channels: int, width: int, kernel: int, dilation: int = 1) -> nn.Sequential:
-    """A convolution that keeps the number of cells, and group normalisation."""
-    inside = nn.Conv2d(channels, width, kernel, padding=dilation * (kernel // 2), dilation=dilation, bias=False)
-    nn.init.kaiming_uniform_(inside.weight, a=1)
+    """The same, and group normalisation."""
+    inside = convolution(channels, width, kernel, dilation, bias=False)
     return nn.Sequential(inside, nn.GroupNorm(gcd(width, GROUPS), width))
 
 
