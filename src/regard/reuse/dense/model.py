@@ -1,0 +1,160 @@
+"""A network that was trained for a dense task, read from its run's folder, and what it finds in pictures."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...backbones.modes import evaluating
+from ...core.checks import bad, check_number
+from ...core.storage import load_tensors
+from ...data.decode import DecodeError, decode, read, upright_size
+from ...data.imageset import ImageSet
+from ...learning.run import HEAD
+from ...representation import checksums
+from ...representation.folder_records import read_card
+from ...representation.representation import Representation
+from .anchors import Anchors
+from .frame import Framed, colour_bytes
+from .objective import Dense, OnPyramid
+
+NO_RUN = "a folder of a dense task, as a training writes it"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found in one picture, in its own pixels.
+
+    Attributes:
+        row: which picture of those asked about.
+        size: its height and width.
+        boxes: (n, 4) float32.
+        scores: (n,) float32, falling.
+        classes: (n,) int64.
+        masks: (n, H, W) bool, or None.
+        semantic: (H, W) int64, the class of each pixel, or None.
+    """
+
+    row: int
+    size: tuple[int, int]
+    boxes: Tensor
+    scores: Tensor
+    classes: Tensor
+    masks: Tensor | None = None
+    semantic: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class DenseModel:
+    """A network with its head.
+
+    Attributes:
+        objective: the task: what, head, size, classes.
+        encoder: the network.
+        head: on its pyramid.
+    """
+
+    objective: Dense
+    encoder: nn.Module
+    head: OnPyramid
+
+    @staticmethod
+    def load(folder: str | Path) -> "DenseModel":
+        """Read a finished run.
+
+        Raises:
+            InputError: a folder of something else, or a file that is not as the card's checksum says.
+        """
+        folder = Path(folder)
+        start = Representation.load(folder)
+        card = read_card(folder)
+        objective = objective_of(card.get("task"), str(folder))
+        kept = card.get("head")
+        if not isinstance(kept, dict) or checksums.checksum(folder / HEAD) != kept.get("checksum"):
+            raise bad(str(folder / HEAD), "another checksum than the card's", "the file that the training wrote")
+        encoder: Any = start.encoder
+        head = objective.head(encoder)
+        tensors = load_tensors(folder / HEAD)
+        own = head.state_dict()
+        if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in own.items()}:
+            raise bad(str(folder / HEAD), "weights of another head", f"those of {objective.kind}")
+        head.load_state_dict(tensors)
+        return DenseModel(objective, encoder.eval(), head.eval())
+
+    @torch.no_grad()
+    def find(self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+        """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show."""
+        size = int(images_NCHW.shape[2])
+        with evaluating(self.encoder), evaluating(self.head):
+            levels = self.head.levels(images_NCHW)
+            inner: Any = self.head.inner
+            found = inner.predict(levels, size)
+        if self.objective.what == "semantic":
+            empty = torch.zeros(0)
+            return [
+                Answer(row, (one.height, one.width), empty.view(0, 4), empty, empty.long(), None, one.map_out(pixels))
+                for row, one, pixels in zip(rows, framed, found[0].cpu())
+            ]
+        answers = []
+        for row, one, its in zip(rows, framed, found):
+            boxes = one.boxes_out(its.boxes.cpu())
+            there = (boxes[:, 2:] > boxes[:, :2]).all(1)  # not one that lies wholly in what fills the square up
+            masks = None if its.masks is None else one.map_out(its.masks.cpu()[there])
+            scores, classes = its.scores.cpu()[there], its.classes.cpu()[there]
+            answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
+        return answers
+
+    def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
+        """What is in each picture, in order; those that cannot be read are left out and named in `failed`.
+
+        Args:
+            images: any.
+            batch: pictures a call of the network.
+            failed: filled with names and causes.
+        """
+        check_number("batch", batch, 1, whole=True)
+        device = next(self.encoder.parameters()).device
+        with ThreadPoolExecutor(images.readers) as pool:
+            for start in range(0, len(images), batch):
+                rows = range(start, min(start + batch, len(images)))
+                shown = [(row, one) for row, one in zip(rows, pool.map(lambda row: self._one(images, row), rows))]
+                if failed is not None:
+                    failed |= {images.called(row): one for row, one in shown if isinstance(one, str)}
+                good = [(row, *one) for row, one in shown if not isinstance(one, str)]
+                if good:
+                    x = torch.stack([pixels for _, _, pixels in good]).to(device).float() / 255
+                    yield from self.find(x, [framed for _, framed, _ in good], [row for row, _, _ in good])
+
+    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor] | str:
+        """A picture in its square, or why it cannot be read."""
+        size = self.objective.size
+        try:
+            content = read(images.items[row])
+            width, height = upright_size(content)
+            framed = Framed(height, width, size)
+            return framed, framed.picture(decode(content, size), colour_bytes(list(self.objective.colour)))
+        except DecodeError as error:
+            return str(error)
+
+
+def objective_of(task: Any, folder: str) -> Dense:
+    """The task as a card tells it.
+
+    Raises:
+        InputError: a card of something else.
+    """
+    try:
+        given = dict(task)
+        if given.pop("name") != "dense":
+            raise ValueError
+        anchors = given.pop("anchors")
+        given["names"], given["colour"] = tuple(map(str, given["names"])), tuple(map(float, given["colour"]))
+        if anchors is not None:
+            anchors = Anchors(tuple(map(tuple, anchors["sizes"])), tuple(anchors["ratios"]))
+        return Dense(**given, anchors=anchors)
+    except (TypeError, ValueError, LookupError) as error:
+        raise bad("folder", folder, NO_RUN, f"{type(error).__name__} in its card's `task`.") from error
