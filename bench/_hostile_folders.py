@@ -64,7 +64,8 @@ def damage(kept: Path, seed: int, flips: int = 3) -> Iterator[Damage]:
         def on(act: Callable[[Path], object], name: str = name) -> Callable[[Path], None]:
             return lambda copy: act(copy / name if name else copy) and None
 
-        yield Damage(f"{name} gone", on(Path.unlink))
+        # where there is no file of decisions, none were made
+        yield Damage(f"{name} gone", on(Path.unlink), bool(name) or file.suffix != ".json")
         yield Damage(f"{name} empty", on(lambda path: path.write_bytes(b"")))
         yield Damage(f"{name} a folder", on(lambda path: (path.unlink(), path.mkdir())))
         yield Damage(f"{name} a pipe", on(lambda path: (path.unlink(), os.mkfifo(path))))
