@@ -215,7 +215,8 @@ def _apart(images: ImageSet, val: ImageSet) -> str:
         InputError: a picture is in both.
     """
     here, there = _contents(images), _contents(val)
-    same = [val.called(row) for row in range(len(val)) if there[row] and there[row] in set(here)]
+    known = set(here) - {""}  # which is what cannot be read
+    same = [val.called(row) for row in range(len(val)) if there[row] in known]
     if same:
         raise bad("val", f"{len(same)} picture(s) that are learned from too: {', '.join(same[:3])}", "other pictures")
     return hash_json([sorted(here), sorted(there)])
