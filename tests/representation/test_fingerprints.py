@@ -1,23 +1,23 @@
 """An index that was made before stays valid: what names vectors is the same text as ever."""
 
 import numpy as np
-import pytest
 import torch
 
 from regard.core.storage import hash_json
 from regard.representation.pipeline import DECODER, open_pipeline
 from regard.representation.representation import Representation
 
-FINGERPRINTS = {"imagenet": "fa9febf05de242051e23c875ae44a034", "random:convnet4": "e44b775cd344e0dd65aafe22cba2e133"}
-# torch draws other normal numbers from the same seed where it has no vector instructions
-VECTORS = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+IMAGENET, FILLED = "fa9febf05de242051e23c875ae44a034", "f0d6dd0897e8845c6d2f424f0a74496a"
 
 
-@pytest.mark.parametrize("name", FINGERPRINTS)
-def test_fingerprints_are_those_of_version_0_1(name):
-    if name.startswith("random:") and not VECTORS:
-        pytest.skip("other first weights")
-    assert Representation.load(name).fingerprint == FINGERPRINTS[name]
+def test_fingerprints_are_those_of_version_0_1():
+    assert Representation.load("imagenet").fingerprint == IMAGENET
+    rep = Representation.load("random:convnet4")
+    with torch.no_grad():  # with numbers of our own: what torch draws depends on the processor's instructions
+        for value in rep.encoder.state_dict().values():
+            if value.is_floating_point():
+                value.copy_((torch.arange(value.numel()) % 7 / 8).view(value.shape))
+    assert Representation(rep.encoder, rep.preprocess, rep.card).fingerprint == FILLED
 
 
 def test_the_key_of_kept_vectors_is_as_it_was(monkeypatch):
