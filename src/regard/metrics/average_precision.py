@@ -115,6 +115,14 @@ def image_weights(weights: ArrayLike | None, images: int) -> np.ndarray:
     return array
 
 
+def one_weighting(weights: ArrayLike | None, images: int, several: str) -> np.ndarray:
+    """A single weighting (1, images), as `image_weights`; `several` names the method that takes more of them."""
+    each = image_weights(weights, images)
+    if len(each) != 1:
+        raise bad("weights", f"shape {each.shape}", f"one weighting, ({images},)", f"{several}() takes several.")
+    return each
+
+
 def mean_known(values: np.ndarray, axis: int) -> np.ndarray:
     """Mean over what is not NaN; NaN, without a warning, where all is."""
     known = ~np.isnan(values)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_number
-from .average_precision import Scores, class_names, image_weights, mean_known
+from .average_precision import Scores, class_names, image_weights, mean_known, one_weighting
 from .segmentation import IGNORED, checked_maps
 
 SHARE = 0.0075  # of the diagonal, as Csurka et al.
@@ -119,9 +119,7 @@ class BoundaryScores:
 
     def scores(self, weights: ArrayLike | None = None) -> Scores:
         """`boundary_f`, over classes and for each, with the number of `images` that have an outline of it."""
-        each = image_weights(weights, self.images)
-        if len(each) != 1:
-            raise bad("weights", f"shape {each.shape}", f"one weighting, ({self.images},)", "measured() takes several.")
+        each = one_weighting(weights, self.images, "measured")
         values, count = (part[0] for part in self._by_class(each))
         rows = {
             name: {"boundary_f": float(values[one]), "images": float(count[one])}

@@ -11,8 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..core.checks import bad, check_choice
-from .average_precision import Scores, average_precision, class_names, image_weights, mean_known, row_parts
+from ..core.checks import check_choice
+from .average_precision import (
+    Scores,
+    average_precision,
+    class_names,
+    image_weights,
+    mean_known,
+    one_weighting,
+    row_parts,
+)
 from .detection_pairs import Pairs, present
 from .greedy_match import FREE, by_score, greedy_match
 
@@ -104,9 +112,7 @@ class CocoAP:
         Raises:
             InputError: another number of weights, a negative one, NaN.
         """
-        each = image_weights(weights, self.images)
-        if len(each) != 1:
-            raise bad("weights", f"shape {each.shape}", f"one weighting, ({self.images},)", "ap() takes several.")
+        each = one_weighting(weights, self.images, "ap")
         tables = {name: self._by_class(name, each)[0] for name in MEASURES}
         count = [float(each[0] @ self._ranked(one).objects[:, 0]) for one in range(len(self.classes))]
         rows = {

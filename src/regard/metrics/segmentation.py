@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_choice, check_number
-from .average_precision import Scores, class_names, image_weights, mean_known
+from .average_precision import Scores, class_names, image_weights, mean_known, one_weighting
 
 MEASURES = ("miou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
 IGNORED = 255
@@ -91,9 +91,7 @@ class SemanticScores:
         Raises:
             InputError: another number of weights, a negative one, NaN.
         """
-        each = image_weights(weights, self.images)
-        if len(each) != 1:
-            raise bad("weights", f"shape {each.shape}", f"one weighting, ({self.images},)", "measured() takes several.")
+        each = one_weighting(weights, self.images, "measured")
         right, there, predicted = self._sums(each)[:, 0]
         iou, accuracy = _share(right, there + predicted - right), _share(right, there)
         rows = {
