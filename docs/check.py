@@ -26,7 +26,7 @@ from generate import filled, rows  # noqa: E402  (beside this file, which is run
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-HELP = re.compile(r"(<!-- help -->\n```text\n)(.*?)(```\n<!-- /help -->)", re.S)
+HELP = re.compile(r"(<!-- help(?:: (\w+))? -->\n```text\n)(.*?)(```\n<!-- /help -->)", re.S)
 SHELL = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.S | re.M)
 FENCES = re.compile(r"^```.*?^```", re.S | re.M)
 LINK = re.compile(r"\]\(([^)#\s]+?\.(?:md|png|svg|py|json))(?:#[^)]*)?\)")
@@ -38,16 +38,20 @@ def pages() -> list[Path]:
 
 
 @lru_cache
-def command(verb: str) -> Any:
-    """The command of a verb, as the program makes it."""
-    return typer.main.get_command(_app(verb)).commands[verb]
+def commands(verb: str) -> dict[str, Any]:
+    """The commands of a verb by name, as the program makes them: one named "", or those of a group."""
+    found = typer.main.get_command(_app(verb)).commands[verb]
+    return dict(getattr(found, "commands", None) or {"": found})
 
 
-def help_text(verb: str) -> str:
-    """The help of a verb at 96 columns, as `regard VERB --help` prints it."""
-    group, child = typer.main.get_command(_app(verb)), command(verb)
+def help_text(verb: str, name: str = "") -> str:
+    """The help of a verb, or of a command of its group, at 96 columns, as `regard VERB --help` prints it."""
     width: dict[str, Any] = {"resilient_parsing": True, "max_content_width": 96, "terminal_width": 96}
-    context = child.make_context(verb, [], group.make_context("regard", [], **width), **width)
+    child = typer.main.get_command(_app(verb))
+    context = child.make_context("regard", [], **width)
+    for word in filter(None, (verb, name)):
+        child = child.commands[word]
+        context = child.make_context(word, [], context, **width)
     return "\n".join(line.rstrip() for line in child.get_help(context).splitlines()) + "\n"
 
 
@@ -68,14 +72,17 @@ def _help(verb: str, write: bool) -> Iterator[str]:
         yield f"docs/verbs/{verb}.md is missing"
         return
     text = page.read_text(encoding="utf-8")
-    match = HELP.search(text)
-    if not match:
-        yield f"docs/verbs/{verb}.md has no <!-- help --> block"
-    elif match[2] != help_text(verb):
-        if not write:
-            yield f"docs/verbs/{verb}.md: its help is not the program's (python docs/check.py --write)"
-            return
-        page.write_text(text[: match.start(2)] + help_text(verb) + text[match.end(2) :], encoding="utf-8")
+    told = {match[2] or "": match for match in HELP.finditer(text)}
+    for name in sorted({*commands(verb)} ^ {*told}):
+        yield f"docs/verbs/{verb}.md: a help block {name!r} is missing, or there is no such command"
+    made = text
+    for name, match in told.items():
+        if name in commands(verb):
+            made = made.replace(match[0], match[1] + help_text(verb, name) + match[4])
+    if made != text and not write:
+        yield f"docs/verbs/{verb}.md: its help is not the program's (python docs/check.py --write)"
+    elif made != text:
+        page.write_text(made, encoding="utf-8")
 
 
 def _strays() -> Iterator[str]:
@@ -140,13 +147,15 @@ def _commands(page: Path) -> Iterator[str]:
             if words[1] not in verbs():
                 yield f"{where}: there is no verb {words[1]}"
                 continue
-            known = {name for option in command(words[1]).params for name in (*option.opts, *option.secondary_opts)} | {
-                "--help",
-                "-h",
-                "--debug",
-            }
+            name = "" if "" in commands(words[1]) else words[2] if len(words) > 2 else "--help"
+            if name not in commands(words[1]):
+                if name != "--help":
+                    yield f"{where}: {words[1]} has no command {name}"
+                continue
+            params = commands(words[1])[name].params
+            known = {one for option in params for one in (*option.opts, *option.secondary_opts)}
             for word in words[2:]:
-                if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known:
+                if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known | {"--help", "-h", "--debug"}:
                     yield f"{where}: {words[1]} has no option {word}"
 
 

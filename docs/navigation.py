@@ -14,6 +14,7 @@ GUIDE = (
     "which-verb",
     "data",
     "annotations",
+    "dense",
     "representations",
     "python",
     "precision-and-speed",

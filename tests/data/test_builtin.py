@@ -12,7 +12,7 @@ from regard.data.rendered import FONTS, font_file, rendered_digits
 
 
 def test_names_and_the_nearest_one():
-    assert sets.builtin_names() == ["digits", "faces", "photo_crops", "photos", "rendered_digits", "scenes"]
+    assert sets.builtin_names() == ["digits", "faces", "photo_crops", "photos", "rendered_digits", "scenes", "scenes_b"]
     with pytest.raises(InputError, match="Did you mean 'rendered_digits'"):
         sets.builtin("rendered-digits")
 

@@ -5,7 +5,8 @@ arguments and options (the shared ones come from `_shared`), its docstring is th
 line is what `regard --help` shows, read from the file without importing it; only the verb that is asked for is
 imported. A verb file imports typer and `_shared` at the top, and everything heavy inside
 the function, so that `regard VERB --help` answers at once too. `_` in a file name is `-` in the verb; files that
-start with `_` are no verbs.
+start with `_` are no verbs. Where one word would have to mean several things, the verb is a group (`regard detect
+train`): `cli/detect.py` defines a `typer.Typer` named `detect`, and the file's docstring is its help.
 
 The verb raises and never prints errors: `main` turns an `InputError` (or a wrong option) into status 2, a
 `RunError` or an error of the system into status 1, each as one line on standard error, and with `--json` also as
@@ -40,6 +41,9 @@ _FLOW = (
     "finetune",
     "predict",
     "evaluate",
+    "detect",
+    "instances",
+    "segment",
     "whiten",
     "index",
     "search",
@@ -64,7 +68,7 @@ def verbs() -> list[str]:
 
 
 def summary(verb: str) -> str:
-    """Read the first line of a verb's help from its file, without importing it.
+    """Read the first line of a verb's help from its file, without importing it; of a group it is the file's own.
 
     >>> summary("methods")
     'List the methods that can be named, by kind.'
@@ -72,7 +76,7 @@ def summary(verb: str) -> str:
     stem = verb.replace("-", "_")
     tree = ast.parse((_folder() / f"{stem}.py").read_text(encoding="utf-8"))
     function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == stem), None)
-    return ((ast.get_docstring(function) if function else None) or "").split("\n", 1)[0]
+    return (ast.get_docstring(function or tree) or "").split("\n", 1)[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,9 +145,12 @@ def _run(arguments: list[str]) -> int:
         from ..core.checks import check_choice
 
         check_choice("VERB", asked, verbs())
+    command: Any = typer.main.get_command(_app(asked))
+    # nothing but a group's name, or nothing at all: the help, and misuse
+    bare = not arguments or (len(arguments) == 1 and hasattr(command.commands.get(asked), "commands"))
     # outside standalone mode typer gives errors to us, and returns the status of an early exit
-    outcome = typer.main.get_command(_app(asked))(arguments or ["--help"], "regard", standalone_mode=False)
-    return 2 if not arguments else outcome if isinstance(outcome, int) else 0
+    outcome = command([*arguments, "--help"] if bare else arguments, "regard", standalone_mode=False)
+    return 2 if bare else outcome if isinstance(outcome, int) else 0
 
 
 def _app(asked: str | None) -> typer.Typer:
@@ -159,7 +166,11 @@ def _app(asked: str | None) -> typer.Typer:
     )
     app.callback()(_top)
     for verb in verbs():
-        app.command(verb, short_help=summary(verb))(_function(verb) if verb == asked else _unused)
+        does = _function(verb) if verb == asked else _unused
+        if isinstance(does, typer.Typer):
+            app.add_typer(does, name=verb, help=sys.modules[f"{__name__}.{verb.replace('-', '_')}"].__doc__)
+        else:
+            app.command(verb, short_help=summary(verb))(does)
     return app
 
 
@@ -194,7 +205,8 @@ def _explain(error: Exception, debug: bool) -> tuple[int, str]:
     if hasattr(error, "format_message"):  # typer's own: a wrong or missing option
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "regard"
-        return 2, _line(f"{error.format_message().rstrip('.')}. See `{where} --help`.")
+        said = error.format_message().rstrip(".")
+        return 2, _line(f"{said}{'' if said.endswith('?') else '.'} See `{where} --help`.")
     if isinstance(error, InputError):
         return 2, _line(str(error))
     if isinstance(error, RunError):

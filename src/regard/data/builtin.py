@@ -5,6 +5,7 @@ Nothing is downloaded and nothing is copied: files are read where the packages k
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def builtin(name: str) -> ImageSet:
     >>> builtin("digit")
     Traceback (most recent call last):
     regard.core.checks.InputError: builtin: expected one of digits, faces, photo_crops, photos, rendered_digits, \
-scenes, got 'digit'. Did you mean 'digits'?
+scenes, scenes_b, got 'digit'. Did you mean 'digits'?
     """
     return _SETS[check_choice("builtin", name, builtin_names())]()
 
@@ -108,11 +109,24 @@ def photo_crops(n: int = 400, size: int = 64, seed: int = 0) -> ImageSet:
     return ImageSet(items, np.array(ids), np.array(labels), {"identity": np.array(labels)}, "photo_crops")
 
 
+def scenes_a() -> ImageSet:
+    """200 rendered scenes of solids before photographs, with boxes, masks, depth and boxes in space."""
+    return scenes(200)
+
+
+def scenes_b() -> ImageSet:
+    """60 more, before other photographs, to score on what learned from `scenes`."""
+    found = scenes(60, seed=1, family="b")
+    ids = np.array([f"scenes_b/{place:05d}" for place in range(len(found))])
+    return replace(found, ids=ids, name="scenes_b")
+
+
 _SETS: dict[str, Callable[[], ImageSet]] = {
     "digits": digits,
     "faces": faces,
     "photo_crops": photo_crops,
     "photos": photos,
     "rendered_digits": rendered_digits,
-    "scenes": scenes,
+    "scenes": scenes_a,
+    "scenes_b": scenes_b,
 }

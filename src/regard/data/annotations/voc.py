@@ -49,9 +49,28 @@ def read_voc(folder: str | Path, part: str | None = None, *, argument: str = "fo
 
 
 def with_voc(images: ImageSet, root: Path) -> ImageSet:
-    """The images of `root`/JPEGImages, whose ids are relative to it, with their annotations."""
+    """The images of `root`/JPEGImages, whose ids are relative to it, with their annotations.
+
+    Where lists in ImageSets/Main put each image into one of train, val and test, the column `split` says which.
+    """
     items = [item for item in images.items if isinstance(item, Path)]
-    return replace(images, annotations=Rows.of(VocFolder(root, items, images.ids.tolist())))
+    annotated = replace(images, annotations=Rows.of(VocFolder(root, items, images.ids.tolist())))
+    held = [(part, _listed(root / "ImageSets" / "Main" / f"{part}.txt")) for part in ("train", "val", "test")]
+    names = [str(PurePosixPath(its).with_suffix("")) for its in images.ids.tolist()]
+    of = [[part for part, those in held if name in those] for name in names]
+    if not names or any(len(one) != 1 for one in of):
+        return annotated
+    return replace(annotated, columns={**images.columns, "split": np.array([one for (one,) in of])})
+
+
+def _listed(file: Path) -> set[str]:
+    """The names in a list of pictures; empty where there is no such file."""
+    return set(_names(file)) if file.is_file() else set()
+
+
+def _names(file: Path) -> list[str]:
+    text = read_bytes(file, "a list of pictures", 2**28).decode("utf-8-sig", "replace")
+    return [line.split()[0] for line in text.splitlines() if line.strip()]
 
 
 def _part(images: ImageSet, root: Path, part: str) -> ImageSet:
@@ -60,8 +79,7 @@ def _part(images: ImageSet, root: Path, part: str) -> ImageSet:
     if not there:
         known = sorted({file.stem for file in (root / "ImageSets").glob("*/*.txt")})
         raise bad("part", repr(part), "a list in ImageSets: " + (", ".join(known[:20]) or "there is none"))
-    text = read_bytes(there[0], "a list of pictures", 2**28).decode("utf-8-sig", "replace")
-    names = [line.split()[0] for line in text.splitlines() if line.strip()]
+    names = _names(there[0])
     place = {str(PurePosixPath(its).with_suffix("")): row for row, its in enumerate(images.ids.tolist())}
     place |= {its: row for row, its in enumerate(images.ids.tolist())}
     rows = [place[name] for name in dict.fromkeys(names) if name in place]

@@ -7,7 +7,6 @@ numbers. The validation pictures are scored along the way and at the end; nothin
 
 import copy
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,11 @@ from ...core import processes
 from ...core.checks import bad, check_choice
 from ...core.events import Event
 from ...core.records import whole
-from ...core.runtime import derive_seed, seeded_init, threads
+from ...core.runtime import derive_seed, seeded_init
 from ...core.storage import hash_bytes, hash_json, write_json
 from ...data.annotations.masks import BACKGROUND
-from ...data.decode import DecodeError, content_hash, read
 from ...data.imageset import ImageSet
-from ...data.sampling import hold_out
+from ...data.sampling import hold_out, one_part
 from ...learning.freezing import Tuned
 from ...learning.run import Run, Watch, learn, started_from, watched, write
 from ...learning.sampling import Shuffled
@@ -33,14 +31,15 @@ from ...learning.scored import Scores
 from ...learning.settings import TrainSettings, completed
 from ...representation.representation import Representation
 from .anchors import anchors_from
+from .apart import SCORES, apart
 from .feed import DenseFeed
 from .model import DenseModel
 from .objective import HEADS, Dense
 from .scoring import MAIN, DenseScores, score
 
-RESULTS = ("scores.json",)
 NEEDED = {"steps": whole()}
 STEPS = (200, 20_000)  # least and most, where the user leaves the length open
+SCORED, BETWEEN = 5, 50  # times along a run, and fewest steps between: boxes of a young network are slow to score
 BEST = "the weights are the best by the validation pictures, so their scores are a little too good."
 
 
@@ -99,7 +98,10 @@ def train_events(
         raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
     if val is None:
         images, val, notes = hold_out(images, 0.2, asked.seed)
-    content = _apart(images, val)
+    else:
+        (images, here), (val, there) = one_part(images, "train", "TRAIN"), one_part(val, "test", "--val")
+        notes = [*here, *there]
+    content, learned = apart(images, val)
     start = representation if isinstance(representation, Representation) else Representation.load(representation)
     names = tuple(classes) if classes is not None else _names(images, what)
     colour = tuple(float(one) for one in start.encoder.config["mean"])
@@ -123,7 +125,7 @@ def train_events(
     encoder = copy.deepcopy(start.encoder)
     with seeded_init(derive_seed(asked.seed, "head")):
         module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
-    run = Run.open(out, arguments, resume, results=RESULTS)
+    run = Run.open(out, arguments, resume, results=(SCORES,))
     if ended := run.finished(NEEDED):
         yield ended
         return
@@ -131,10 +133,12 @@ def train_events(
     chosen = replace(asked, batch=batch)
     if asked.epochs is asked.steps is asked.minutes is None:
         chosen = replace(chosen, steps=min(max(20 * (len(images) // batch), STEPS[0]), STEPS[1]))
+    if chosen.eval_every is None and chosen.steps is not None:
+        chosen = replace(chosen, eval_every=max(chosen.steps // SCORED, BETWEEN))
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
-    yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes))
+    yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes, learned))
 
 
 def _events(
@@ -146,6 +150,7 @@ def _events(
     run: Run,
     keep: str,
     notes: Sequence[str],
+    learned: Sequence[str],
 ) -> Iterator[Event]:
     objective: Any = module.objective
     main = MAIN[objective.what]
@@ -172,8 +177,8 @@ def _events(
         "steps": done.steps,
         "seconds": round(done.seconds, 3),
     }
-    told = {"by_class": found.by_class, "failed": found.failed, "notes": list(notes)}
-    write_json(run.folder / RESULTS[0], told)
+    told = {"by_class": found.by_class, "failed": found.failed, "notes": list(notes), "learned": list(learned)}
+    write_json(run.folder / SCORES, told)
     card = {
         "name": f"{objective.kind}-{start.name}",
         "made_by": f"{objective.kind} on the annotations of {metrics['train']} images, from {start.name}",
@@ -206,28 +211,3 @@ def _targets(feed: DenseFeed) -> tuple[Tensor, str]:
             boxes.append(batch["boxes"][(batch["classes"] >= 0) & ~batch["ignore"]])
         hashes.append(hash_bytes(*(batch[name].numpy().tobytes() for name in sorted(batch) if name != "images")))
     return torch.cat(boxes), hash_json(hashes)
-
-
-def _apart(images: ImageSet, val: ImageSet) -> str:
-    """The hash of both sets' pictures.
-
-    Raises:
-        InputError: a picture is in both.
-    """
-    here, there = _contents(images), _contents(val)
-    known = set(here) - {""}  # which is what cannot be read
-    same = [val.called(row) for row in range(len(val)) if there[row] in known]
-    if same:
-        raise bad("val", f"{len(same)} picture(s) that are learned from too: {', '.join(same[:3])}", "other pictures")
-    return hash_json([sorted(here), sorted(there)])
-
-
-def _contents(images: ImageSet) -> list[str]:
-    def one(row: int) -> str:
-        try:
-            return content_hash(read(images.items[row]))
-        except DecodeError:
-            return ""
-
-    with ThreadPoolExecutor(threads()) as pool:
-        return list(pool.map(one, range(len(images))))
