@@ -162,6 +162,9 @@ VERBS = {
     "create": "create {f}/table.csv --task labels --backbone convnet4 --steps 1 --out {f}/run",
     "predict": "predict {f}/rep {f}/table.csv",
     "export": "export {f}/rep --format timm --out {f}/exported",
+    "detect": "detect train {f}/table.csv --with {f}/rep --steps 1 --out {f}/boxes",
+    "instances": "instances evaluate {f}/rep {f}/photos",
+    "segment": "segment predict {f}/rep {f}/photos",
 }
 BUILT_IN = {"demo", "methods"}  # nobody hands them anything
 

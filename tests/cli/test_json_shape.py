@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import regard
 import regard.cli
 from regard.cli import main, verbs
+from regard.data.annotations.voc_write import write_voc
+from regard.data.scenes import scenes
 
 SMALL = "random:convnet4"
 VERDICTS = {"gain", "loss", "no gain", "too few to say"}
@@ -27,6 +30,11 @@ LINES = {
     "adapt": f"adapt train test --with {SMALL} --method coral",
     "compare-adapt": f"compare-adapt train test --with {SMALL} --methods coral,subspace --seeds 4 --no-auto",
     "methods": "methods adapt",
+    "detect train": f"detect train scenes --with {SMALL} --size 32 --steps 2 --out boxes",
+    "detect evaluate": "detect evaluate found scenes_b",
+    "detect predict": "detect predict found scenes_b",
+    "instances train": f"instances train scenes --with {SMALL} --size 32 --steps 2 --out masks",
+    "segment train": f"segment train scenes --with {SMALL} --size 32 --steps 2 --out pixels",
 }
 
 
@@ -46,10 +54,15 @@ def given(tmp_path_factory) -> Path:
     from regard.reuse.search.index.search_index import SearchIndex
 
     SearchIndex.create(root / "index", embed(str(root / "train"), SMALL, cache=False))
+    for name, family in (("scenes", "a"), ("scenes_b", "b")):
+        write_voc(scenes(10, size=32, family=family), root / name)
+        (root / name / "JPEGImages" / "bad.png").write_bytes(b"no image")
+    shape = {"with_": SMALL, "size": 32, "steps": 1}
+    regard.detect.train(scenes(8, size=32, seed=5), out=root / "found", **shape)
     return root
 
 
-@pytest.mark.parametrize("verb", sorted({*verbs()} - set(LINES)))
+@pytest.mark.parametrize("verb", sorted({*verbs()} - {line.split()[0] for line in LINES}))
 def test_other_verbs_give_their_result_alike(verb):
     """What takes minutes, or has a test of its own: the result's `to_dict` is what makes the shape."""
     source = Path(regard.cli.__file__).with_name(f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8")
@@ -81,8 +94,8 @@ def test_the_shape(given, monkeypatch, capsys, verb):
         assert any(name.endswith("_gain_low") for name in metrics), sorted(metrics)
     # one name for one thing
     wanted = {
-        "images": ("embed", "create", "index", "whiten", "duplicates"),
-        "train": ("probe", "finetune", "evaluate"),
+        "images": ("embed", "create", "index", "whiten", "duplicates", "detect evaluate", "detect predict"),
+        "train": ("probe", "finetune", "evaluate", "detect train", "instances train", "segment train"),
         "source": ("adapt", "compare-adapt", "shift"),
         "collection": ("search", "search-eval"),
     }

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import regard
 from helpers.demo import check_demo
 from regard.cli import main
 from regard.core.storage import plain
+from regard.data.annotations.voc_write import write_voc
+from regard.data.scenes import scenes
 from regard.verbs._result import Result
 
 SMALL = {"with_": "random:convnet4"}
@@ -103,8 +106,31 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         lambda: regard.whiten("train", "whitened", **SMALL, pooling="gem", set_={"p": 2.0}, dim=4, check=10),
     ),
 }
+GROUPS = ("detect", "instances", "segment")
+SHORT = {"with_": "random:convnet4", "size": 32, "steps": 2, "batch": 4}
+for group in GROUPS:  # one object with a function for each command
+    CASES |= {
+        f"{group}.train": (
+            f"{group} train ../scenes --with random:convnet4 --size 32 --steps 2 --batch 4 --seed 3 --out {group}-run",
+            lambda group=group: getattr(regard, group).train("../scenes", **SHORT, seed=3, out=f"{group}-run"),  # type: ignore
+        ),
+        f"{group}.evaluate": (
+            f"{group} evaluate ../{group} ../others --batch 3",
+            lambda group=group: getattr(regard, group).evaluate(f"../{group}", "../others", batch=3),  # type: ignore
+        ),
+        f"{group}.predict": (
+            f"{group} predict ../{group} ../others --batch 3",
+            lambda group=group: getattr(regard, group).predict(f"../{group}", "../others", batch=3),  # type: ignore
+        ),
+    }
 SLOW = {"demo"}
-VERBS = sorted(path.stem for path in Path(regard.__file__).with_name("verbs").glob("[!_]*.py"))
+FILES = sorted(path.stem for path in Path(regard.__file__).with_name("verbs").glob("[!_]*.py"))
+# a group is an object with a function for each of its commands
+VERBS = [
+    name
+    for stem in FILES
+    for name in ([f"{stem}.{one}" for one in ("evaluate", "predict", "train")] if stem in GROUPS else [stem])
+]
 # what a clock or the memory's meter says, and the checksum of a file that holds it
 CLOCK = ("seconds", "per_second", "_mib", "metrics.json")
 
@@ -130,6 +156,10 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     regard.index(root / "cli" / "train", root / "there", **SMALL)
     shutil.copytree(root / "cli" / "train" / "a", root / "copies")
     shutil.copy(root / "copies" / "0.png", root / "copies" / "again.png")
+    write_voc(scenes(10, size=32), root / "scenes")
+    write_voc(scenes(4, size=32, family="b"), root / "others")
+    for group in GROUPS:
+        getattr(regard, group).train(root / "scenes", out=root / group, **SHORT)
     return root
 
 
@@ -151,7 +181,7 @@ def test_a_call_gives_what_the_command_prints(
     (told,) = shown.out.splitlines()
     monkeypatch.chdir(given / "python")
     found = call()
-    assert isinstance(found, Result) and found.verb.replace("-", "_") == verb
+    assert isinstance(found, Result) and found.verb.replace("-", "_") == verb.rpartition(".")[2]
     # each has a folder of its own
     own, theirs = (json.dumps(str(given / place))[1:-1] for place in ("python", "cli"))
     assert unclocked(json.loads(json.dumps(found.to_dict()).replace(own, theirs))) == unclocked(json.loads(told))
@@ -182,8 +212,12 @@ def unclocked(told: Any) -> Any:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_option_is_an_argument_of_that_name_and_default(verb: str) -> None:
-    command = inspect.signature(getattr(import_module(f"regard.cli.{verb}"), verb)).parameters
-    function = inspect.signature(getattr(regard, verb)).parameters
+    stem, _, name = verb.partition(".")
+    made = getattr(import_module(f"regard.cli.{stem}"), stem)
+    if name:
+        made = next(one.callback for one in made.registered_commands if one.name == name)
+    command = inspect.signature(made).parameters
+    function = inspect.signature(attrgetter(verb)(regard)).parameters
     options = {name: one for name, one in command.items() if name not in ("json", "quiet")}
     assert set(function) - {"progress"} == set(options)
     assert ("progress" in function) == ("quiet" in command) or verb == "export"

@@ -11,9 +11,9 @@ from ..report.html import Table
 from ..reuse.dense.apart import refuse_learned
 from ..reuse.dense.scoring import score
 from ._dense_scores import class_table, score_table
-from ._dense_task import Task
+from ._dense_task import Task, Watched
 from ._given import given_images, told_aside
-from ._result import Progress, Result, verb
+from ._result import Progress, Result, verb, watch_of
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -74,7 +74,8 @@ def evaluate(
     model = task.open(run, device)
     images, notes = one_part(open_images(given_images("DATA", data), argument="DATA"), "test", "DATA")
     refuse_learned("DATA", images, Path(run))
-    found = score(model, images, batch=batch)
+    watched = Watched(model, watch_of(progress, f"{task.name} evaluate"))
+    found = score(watched, images, batch=batch)
     return DenseEvaluated(
         task=task.name,
         run=str(run),

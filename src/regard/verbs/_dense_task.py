@@ -1,11 +1,16 @@
 """Which dense task a verb is for, and how its runs are opened."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.checks import bad, check_path
+from ..core.events import passing
 from ..core.runtime import pick_device
-from ..reuse.dense.model import DenseModel
+from ..data.imageset import ImageSet
+from ..reuse.dense.model import Answer, DenseModel
+from ..reuse.dense.objective import Dense
+from ._result import Watch
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,28 @@ class Task:
         model.encoder.to(place)
         model.head.to(place)
         return model
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A model whose progress through pictures is seen.
+
+    Attributes:
+        model: what answers.
+        watch: takes the stream of events.
+    """
+
+    model: DenseModel
+    watch: Watch
+
+    @property
+    def objective(self) -> Dense:
+        """The model's."""
+        return self.model.objective
+
+    def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
+        """As the model's."""
+        return passing(self.model.predict(images, batch=batch, failed=failed), len(images), "predict", self.watch)
 
 
 TASKS = {"detect": "boxes", "instances": "masks", "segment": "semantic"}

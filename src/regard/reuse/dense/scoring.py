@@ -1,7 +1,8 @@
 """How good a dense model is on annotated pictures: AP of boxes and masks, mIoU and outlines, in their own pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from ...metrics.detection_pairs import box_pairs, mask_pairs
 from ...metrics.image_resampling import measure_interval
 from ...metrics.segmentation import SemanticScores
 from ...metrics.voc_ap import VocAP
-from .model import Answer, DenseModel
+from .model import Answer
+from .objective import Dense
 from .targets import VOID
 
 MAIN = {"boxes": "ap50", "masks": "mask_ap50", "semantic": "miou"}
@@ -41,7 +43,20 @@ class DenseScores:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def score(model: DenseModel, images: ImageSet, *, batch: int = 8, interval: bool = True) -> DenseScores:
+class Answering(Protocol):
+    """What can be scored: a model, or one whose progress is watched."""
+
+    @property
+    def objective(self) -> Dense:
+        """What it tells, of which classes."""
+        ...
+
+    def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
+        """What is in each picture, in order; those that cannot be read are named in `failed`."""
+        ...
+
+
+def score(model: Answering, images: ImageSet, *, batch: int = 8, interval: bool = True) -> DenseScores:
     """Score a model on pictures whose annotations are known.
 
     Difficult objects and crowds neither hurt nor help, and objects of classes that the model does not know are left
@@ -77,7 +92,7 @@ def score(model: DenseModel, images: ImageSet, *, batch: int = 8, interval: bool
 class _Objects:
     """Boxes, and masks where the model tells them."""
 
-    def __init__(self, model: DenseModel) -> None:
+    def __init__(self, model: Answering) -> None:
         self.place = {name: number for number, name in enumerate(model.objective.names)}
         self.boxes, self.voc = CocoAP(model.objective.names), VocAP(model.objective.names)
         self.masks = CocoAP(model.objective.names) if model.objective.what == "masks" else None
@@ -126,7 +141,7 @@ class _Objects:
 class _Pixels:
     """The class of each pixel, and outlines."""
 
-    def __init__(self, model: DenseModel) -> None:
+    def __init__(self, model: Answering) -> None:
         self.names = model.objective.names
         self.areas, self.outlines = SemanticScores(self.names), BoundaryScores(self.names)
 
