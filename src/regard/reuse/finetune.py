@@ -130,7 +130,7 @@ def finetune_events(
         test: labelled images, none of them in `train`; None holds a quarter of `train` out, by identity where known.
         representation: what to start from, by name or folder; it is not changed.
         out: a new or empty folder, or that of the same run.
-        layers: `all`, `head`, or `last:N` stages of the network.
+        layers: `all`, `head`, `last:N` stages of the network, or `lora:R`: matrices of rank R beside it.
         backbone_lr_factor: the network's learning rate is this times the head's, in (0, 1].
         settings: length, rate, seed ...; what is left open: batches of 64 (fewer where there are fewer images), and
             20 epochs, but at least 200 and at most 20,000 steps.
@@ -161,7 +161,7 @@ def finetune_events(
     objective: Objective = load("task", "labels")(**given).configure(known)
     encoder = copy.deepcopy(start.encoder)
     with seeded_init(derive_seed(asked.seed, "head")):
-        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
+        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor, asked.seed)
     run = Run.open(out, arguments, resume, results=("predictions.json",))
     if ended := run.finished(NEEDED):
         yield ended

@@ -80,7 +80,7 @@ def train_events(
         head: one of `HEADS[what]`; None: the first.
         size: side of the square that pictures are brought to, in pixels.
         classes: what to tell, in the order of the outputs; None: all that the annotations name.
-        layers: `all`, `head`, or `last:N` stages of the network.
+        layers: `all`, `head`, `last:N` stages of the network, or `lora:R`: matrices of rank R beside it.
         backbone_lr_factor: the network's learning rate is this times the head's, in (0, 1].
         augment: learn from mirrored, scaled and recoloured pictures.
         settings: length, rate, seed ...; what is left open: batches of 8 and 20 epochs, but at least 200 steps.
@@ -122,7 +122,7 @@ def train_events(
     }
     encoder = copy.deepcopy(start.encoder)
     with seeded_init(derive_seed(asked.seed, "head")):
-        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
+        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor, asked.seed)
     run = Run.open(out, arguments, resume, results=RESULTS)
     if ended := run.finished(NEEDED):
         yield ended
