@@ -12,10 +12,13 @@ from torch import nn
 
 from ..backbones.encoder import Encoder
 from ..core.checks import bad, check_number
+from .layer_rates import stages_above
 from .lora import RANK, adaptable, add_lora, merge
 from .module import LearningModule
 from .objective import Objective
 from .trainable import Player
+
+RATES = ("layers", "backbone_lr_factor", "layer_decay")  # what a card says of them, as verbs call them
 
 
 class Tuned(LearningModule):
@@ -29,16 +32,26 @@ class Tuned(LearningModule):
             after them, or `lora` (`lora:R`): see `learning.lora`; the matrices are added to the weights in the end.
         factor: the encoder's rate is this times the head's.
         seed: of what `lora` draws.
+        decay: each stage of the encoder has the next one's rate times this, in (0, 1]; see `learning.layer_rates`.
     """
 
     def __init__(
-        self, objective: Objective, encoder: Encoder, head: nn.Module, layers: str, factor: float, seed: int = 0
+        self,
+        objective: Objective,
+        encoder: Encoder,
+        head: nn.Module,
+        layers: str,
+        factor: float,
+        seed: int = 0,
+        decay: float = 1.0,
     ) -> None:
         super().__init__(objective, encoder, head)
         check_number("--backbone-lr-factor", factor, 0, 1, open_low=True)
+        check_number("--layer-decay", decay, 0, 1, open_low=True)
         self.factor = factor
         # names, not modules: a copy of this must freeze its own
         self.frozen = freeze(encoder, layers, seed)
+        self.above = {name: decay**above for name, above in stages_above(encoder).items()} if decay < 1 else {}
 
     def train(self, mode: bool = True) -> Self:
         """Training mode for what learns; the rest stays as it is when it predicts."""
@@ -49,16 +62,22 @@ class Tuned(LearningModule):
         return self
 
     def players(self) -> list[Player]:
-        """One player whose optimiser has the encoder's weights at the lower rate."""
+        """One player whose optimiser has the encoder's weights at the lower rate, or at those of their stages."""
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         own = {id(parameter) for parameter in self.head.parameters()}
+        named = {id(parameter): name for name, parameter in self.encoder.network.named_parameters()}
+
+        def place(parameter: nn.Parameter) -> tuple[bool, float]:
+            mine = id(parameter) in own
+            return not mine, 1.0 if mine else self.factor * self.above.get(named.get(id(parameter), ""), 1.0)
 
         def adamw(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
             rated = []
             for group in groups:
-                for mine, rate in ((True, lr), (False, lr * self.factor)):
-                    chosen = [parameter for parameter in group["params"] if (id(parameter) in own) == mine]
-                    rated += [{**group, "params": chosen, "lr": rate}] if chosen else []
+                at: dict[tuple[bool, float], list[nn.Parameter]] = {}
+                for parameter in group["params"]:
+                    at.setdefault(place(parameter), []).append(parameter)
+                rated += [{**group, "params": at[key], "lr": lr * key[1]} for key in sorted(at)]
             return torch.optim.AdamW(rated, lr)
 
         return [Player("all", learning, adamw)]

@@ -25,7 +25,7 @@ from ...data.annotations.masks import BACKGROUND
 from ...data.decode import DecodeError, content_hash, read
 from ...data.imageset import ImageSet
 from ...data.sampling import hold_out
-from ...learning.freezing import Tuned
+from ...learning.freezing import RATES, Tuned
 from ...learning.run import Run, Watch, learn, started_from, watched, write
 from ...learning.sampling import Shuffled
 from ...learning.scored import Scores
@@ -64,6 +64,7 @@ def train_events(
     classes: Sequence[str] | None = None,
     layers: str = "all",
     backbone_lr_factor: float = 0.1,
+    layer_decay: float = 1.0,
     init_from: Representation | str | Path | None = None,
     init_layers: Sequence[str] | str = (),
     from_run: str | Path | None = None,
@@ -85,6 +86,7 @@ def train_events(
         classes: what to tell, in the order of the outputs; None: all that the annotations name.
         layers: `all`, `head`, `last:N` stages of the network, or `lora:R`: matrices of rank R beside it.
         backbone_lr_factor: the network's learning rate is this times the head's, in (0, 1].
+        layer_decay: each stage of the network has the next one's rate times this, in (0, 1].
         init_from: whose tensors, by name or folder, are put into the network of `representation` (`random:...`) where
             name and shape are the same; see `learning.partial`.
         init_layers: of these layers alone, such as `..blocks.3`; none: of all.
@@ -125,6 +127,7 @@ def train_events(
         "names": list(names),
         "layers": layers,
         "backbone_lr_factor": backbone_lr_factor,
+        **({"layer_decay": layer_decay} if layer_decay != 1 else {}),
         **asked.recipe(),
         "images": content,
         "annotations": targets,
@@ -133,7 +136,7 @@ def train_events(
     with seeded_init(derive_seed(asked.seed, "head")):
         made = objective.head(begun.encoder)
     begun.take_head(objective, made)
-    module = Tuned(objective, begun.encoder, made, layers, backbone_lr_factor, asked.seed)
+    module = Tuned(objective, begun.encoder, made, layers, backbone_lr_factor, asked.seed, layer_decay)
     run = Run.open(out, arguments, resume, results=RESULTS)
     if ended := run.finished(NEEDED):
         yield ended
@@ -191,7 +194,7 @@ def _events(
         "name": f"{objective.kind}-{start.name.removeprefix(objective.kind + '-')}",
         "made_by": f"{objective.kind} on the annotations of {metrics['train']} images, from {start.name}",
         "task": "dense",
-        "training": {key: run.arguments[key] for key in ("layers", "backbone_lr_factor")} | {"keep": keep},
+        "training": {key: run.arguments[key] for key in RATES if key in run.arguments} | {"keep": keep},
         "parent": started_from(start, "", settings.seed),
         "data": {"name": feed.images.name, "images": len(feed.images), "content": run.arguments["images"]},
         "scores": metrics,
