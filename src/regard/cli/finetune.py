@@ -35,7 +35,9 @@ def finetune(
         ),
     ] = None,
     with_: With = "imagenet",
-    layers: Annotated[str, typer.Option(help="What learns: all, head, or last:N stages of the network.")] = "all",
+    layers: Annotated[
+        str, typer.Option(help="What learns: all, head, last:N stages of the network, or lora:R (of rank R).")
+    ] = "all",
     backbone_lr_factor: Annotated[float, typer.Option(help="The network's rate is this times the classifier's.")] = 0.1,
     epochs: Epochs = None,
     steps: Steps = None,

@@ -1,4 +1,4 @@
-"""Which part of a network learns: all of it, its last stages, or only the new head.
+"""Which part of a network learns: all of it, its last stages, matrices of low rank beside it, or only the new head.
 
 What is frozen is frozen whole: no gradients, batch normalisation keeps the statistics it came with, dropout is off.
 What learns of the network does so at a lower rate than the head, which starts from nothing (Yosinski et al. 2014,
@@ -12,9 +12,13 @@ from torch import nn
 
 from ..backbones.encoder import Encoder
 from ..core.checks import bad, check_number
+from .layer_rates import stages_above
+from .lora import RANK, adaptable, add_lora, merge
 from .module import LearningModule
 from .objective import Objective
 from .trainable import Player
+
+RATES = ("layers", "backbone_lr_factor", "layer_decay")  # what a card says of them, as verbs call them
 
 
 class Tuned(LearningModule):
@@ -24,17 +28,30 @@ class Tuned(LearningModule):
         objective: the task.
         encoder: changed in place.
         head: on its pooled vector.
-        layers: `all`, `head`, or `last:N` for the last N of the stages in `encoder.feature_info`, with whatever comes
-            after them.
+        layers: `all`, `head`, `last:N` for the last N of the stages in `encoder.feature_info`, with whatever comes
+            after them, or `lora` (`lora:R`): see `learning.lora`; the matrices are added to the weights in the end.
         factor: the encoder's rate is this times the head's.
+        seed: of what `lora` draws.
+        decay: each stage of the encoder has the next one's rate times this, in (0, 1]; see `learning.layer_rates`.
     """
 
-    def __init__(self, objective: Objective, encoder: Encoder, head: nn.Module, layers: str, factor: float) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        encoder: Encoder,
+        head: nn.Module,
+        layers: str,
+        factor: float,
+        seed: int = 0,
+        decay: float = 1.0,
+    ) -> None:
         super().__init__(objective, encoder, head)
         check_number("--backbone-lr-factor", factor, 0, 1, open_low=True)
+        check_number("--layer-decay", decay, 0, 1, open_low=True)
         self.factor = factor
         # names, not modules: a copy of this must freeze its own
-        self.frozen = freeze(encoder, layers)
+        self.frozen = freeze(encoder, layers, seed)
+        self.above = {name: decay**above for name, above in stages_above(encoder).items()} if decay < 1 else {}
 
     def train(self, mode: bool = True) -> Self:
         """Training mode for what learns; the rest stays as it is when it predicts."""
@@ -45,23 +62,35 @@ class Tuned(LearningModule):
         return self
 
     def players(self) -> list[Player]:
-        """One player whose optimiser has the encoder's weights at the lower rate."""
+        """One player whose optimiser has the encoder's weights at the lower rate, or at those of their stages."""
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         own = {id(parameter) for parameter in self.head.parameters()}
+        named = {id(parameter): name for name, parameter in self.encoder.network.named_parameters()}
+
+        def place(parameter: nn.Parameter) -> tuple[bool, float]:
+            mine = id(parameter) in own
+            return not mine, 1.0 if mine else self.factor * self.above.get(named.get(id(parameter), ""), 1.0)
 
         def adamw(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
             rated = []
             for group in groups:
-                for mine, rate in ((True, lr), (False, lr * self.factor)):
-                    chosen = [parameter for parameter in group["params"] if (id(parameter) in own) == mine]
-                    rated += [{**group, "params": chosen, "lr": rate}] if chosen else []
+                at: dict[tuple[bool, float], list[nn.Parameter]] = {}
+                for parameter in group["params"]:
+                    at.setdefault(place(parameter), []).append(parameter)
+                rated += [{**group, "params": at[key], "lr": lr * key[1]} for key in sorted(at)]
             return torch.optim.AdamW(rated, lr)
 
         return [Player("all", learning, adamw)]
 
+    def settle(self) -> None:
+        """Add what `lora` learned to the weights: the network is an ordinary one then."""
+        merge(self.encoder.network)
 
-def freeze(encoder: Encoder, layers: str) -> set[str]:
+
+def freeze(encoder: Encoder, layers: str, seed: int = 0) -> set[str]:
     """Stop all but the chosen layers from learning; return the names of the network's modules that are frozen.
+
+    `lora` gives each linear layer and convolution matrices of low rank that learn, drawn from `seed`.
 
     >>> from regard.backbones.encoder import make_encoder
     >>> encoder = make_encoder("convnet4")
@@ -69,6 +98,8 @@ def freeze(encoder: Encoder, layers: str) -> set[str]:
     >>> [name for name, p in encoder.network.named_parameters() if p.requires_grad]
     ['blocks.3.0.weight', 'blocks.3.1.weight', 'blocks.3.1.bias']
     """
+    if layers.partition(":")[0] == "lora":
+        return _by_low_rank(encoder, layers, seed)
     modules = dict(encoder.network.named_modules())
     places = {name: place for place, name in enumerate(modules)}
     last = len(modules) - _learning_from(encoder, layers, places)
@@ -92,7 +123,8 @@ def _learning_from(encoder: Encoder, layers: str, places: dict[str, int]) -> int
     kind, _, number = layers.partition(":")
     stages = [info.module for info in encoder.feature_info]
     if kind != "last" or not number.isdigit() or int(number) < 1:
-        raise bad("--layers", repr(layers), "all, head, or last:N with N of at least 1", "For example last:2.")
+        expected = "all, head, last:N with N of at least 1, or lora:R with R of at least 1"
+        raise bad("--layers", repr(layers), expected, "For example last:2.")
     if any(stage not in places for stage in stages):
         raise bad("--layers", repr(layers), f"all or head: the stages of {encoder.name} are not modules of their own")
     if int(number) >= len(stages):
@@ -100,3 +132,15 @@ def _learning_from(encoder: Encoder, layers: str, places: dict[str, int]) -> int
     before = stages[-int(number) - 1]
     inside = [place for name, place in places.items() if name == before or name.startswith(before + ".")]
     return len(places) - 1 - max(inside)
+
+
+def _by_low_rank(encoder: Encoder, layers: str, seed: int) -> set[str]:
+    _, given, rank = layers.partition(":")
+    if given and (not rank.isdigit() or int(rank) < 1):
+        raise bad("--layers", repr(layers), "lora, or lora:R with R of at least 1", f"lora is lora:{RANK}.")
+    names = {name for name, _ in encoder.network.named_modules()}
+    if not adaptable(encoder.network):
+        why = f"all or head: {encoder.name} has no linear layers or convolutions"
+        raise bad("--layers", repr(layers), why)
+    add_lora(encoder.network, int(rank or RANK), seed=seed)
+    return names

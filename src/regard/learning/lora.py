@@ -21,6 +21,8 @@ from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 from ..core.checks import bad, check_number
 from ..core.runtime import torch_rng
 
+RANK = 4
+
 
 class LowRank(nn.Module):
     """What is added to one weight: `scale` B A."""
@@ -40,7 +42,7 @@ class LowRank(nn.Module):
 
 
 def add_lora(
-    module: nn.Module, rank: int = 4, alpha: float = 8.0, names: Sequence[str] = ("*",), *, seed: int = 0
+    module: nn.Module, rank: int = RANK, alpha: float = 8.0, names: Sequence[str] = ("*",), *, seed: int = 0
 ) -> list[str]:
     """Freeze a network, and let the linear layers and convolutions of these names learn by matrices of low rank.
 
@@ -59,7 +61,7 @@ def add_lora(
     """
     check_number("rank", rank, 1, whole=True)
     check_number("alpha", alpha, 0, open_low=True)
-    layers = {name: one for name, one in module.named_modules() if isinstance(one, nn.Linear | nn.Conv2d)}
+    layers = adaptable(module)
     chosen = [name for name in layers if any(fnmatchcase(name, pattern) for pattern in names)]
     if not chosen:
         raise bad(
@@ -73,6 +75,11 @@ def add_lora(
         low = LowRank(layers[name].weight, rank, alpha, torch_rng(seed, "lora", name))
         register_parametrization(layers[name], "weight", low)
     return chosen
+
+
+def adaptable(module: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
+    """The layers by name that can be adapted."""
+    return {name: one for name, one in module.named_modules() if isinstance(one, nn.Linear | nn.Conv2d)}
 
 
 def merge(module: nn.Module) -> list[str]:

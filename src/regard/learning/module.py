@@ -49,6 +49,9 @@ class LearningModule(Trainable):
         """The objective's hook."""
         self.objective.after_step(self.encoder, self.head, at)
 
+    def settle(self) -> None:
+        """Called when training is over, on the weights that are kept: what helped to learn goes."""
+
     def decay_factor(self, progress: float) -> float:
         """The objective's."""
         return float(self.objective.decay_factor(progress))

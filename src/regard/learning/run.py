@@ -159,6 +159,7 @@ def learn(
         if keep == "best" and (run.folder / BEST).exists():
             best = load_tensors(run.folder / BEST)
             module.load_state_dict({name.removeprefix("module/"): value for name, value in best.items()})
+        module.settle()
         if keep == "best" or not done.scores:
             done.scores = dict(evaluate().values)
     return done

@@ -28,7 +28,7 @@ from ..core.values import group_codes
 from ..data.imageset import ImageSet
 from ..data.sampling import hold_out
 from ..learning.batches import Feed
-from ..learning.freezing import Tuned
+from ..learning.freezing import RATES, Tuned
 from ..learning.method_settings import method_settings
 from ..learning.objective import Objective, Split
 from ..learning.run import Run, Watch, learn, read_metrics, started_from, watched, write
@@ -118,6 +118,7 @@ def finetune_events(
     out: str | Path,
     layers: str = "all",
     backbone_lr_factor: float = 0.1,
+    layer_decay: float = 1.0,
     settings: TrainSettings | None = None,
     method: Mapping[str, Any] | None = None,
     resume: bool = True,
@@ -130,8 +131,9 @@ def finetune_events(
         test: labelled images, none of them in `train`; None holds a quarter of `train` out, by identity where known.
         representation: what to start from, by name or folder; it is not changed.
         out: a new or empty folder, or that of the same run.
-        layers: `all`, `head`, or `last:N` stages of the network.
+        layers: `all`, `head`, `last:N` stages of the network, or `lora:R`: matrices of rank R beside it.
         backbone_lr_factor: the network's learning rate is this times the head's, in (0, 1].
+        layer_decay: each stage of the network has the next one's rate times this, in (0, 1].
         settings: length, rate, seed ...; what is left open: batches of 64 (fewer where there are fewer images), and
             20 epochs, but at least 200 and at most 20,000 steps.
         method: settings of cross-entropy: `smoothing`, `recipe` (photo | digit | none | auto).
@@ -153,6 +155,7 @@ def finetune_events(
         "from": start.fingerprint,
         "layers": layers,
         "backbone_lr_factor": backbone_lr_factor,
+        **({"layer_decay": layer_decay} if layer_decay != 1 else {}),
         **{f"set {key}": value for key, value in given.items()},
         **asked.recipe(),
         "images": content,
@@ -161,7 +164,7 @@ def finetune_events(
     objective: Objective = load("task", "labels")(**given).configure(known)
     encoder = copy.deepcopy(start.encoder)
     with seeded_init(derive_seed(asked.seed, "head")):
-        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
+        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor, asked.seed, layer_decay)
     run = Run.open(out, arguments, resume, results=("predictions.json",))
     if ended := run.finished(NEEDED):
         yield ended
@@ -240,7 +243,7 @@ def _events(
         "name": f"finetuned-{start.name}",
         "made_by": f"cross-entropy on the labels of {len(known.train)} images, from {start.name}",
         "task": "labels",
-        "training": {key: run.arguments[key] for key in ("layers", "backbone_lr_factor")} | {"keep": keep},
+        "training": {key: run.arguments[key] for key in RATES if key in run.arguments} | {"keep": keep},
         "parent": started_from(start, "", settings.seed),
         "data": {"name": known.train.name, "images": len(known.train), "content": run.arguments["images"]},
         "scores": metrics,

@@ -80,7 +80,7 @@ def finetune(
         test: the same for scoring; None takes a quarter of `train`.
         out: the folder of the tuned representation.
         with_: what to start from (`--with`): a name, a folder, or a `Representation`; it is not changed.
-        layers: what learns: all, head, or last:N stages of the network.
+        layers: what learns: all, head, last:N stages of the network, or lora:R, matrices of rank R beside it.
         backbone_lr_factor: the network's rate is this times the classifier's.
         epochs: passes over `train`.
         steps: steps, instead of epochs.

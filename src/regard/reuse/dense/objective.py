@@ -18,6 +18,7 @@ from .faster_rcnn import FasterRCNN
 from .fcos import FCOS
 from .objects import Objects
 from .semantic import Semantic
+from .smp_decoders import SMP
 
 # heads by what they tell, the first one being the usual one
 HEADS = {"boxes": ("faster_rcnn", "fcos"), "masks": ("mask_rcnn",), "semantic": ("linear", "fcn", "deeplab")}
@@ -46,7 +47,7 @@ class Dense(Objective):
 
     Attributes:
         what: `boxes`, `masks` or `semantic`.
-        kind: the head, one of `HEADS[what]`.
+        kind: the head, one of `HEADS[what]`; of `semantic` also one of `SMP`.
         size: side of the square that pictures are brought to, in pixels.
         names: the classes in the order of the outputs; of `semantic` with the background, where it is one.
         anchors: of a head that has them; None: usual ones.
@@ -66,7 +67,7 @@ class Dense(Objective):
 
     def __post_init__(self) -> None:
         check_choice("what", self.what, list(HEADS))
-        check_choice("head", self.kind, list(HEADS[self.what]))
+        check_choice("head", self.kind, [*HEADS[self.what], *(SMP if self.what == "semantic" else ())])
         check_number("size", self.size, 32, 4096, whole=True)
         if not self.names:
             raise bad("names", self.names, "at least one class")

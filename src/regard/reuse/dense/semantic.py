@@ -20,6 +20,7 @@ from ...backbones.contract import FeatureInfo
 from ...backbones.modes import evaluating
 from ...core.checks import bad, check_choice, check_number
 from .neck import enlarged, normalised
+from .smp_decoders import SMP, SmpDecoder
 
 UNKNOWN = 255  # of a pixel that counts neither way
 RATES = (2, 4, 6)
@@ -91,21 +92,25 @@ class Semantic(nn.Module):
     Args:
         info: the pyramid's.
         classes: how many there are.
-        kind: `linear`, `fcn` or `deeplab`.
+        kind: `linear`, `fcn` or `deeplab`, or a decoder of `SMP`.
         width: channels inside; `linear` has none.
     """
 
     def __init__(self, info: Sequence[FeatureInfo], classes: int, kind: str = "linear", width: int = 64) -> None:
         super().__init__()
-        check_choice("head", kind, ["linear", "fcn", "deeplab"])
+        check_choice("head", kind, ["linear", "fcn", "deeplab", *SMP])
         self.classes = check_number("classes", classes, 1, 255, whole=True)
         check_number("width", width, 1, whole=True)
-        self.stride = info[0].reduction
         made: dict[str, type[FCN] | type[DeepLab]] = {"fcn": FCN, "deeplab": DeepLab}
-        self.layers = Linear(info, classes) if kind == "linear" else made[kind](info, classes, width)
+        self.layers: nn.Module
+        if kind in SMP:
+            self.layers = SmpDecoder(info, classes, kind, width)
+        else:
+            self.layers = Linear(info, classes) if kind == "linear" else made[kind](info, classes, width)
+        self.stride = int(getattr(self.layers, "stride", info[0].reduction))
 
     def logits(self, levels: Sequence[Tensor], size: int) -> Tensor:
-        """(N, classes, size, size), float32: those of the finest level's cells, interpolated."""
+        """(N, classes, size, size), float32: those of the head's cells, interpolated."""
         cells = self.layers(levels).float()
         # the last cells may reach beyond the picture
         whole = interpolate(cells, scale_factor=self.stride, mode="bilinear", align_corners=False)

@@ -5,7 +5,6 @@ numbers. The validation pictures are scored along the way and at the end; nothin
 `best`, which is then said in the notes.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from ...core.storage import hash_bytes, hash_json, write_json
 from ...data.annotations.masks import BACKGROUND
 from ...data.imageset import ImageSet
 from ...data.sampling import hold_out, one_part
-from ...learning.freezing import Tuned
+from ...learning.freezing import RATES, Tuned
 from ...learning.run import Run, Watch, learn, started_from, watched, write
 from ...learning.sampling import Shuffled
 from ...learning.scored import Scores
@@ -32,6 +31,7 @@ from ...learning.settings import TrainSettings, completed
 from ...representation.representation import Representation
 from .anchors import anchors_from
 from .apart import SCORES, apart
+from .beginning import Beginning, beginning
 from .feed import DenseFeed
 from .model import DenseModel
 from .objective import HEADS, Dense
@@ -59,10 +59,14 @@ def train_events(
     out: str | Path,
     what: str = "boxes",
     head: str | None = None,
-    size: int = 256,
+    size: int | None = None,
     classes: Sequence[str] | None = None,
     layers: str = "all",
     backbone_lr_factor: float = 0.1,
+    layer_decay: float = 1.0,
+    init_from: Representation | str | Path | None = None,
+    init_layers: Sequence[str] | str = (),
+    from_run: str | Path | None = None,
     augment: bool = True,
     settings: TrainSettings | None = None,
     resume: bool = True,
@@ -76,11 +80,17 @@ def train_events(
         representation: what to start from, by name or folder; it is not changed.
         out: a new or empty folder, or that of the same run.
         what: `boxes`, `masks` or `semantic`.
-        head: one of `HEADS[what]`; None: the first.
-        size: side of the square that pictures are brought to, in pixels.
+        head: one of `HEADS[what]`; None: that of `from_run`, or the first.
+        size: side of the square that pictures are brought to, in pixels; None: that of `from_run`, or 256.
         classes: what to tell, in the order of the outputs; None: all that the annotations name.
-        layers: `all`, `head`, or `last:N` stages of the network.
+        layers: `all`, `head`, `last:N` stages of the network, or `lora:R`: matrices of rank R beside it.
         backbone_lr_factor: the network's learning rate is this times the head's, in (0, 1].
+        layer_decay: each stage of the network has the next one's rate times this, in (0, 1].
+        init_from: whose tensors, by name or folder, are put into the network of `representation` (`random:...`) where
+            name and shape are the same; see `learning.partial`.
+        init_layers: of these layers alone, such as `..blocks.3`; none: of all.
+        from_run: the folder of a finished run to go on from in a new one, in place of `representation`: its network,
+            and its head where that is of the same kind, outputs by the names of their classes.
         augment: learn from mirrored, scaled and recoloured pictures.
         settings: length, rate, seed ...; what is left open: batches of 8 and 20 epochs, but at least 200 steps.
         resume: False starts anew, and deletes what an unfinished run left.
@@ -102,29 +112,33 @@ def train_events(
         (images, here), (val, there) = one_part(images, "train", "TRAIN"), one_part(val, "test", "--val")
         notes = [*here, *there]
     content, learned = apart(images, val)
-    start = representation if isinstance(representation, Representation) else Representation.load(representation)
+    begun = beginning(representation, init_from, init_layers, from_run)
+    start = begun.start
     names = tuple(classes) if classes is not None else _names(images, what)
     colour = tuple(float(one) for one in start.encoder.config["mean"])
     wanted = {"boxes": ("boxes",), "masks": ("boxes", "masks"), "semantic": ("semantic",)}[what]
+    kind, size = begun.settled(what, head, size, HEADS[what][0])
     feed = DenseFeed(images, size, names, colour, what=wanted, workers=asked.threads)
-    kind = head or HEADS[what][0]
     boxes, targets = _targets(feed)
-    anchors = anchors_from(boxes) if kind in ("faster_rcnn", "mask_rcnn") else None
+    anchors = begun.anchors(kind) or (anchors_from(boxes) if kind in ("faster_rcnn", "mask_rcnn") else None)
     objective = Dense(what, kind, size, names, anchors, colour, augment)
     arguments = {
         "from": start.fingerprint,
+        **begun.told,
         **{name: getattr(objective, name) for name in ("what", "kind", "size", "augment")},
         "names": list(names),
         "layers": layers,
         "backbone_lr_factor": backbone_lr_factor,
+        **({"layer_decay": layer_decay} if layer_decay != 1 else {}),
         **asked.recipe(),
         "images": content,
         "annotations": targets,
         **({"keep": keep} if keep != "last" else {}),
     }
-    encoder = copy.deepcopy(start.encoder)
     with seeded_init(derive_seed(asked.seed, "head")):
-        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
+        made = objective.head(begun.encoder)
+    begun.take_head(objective, made)
+    module = Tuned(objective, begun.encoder, made, layers, backbone_lr_factor, asked.seed, layer_decay)
     run = Run.open(out, arguments, resume, results=(SCORES,))
     if ended := run.finished(NEEDED):
         yield ended
@@ -135,15 +149,16 @@ def train_events(
         chosen = replace(chosen, steps=min(max(20 * (len(images) // batch), STEPS[0]), STEPS[1]))
     if chosen.eval_every is None and chosen.steps is not None:
         chosen = replace(chosen, eval_every=max(chosen.steps // SCORED, BETWEEN))
+    notes += begun.lines()
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
-    yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes, learned))
+    yield from run.logged(_events(module, begun, feed, val, chosen, run, keep, notes, learned))
 
 
 def _events(
     module: Tuned,
-    start: Representation,
+    begun: Beginning,
     feed: DenseFeed,
     val: ImageSet,
     settings: TrainSettings,
@@ -153,6 +168,7 @@ def _events(
     learned: Sequence[str],
 ) -> Iterator[Event]:
     objective: Any = module.objective
+    start = begun.start
     main = MAIN[objective.what]
 
     def scores(interval: bool) -> DenseScores:
@@ -180,13 +196,14 @@ def _events(
     told = {"by_class": found.by_class, "failed": found.failed, "notes": list(notes), "learned": list(learned)}
     write_json(run.folder / SCORES, told)
     card = {
-        "name": f"{objective.kind}-{start.name}",
+        "name": f"{objective.kind}-{start.name.removeprefix(objective.kind + '-')}",
         "made_by": f"{objective.kind} on the annotations of {metrics['train']} images, from {start.name}",
         "task": "dense",
-        "training": {key: run.arguments[key] for key in ("layers", "backbone_lr_factor")} | {"keep": keep},
+        "training": {key: run.arguments[key] for key in RATES if key in run.arguments} | {"keep": keep},
         "parent": started_from(start, "", settings.seed),
         "data": {"name": feed.images.name, "images": len(feed.images), "content": run.arguments["images"]},
         "scores": metrics,
+        **begun.card(),
     }
     write(run, module, start.preprocess, done, metrics, card, settings)
     yield Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
