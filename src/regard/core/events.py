@@ -6,6 +6,7 @@ The bar of the command line, the JSON-lines log, a plot and the web page are all
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Event:
     text: str = ""
 
     def as_json(self) -> str:
-        """One line of JSON; not-a-number becomes null, which JSON can say."""
-        values = {k: (v if v == v and abs(v) != float("inf") else None) for k, v in self.values.items()}
+        """One line of JSON; not-a-number becomes null, which JSON can say, and so does a figure that nothing tells."""
+        values = {k: (v if v is not None and isfinite(v) else None) for k, v in self.values.items()}
         row = {"kind": self.kind, "step": self.step, "steps": self.steps, **values}
         return json.dumps(row | ({"text": self.text} if self.text else {}))
 

@@ -36,6 +36,7 @@ from .anchors import anchors_from
 from .feed import DenseFeed
 from .model import DenseModel
 from .objective import HEADS, Dense
+from .rates import FILE, checked_rates, choose_rate
 from .scoring import MAIN, DenseScores, score
 
 RESULTS = ("scores.json",)
@@ -68,6 +69,7 @@ def train_events(
     settings: TrainSettings | None = None,
     resume: bool = True,
     keep: str = "last",
+    rates: Sequence[float] = (),
 ) -> Iterator[Event]:
     """Train, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -86,6 +88,8 @@ def train_events(
         settings: length, rate, seed ...; what is left open: batches of 8 and 20 epochs, but at least 200 steps.
         resume: False starts anew, and deletes what an unfinished run left.
         keep: `last` weights, or the `best` on `val`.
+        rates: learning rates of which one is chosen by short runs on `images` (see `choose_rate`; usual: `RATES`), in
+            place of that of `settings`; none: that of `settings`.
 
     Raises:
         InputError: no annotations, unknown names, a picture in both sets, or `out` holds something else.
@@ -93,7 +97,7 @@ def train_events(
     """
     check_choice("--keep", keep, ["last", "best"])
     check_choice("what", what, list(HEADS))
-    asked = completed(settings or TrainSettings())
+    asked, rates = completed(settings or TrainSettings()), checked_rates(rates)
     notes: list[str] = []
     if images.annotations is None:
         raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
@@ -119,11 +123,12 @@ def train_events(
         "images": content,
         "annotations": targets,
         **({"keep": keep} if keep != "last" else {}),
+        **({"lr": None, "rates": list(rates)} if rates else {}),
     }
     encoder = copy.deepcopy(start.encoder)
     with seeded_init(derive_seed(asked.seed, "head")):
         module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor)
-    run = Run.open(out, arguments, resume, results=RESULTS)
+    run = Run.open(out, arguments, resume, results=(*RESULTS, FILE) if rates else RESULTS)
     if ended := run.finished(NEEDED):
         yield ended
         return
@@ -134,7 +139,7 @@ def train_events(
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
-    yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes))
+    yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes, rates))
 
 
 def _events(
@@ -146,9 +151,13 @@ def _events(
     run: Run,
     keep: str,
     notes: Sequence[str],
+    rates: Sequence[float] = (),
 ) -> Iterator[Event]:
     objective: Any = module.objective
     main = MAIN[objective.what]
+    choice = (yield from choose_rate(module, feed, settings, rates, run.folder)) if rates else None
+    if choice is not None:
+        settings, notes = replace(settings, lr=choice.rate), [*notes, choice.note]
 
     def scores(interval: bool) -> DenseScores:
         head: Any = module.head
@@ -178,7 +187,9 @@ def _events(
         "name": f"{objective.kind}-{start.name}",
         "made_by": f"{objective.kind} on the annotations of {metrics['train']} images, from {start.name}",
         "task": "dense",
-        "training": {key: run.arguments[key] for key in ("layers", "backbone_lr_factor")} | {"keep": keep},
+        "training": {key: run.arguments[key] for key in ("layers", "backbone_lr_factor")}
+        | {"keep": keep}
+        | ({"rates": choice.as_dict()} if choice is not None else {}),
         "parent": started_from(start, "", settings.seed),
         "data": {"name": feed.images.name, "images": len(feed.images), "content": run.arguments["images"]},
         "scores": metrics,
