@@ -15,7 +15,7 @@ from regard.representation.representation import Representation
 from regard.reuse.dense import rates as room
 from regard.reuse.dense.feed import DenseFeed
 from regard.reuse.dense.objective import Dense
-from regard.reuse.dense.rates import RATES, Choice, Tried, choose_rate
+from regard.reuse.dense.rates import RATES, Choice, Tried, best_of, choose_rate
 from regard.reuse.dense.train import train, train_events
 
 SETTINGS = TrainSettings(steps=50, batch=4, precision="fp32", device="cpu", eval_every=50)
@@ -88,18 +88,14 @@ def test_where_nothing_can_be_tried_the_middle_rate_is_taken_and_it_is_said(ever
     assert json.loads((tmp_path / "rates.json").read_text())["rate"] == RATES[1]
 
 
-def test_rates_near_to_the_best_are_told_apart_by_the_loss_and_one_that_went_wrong_is_out(every) -> None:
-    feed, rows = parts_of(every)[1], (np.arange(11), np.arange(3))
-
-    def best(*tried):
-        return room._best(tried, feed, *rows, 20)
-
-    assert best(Tried(1.0, 0.50, 2.0), Tried(2.0, 0.493, 1.0), Tried(3.0, 0.48, 0.5)).rate == 2.0
-    assert best(Tried(1.0, None, 2.0), Tried(2.0, None, 1.0)).rate == 2.0
-    found = best(Tried(1.0, 0.1, 9.0), Tried(2.0, None, None, "NaN"))
-    assert found.rate == 1.0 and "2: went wrong" in found.note
+def test_rates_near_to_the_best_are_told_apart_by_the_loss_and_one_that_went_wrong_is_out() -> None:
+    assert best_of([Tried(1.0, 0.50, 2.0), Tried(2.0, 0.493, 1.0), Tried(3.0, 0.48, 0.5)]).rate == 2.0
+    assert best_of([Tried(1.0, None, 2.0), Tried(2.0, None, 1.0)]).rate == 2.0
+    wrong = Tried(2.0, None, None, "NaN")
+    assert best_of([Tried(1.0, 0.1, 9.0), wrong]).rate == 1.0
+    assert "2: went wrong" in room._chosen([Tried(1.0, 0.1, 9.0), wrong], 20, 11, 14, 3).note
     with pytest.raises(RunError, match="went wrong with each learning rate tried: NaN"):
-        best(Tried(2.0, None, None, "NaN"))
+        best_of([wrong])
 
 
 def test_a_run_that_goes_wrong_is_told(every) -> None:

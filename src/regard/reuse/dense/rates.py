@@ -133,7 +133,7 @@ def choose_rate(
         one = tried[place]
         known = {name: value for name, value in (("score", one.score), ("loss", one.loss)) if value is not None}
         yield Event("rate", place + 1, len(rates), {"lr": rate, **known}, one.cause)
-    return _kept(_best(tried, feed, learned, judged, few), folder)
+    return _kept(_chosen(tried, few, len(learned), len(feed.images), len(judged)), folder)
 
 
 def checked_rates(rates: Sequence[float]) -> tuple[float, ...]:
@@ -206,19 +206,27 @@ def _loss(trial: Tuned, feed: DenseFeed, rows: np.ndarray, settings: TrainSettin
     return total / len(rows)
 
 
-def _best(tried: Sequence[Tried], feed: DenseFeed, learned: np.ndarray, judged: np.ndarray, steps: int) -> Choice:
-    """The rate of the best measure, or of the least loss among those that come near to it."""
+def best_of(tried: Sequence[Tried]) -> Tried:
+    """That of the best measure, or of the least loss among those that come near to it.
+
+    Raises:
+        RunError: each of them went wrong.
+
+    >>> best_of([Tried(5e-4, 0.31, 1.2), Tried(2e-3, 0.505, 1.1), Tried(8e-3, 0.51, 1.4)]).rate
+    0.002
+    """
     sound = [one for one in tried if one.loss is not None]
     if not sound:
         raise RunError(f"the run went wrong with each learning rate tried: {tried[0].cause}")
     most = max((one.score for one in sound if one.score is not None), default=None)
     near = [one for one in sound if most is None or (one.score is not None and one.score >= most - ALIKE)]
-    chosen = min(near, key=lambda one: one.loss if one.loss is not None else np.inf)
-    how = (
-        f"runs of {steps} steps on {len(learned)} of the {len(feed.images)} training pictures, judged on {len(judged)}"
-    )
-    reached = ", ".join(f"{one.rate:g}: {_told(one)}" for one in tried)
-    return Choice(chosen.rate, tuple(tried), f"The learning rate {chosen.rate:g} was chosen by {how} ({reached}).")
+    return min(near, key=lambda one: one.loss if one.loss is not None else np.inf)
+
+
+def _chosen(tried: Sequence[Tried], steps: int, learned: int, every: int, judged: int) -> Choice:
+    best, reached = best_of(tried), ", ".join(f"{one.rate:g}: {_told(one)}" for one in tried)
+    how = f"runs of {steps} steps on {learned} of the {every} training pictures, judged on {judged}"
+    return Choice(best.rate, tuple(tried), f"The learning rate {best.rate:g} was chosen by {how} ({reached}).")
 
 
 def _told(one: Tried) -> str:
