@@ -25,6 +25,11 @@ def test_a_resumed_run_overwrites_its_steps(tmp_path):
     assert [event.values["loss"] for event in read_log(path)] == [1.0]
 
 
+def test_what_nothing_tells_becomes_null():
+    line = Event("done", 3, 3, {"ap50": None, "loss": float("inf"), "ap": 0.5}).as_json()  # as a score may be
+    assert json.loads(line) == {"kind": "done", "step": 3, "steps": 3, "ap50": None, "loss": None, "ap": 0.5}
+
+
 def test_last():
     assert last([Event("a", 1), Event("b", 2), Event("a", 3)], "a").step == 3
     with pytest.raises(LookupError):

@@ -79,7 +79,7 @@ class Run:
                 raise bad(
                     "--no-resume", "several processes", "one process", "Delete the folder, or name another --out."
                 )
-            for name in ("card.json", CHECKPOINT, BEST, EVENTS):
+            for name in ("card.json", CHECKPOINT, BEST, EVENTS, *results):
                 (run.folder / name).unlink(missing_ok=True)
         write_json(run.folder / "run.json", arguments)
         return run

@@ -92,8 +92,40 @@ def measure_interval(
     >>> print(measure_interval(lambda weights: weights @ right / weights.sum(axis=1), 40))
     0.750 [0.594, 0.906]
     """
-    scores = image_scores(measure, images, units)
-    found = contrast(scores, np.zeros(images), units, largest=np.inf, level=level)
-    if found.n < FEWEST_UNITS:
+    return scores_interval(image_scores(measure, images, units), units, level=level)
+
+
+def scores_interval(
+    scores: ArrayLike,
+    units: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+    share: float | None = None,
+    halves: bool = False,
+    own_seeds: int = 0,
+) -> Interval:
+    """The interval, within [0, 1], of a measure of which the scores by picture are known, also of several seeds.
+
+    Args:
+        scores: of `image_scores`: (images,), (seeds, images) or (seeds, draws, images).
+        units: (images,) which thing each picture shows, as it was told to `image_scores`.
+        level: share of cases in which it should hold the truth.
+        share: see `contrast`.
+        halves: see `contrast`.
+        own_seeds: see `contrast`.
+
+    Raises:
+        InputError: as `contrast`.
+
+    >>> right = np.repeat([1.0, 0.0], [30, 10])
+    >>> print(scores_interval(np.stack([right, right])))
+    0.750 [0.605, 0.895]
+    """
+    array = np.asarray(scores, dtype=np.float64)
+    nothing = np.zeros_like(array) if halves or array.ndim == 3 else np.zeros(array.shape[-1])
+    found = contrast(
+        array, nothing, units, share=share, halves=halves, own_seeds=own_seeds, largest=np.inf, level=level
+    )
+    if not found.known or found.n < FEWEST_UNITS:
         return unknown(found.mean, found.n)
     return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0), found.n)

@@ -17,6 +17,7 @@ from ..core.checks import bad, check_choice
 from ..core.shown import visible
 from ..metrics.contrast import Difference
 from ..metrics.contrast import contrast as difference_of
+from ..metrics.image_resampling import scores_interval
 from ..metrics.intervals import Interval, accuracy_interval
 from ..report.figures import bars_with_intervals
 from ..report.gains import Gain
@@ -29,7 +30,8 @@ class Arm:
     Attributes:
         name: short, of letters, digits and underscores.
         scores: by measure, (images,) where nothing is drawn, (seeds, images), or (seeds, draws, images) where every
-            seed meets the same draws; in [0, 1], NaN where there is none.
+            seed meets the same draws; in [0, 1], NaN where there is none. Of a measure that is no mean over images
+            they are those of `metrics.image_resampling.image_scores`, whose mean is the measure.
         what: in words.
         seconds: what it took, mean over seeds; None where that is not known.
         mib: peak memory of the process up to its end.
@@ -114,6 +116,7 @@ class Experiment:
         design: how rows belong together.
         designs: of measures that have another.
         titles: what to call measures.
+        no_means: measures that are no means over images, such as AP and mIoU, whose scores may leave [0, 1].
 
     >>> rng = np.random.default_rng(0)
     >>> arms = [Arm(name, {"knn": rng.random((5, 400)) < share}) for name, share in (("random", 0.6), ("run", 0.8))]
@@ -132,6 +135,7 @@ class Experiment:
     design: Design = field(default_factory=lambda: Design(paired=False))
     designs: Mapping[str, Design] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    no_means: frozenset[str] = frozenset()
 
     @property
     def measures(self) -> list[str]:
@@ -143,15 +147,17 @@ class Experiment:
         """An arm's mean score with its interval over units and seeds."""
         design = self.designs.get(measure, self.design)
         scores, halves, own = self._arm(arm).scores[measure], design.halves, design.own_seeds
-        return accuracy_interval(scores, self.units, share=design.share, halves=halves, own_seeds=own)
+        interval = scores_interval if measure in self.no_means else accuracy_interval
+        return interval(scores, self.units, share=design.share, halves=halves, own_seeds=own)
 
     def contrast(self, arm: str, other: str, measure: str) -> Contrast:
         """What `arm` is ahead of `other`, with the interval over every source of luck."""
         a, b = self._arm(arm).scores[measure], self._arm(other).scores[measure]
         design = self.designs.get(measure, self.design)
-        found = difference_of(a, b, self.units, **asdict(design))
+        largest = np.inf if measure in self.no_means else 1.0
+        found = difference_of(a, b, self.units, **asdict(design), largest=largest)
         one, two = (np.nanmean(side.reshape(-1, side.shape[-1]), axis=0) for side in (a, b))
-        narrow = difference_of(one, two, self.units)
+        narrow = difference_of(one, two, self.units, largest=largest)
         return Contrast(arm, other, measure, found, narrow)
 
     def contrasts(self, base: str, arms: Sequence[str] | None = None) -> list[Contrast]:

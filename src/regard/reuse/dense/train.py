@@ -35,6 +35,7 @@ from .beginning import Beginning, beginning
 from .feed import DenseFeed
 from .model import DenseModel
 from .objective import HEADS, Dense
+from .rates import FILE, checked_rates, choose_rate
 from .scoring import MAIN, DenseScores, score
 
 NEEDED = {"steps": whole()}
@@ -71,6 +72,7 @@ def train_events(
     settings: TrainSettings | None = None,
     resume: bool = True,
     keep: str = "last",
+    rates: Sequence[float] = (),
 ) -> Iterator[Event]:
     """Train, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -95,6 +97,8 @@ def train_events(
         settings: length, rate, seed ...; what is left open: batches of 8 and 20 epochs, but at least 200 steps.
         resume: False starts anew, and deletes what an unfinished run left.
         keep: `last` weights, or the `best` on `val`.
+        rates: learning rates of which one is chosen by short runs on `images` (see `choose_rate`; usual: `RATES`), in
+            place of that of `settings`; none: that of `settings`.
 
     Raises:
         InputError: no annotations, unknown names, a picture in both sets, or `out` holds something else.
@@ -102,7 +106,7 @@ def train_events(
     """
     check_choice("--keep", keep, ["last", "best"])
     check_choice("what", what, list(HEADS))
-    asked = completed(settings or TrainSettings())
+    asked, rates = completed(settings or TrainSettings()), checked_rates(rates)
     notes: list[str] = []
     if images.annotations is None:
         raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
@@ -134,12 +138,13 @@ def train_events(
         "images": content,
         "annotations": targets,
         **({"keep": keep} if keep != "last" else {}),
+        **({"lr": None, "rates": list(rates)} if rates else {}),
     }
     with seeded_init(derive_seed(asked.seed, "head")):
         made = objective.head(begun.encoder)
     begun.take_head(objective, made)
     module = Tuned(objective, begun.encoder, made, layers, backbone_lr_factor, asked.seed, layer_decay)
-    run = Run.open(out, arguments, resume, results=(SCORES,))
+    run = Run.open(out, arguments, resume, results=(SCORES, FILE) if rates else (SCORES,))
     if ended := run.finished(NEEDED):
         yield ended
         return
@@ -153,7 +158,7 @@ def train_events(
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
-    yield from run.logged(_events(module, begun, feed, val, chosen, run, keep, notes, learned))
+    yield from run.logged(_events(module, begun, feed, val, chosen, run, keep, notes, learned, rates))
 
 
 def _events(
@@ -166,10 +171,14 @@ def _events(
     keep: str,
     notes: Sequence[str],
     learned: Sequence[str],
+    rates: Sequence[float] = (),
 ) -> Iterator[Event]:
     objective: Any = module.objective
     start = begun.start
     main = MAIN[objective.what]
+    choice = (yield from choose_rate(module, feed, settings, rates, run.folder)) if rates else None
+    if choice is not None:
+        settings, notes = replace(settings, lr=choice.rate), [*notes, choice.note]
 
     def scores(interval: bool) -> DenseScores:
         head: Any = module.head
@@ -199,7 +208,9 @@ def _events(
         "name": f"{objective.kind}-{start.name.removeprefix(objective.kind + '-')}",
         "made_by": f"{objective.kind} on the annotations of {metrics['train']} images, from {start.name}",
         "task": "dense",
-        "training": {key: run.arguments[key] for key in RATES if key in run.arguments} | {"keep": keep},
+        "training": {key: run.arguments[key] for key in RATES if key in run.arguments}
+        | {"keep": keep}
+        | ({"rates": choice.as_dict()} if choice is not None else {}),
         "parent": started_from(start, "", settings.seed),
         "data": {"name": feed.images.name, "images": len(feed.images), "content": run.arguments["images"]},
         "scores": metrics,
