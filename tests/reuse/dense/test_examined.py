@@ -4,66 +4,18 @@ from types import SimpleNamespace as Stub
 
 import numpy as np
 import pytest
-import torch
 
+from helpers.dense_answers import NAMES, given_objects, given_pixels, random_objects
 from helpers.detections import random_pictures
-from regard.data.annotations.boxes import Boxes
-from regard.data.annotations.masks import Masks, SemanticMap
-from regard.data.annotations.record import Annotations, Listed, Rows
-from regard.data.imageset import ImageSet
+from regard.data.annotations import rle
 from regard.metrics.detection_errors import DetectionErrors
 from regard.metrics.detection_kinds import KINDS, judge
 from regard.metrics.score_calibration import answer_rows, calibration_error
+from regard.metrics.working_point import best_threshold, surer, weight
 from regard.reuse.dense.examined import examine
-from regard.reuse.dense.examined_objects import ObjectErrors, ObjectsSeen, best_threshold, surer, weight
+from regard.reuse.dense.examined_objects import ObjectErrors, ObjectsSeen
 from regard.reuse.dense.examined_pixels import PixelErrors, small
-from regard.reuse.dense.model import Answer
 from regard.reuse.dense.scoring import score
-
-NAMES = ("cat", "dog", "never")
-
-
-def answer_of(row, picture, masks=None):
-    order = np.argsort(-picture.scores, kind="stable")
-    return Answer(
-        row,
-        (160, 160),
-        torch.from_numpy(picture.boxes[order].astype(np.float32)),
-        torch.from_numpy(picture.scores[order]),
-        torch.from_numpy(picture.classes[order].astype(np.int64)),
-        None if masks is None else torch.from_numpy(masks[order]),
-    )
-
-
-class Told:
-    """A model that tells what it was given, one picture after another, and counts how often it is asked."""
-
-    def __init__(self, answers, what="boxes", names=NAMES):
-        self.objective, self.answers, self.asked = Stub(what=what, names=names), answers, 0
-
-    def predict(self, images, *, batch, failed):
-        self.asked += 1
-        yield from self.answers
-
-
-def drawn(count, seed=0, masks=False):
-    """Random pictures as an image set, and a model that finds what was found in them."""
-    from helpers.detections import ellipses
-
-    pictures = random_pictures(np.random.default_rng(seed), count)
-    carried = []
-    for one in pictures:
-        names = np.array(NAMES)[one.truth_classes] if len(one.truth_classes) else np.zeros(0, dtype=str)
-        boxes = Boxes(one.truth_boxes, names, difficult=one.difficult, crowd=one.crowd)
-        there = Masks.from_arrays(ellipses(one.truth_boxes)) if masks else None
-        carried.append(Annotations((160, 160), boxes, there))
-    images = ImageSet(
-        [np.zeros((160, 160, 3), np.uint8)] * count,
-        np.array([f"{row}.png" for row in range(count)]),
-        annotations=Rows.of(Listed(carried, NAMES)),
-    )
-    answers = [answer_of(row, one, ellipses(one.boxes) if masks else None) for row, one in enumerate(pictures)]
-    return images, Told(answers, "masks" if masks else "boxes")
 
 
 def pairs_of(model, images):
@@ -74,7 +26,7 @@ def pairs_of(model, images):
 
 @pytest.mark.parametrize("masks", [False, True])
 def test_one_pass_gives_the_scores_and_what_the_metrics_say(masks) -> None:
-    images, model = drawn(40, masks=masks)
+    images, model = random_objects(40, masks=masks)
     scores, errors = examine(model, images)
     assert model.asked == 1 and isinstance(errors, ObjectErrors) and errors.by_masks is masks
     assert scores == score(model, images)
@@ -98,7 +50,7 @@ def test_one_pass_gives_the_scores_and_what_the_metrics_say(masks) -> None:
 
 
 def test_the_threshold_has_the_best_f1_and_its_figures_are_those_from_there_on() -> None:
-    images, model = drawn(30, seed=1)
+    images, model = random_objects(30, seed=1)
     errors = examine(model, images, interval=False)[1]
     pairs = pairs_of(model, images)
     told, right = (np.concatenate(part) for part in zip(*(answer_rows(one) for one in pairs)))
@@ -116,7 +68,7 @@ def test_the_threshold_has_the_best_f1_and_its_figures_are_those_from_there_on()
 
 
 def test_the_worst_pictures_are_kept_and_as_they_were_judged() -> None:
-    images, model = drawn(40, seed=2)
+    images, model = random_objects(40, seed=2)
     errors = examine(model, images, interval=False, kept=7)[1]
     pairs = pairs_of(model, images)
     weights = np.array([weight(one, judge(one)) for one in pairs])
@@ -147,12 +99,10 @@ def test_the_weight_is_the_number_of_errors_averaged_over_thresholds_of_which_hi
 
 
 def test_masks_of_the_worst_alone_are_kept() -> None:
-    images, model = drawn(20, seed=4, masks=True)
+    images, model = random_objects(20, seed=4, masks=True)
     seen = ObjectsSeen(NAMES, True, kept=2)
     score(model, images, interval=False, seen=Stub(objects=seen.add))
     assert len(seen._worst) == 2 and all(kept.answer.masks is None for *_, kept in seen._worst)
-    from regard.data.annotations import rle
-
     for one in seen.told().worst:
         its = model.answers[one.row]
         assert len(one.masks) == len(one.boxes) and len(one.truth_masks) == len(one.truth_boxes)
@@ -161,29 +111,13 @@ def test_masks_of_the_worst_alone_are_kept() -> None:
             np.testing.assert_array_equal(rle.decode(runs, one.size), its.masks[place].numpy())
 
 
-def told_pixels(truth, found, names=("road", "sky")):
-    images = ImageSet(
-        [np.zeros((*one.shape, 3), np.uint8) for one in truth],
-        np.array([f"{row}.png" for row in range(len(truth))]),
-        annotations=Rows.of(
-            Listed([Annotations(one.shape, semantic=SemanticMap(one, tuple(names))) for one in truth], tuple(names))
-        ),
-    )
-    empty = torch.zeros(0)
-    answers = [
-        Answer(row, one.shape, empty.view(0, 4), empty, empty.long(), None, torch.from_numpy(one.astype(np.int64)))
-        for row, one in enumerate(found)
-    ]
-    return images, Told(answers, "semantic", tuple(names))
-
-
 def test_pixels_are_sorted_by_hand() -> None:
     truth = np.zeros((3, 4, 6), np.uint8)
     truth[:, :, 3:] = 1
     truth[2] = 255  # nothing of the third counts
     found = truth.copy() % 255
     found[1, :, 2] = 1  # a column of the road is told to be sky
-    images, model = told_pixels(truth, found)
+    images, model = given_pixels(truth, found)
     scores, errors = examine(model, images)
     assert model.asked == 1 and isinstance(errors, PixelErrors)
     assert errors.confusion.tolist() == [[20, 4], [0, 24]] and errors.rows.tolist() == [0, 1, 2]
@@ -199,7 +133,7 @@ def test_worst_maps_are_kept_by_miou_and_made_small() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, (9, 20, 30), dtype=np.uint8)
     found = np.where(rng.random(truth.shape) < np.linspace(0.05, 0.45, 9)[:, None, None], 1 - truth, truth)
-    images, model = told_pixels(truth, found.astype(np.uint8))
+    images, model = given_pixels(truth, found.astype(np.uint8))
     errors = examine(model, images, interval=False, kept=3)[1]
     assert [one.row for one in errors.worst] == np.argsort(errors.miou)[:3].tolist()
     assert small(np.arange(1200).reshape(30, 40) % 7, 20).shape == (15, 20)
@@ -207,29 +141,20 @@ def test_worst_maps_are_kept_by_miou_and_made_small() -> None:
 
 
 def test_nothing_found_nothing_there_and_one_class() -> None:
-    box = Boxes(np.array([[0, 0, 9, 9]]), np.array(["cat"]))
-    empty = Boxes(np.zeros((0, 4)), np.zeros(0, dtype=str))
-    none = torch.zeros(0)
-    nothing = Answer(0, (20, 20), none.view(0, 4), none, none.long())
-    one = Answer(0, (20, 20), torch.tensor([[0.0, 0, 9, 9]]), torch.tensor([0.9]), torch.tensor([0]))
+    box = [0, 0, 9, 9]
 
-    def made(boxes, answer):
-        images = ImageSet(
-            [np.zeros((20, 20, 3), np.uint8)],
-            np.array(["a"]),
-            annotations=Rows.of(Listed([Annotations((20, 20), boxes)], ("cat",))),
-        )
-        return examine(Told([answer], names=("cat",)), images)[1]
+    def made(there, found):
+        return examine(*given_objects([(there, found)], ("cat",))[::-1])[1]
 
-    missed = made(box, nothing)
+    missed = made([(box, "cat")], [])
     assert missed.counts["missed"] == 1 and missed.ap50 == 0 and missed.precision is None and missed.recall == 0
     assert missed.calibration_error is None and [len(one.boxes) for one in missed.worst] == [0]
     assert missed.costs["missed"] is None  # nothing is left that could be found: as TIDE, see `detection_errors`
-    invented = made(empty, one)
+    invented = made([], [(box, "cat", 0.9)])
     # no answer is right, so the threshold is .5
     assert invented.counts["background"] == 1 and invented.ap50 is None and invented.recall is None
     assert set(invented.costs.values()) == {None} and len(invented.worst) == 1
-    still = made(empty, nothing)
+    still = made([], [])
     assert not any(still.counts.values()) and still.f1 is None and still.worst == []
-    right = made(box, one)
-    assert right.worst == [] and right.f1 == 1 and right.threshold == pytest.approx(0.9)
+    right = made([(box, "cat")], [(box, "cat", 0.9)])
+    assert right.worst == [] and right.f1 == 1 and right.threshold == 0.9

@@ -1,5 +1,9 @@
 """Scores of a dense model, and beside them what a page of its errors needs, of one pass over the pictures."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
 import numpy as np
 
 from ...data.annotations.boxes import Boxes
@@ -11,6 +15,22 @@ from .model import Answer, DenseModel
 from .scoring import DenseScores, score
 
 Examined = ObjectErrors | PixelErrors
+
+
+class Report(Protocol):
+    """Writes a page into the folder of a run that has ended, such as `pages.dense_run.write_run_page`."""
+
+    def __call__(
+        self,
+        folder: Path,
+        images: ImageSet,
+        scores: DenseScores,
+        examined: Examined,
+        facts: Mapping[str, object],
+        notes: Sequence[str],
+    ) -> None:
+        """Write it: of the pictures that were scored."""
+        ...
 
 
 def examine(

@@ -3,13 +3,8 @@
 Errors are counted among the answers from one score on, the *threshold*: where F1 = 2 right / (answers + objects) over
 all classes is largest on these very pictures. Costs, curves and calibration are of all answers, as AP is.
 
-The worst pictures are those with the largest
-
-    sum of s^2 over wrong answers + sum of (1 - e^2) over objects that count
-
-with s an answer's score and e that of the surest answer that has the object or is an error about its place or class
-(0 where there is none): the number of errors, averaged over thresholds, of which higher ones weigh more. It needs no
-threshold, so a picture is judged when it comes by, and only the few worst are kept.
+The worst pictures are those with the largest `working_point.weight`, which needs no threshold: a picture is judged when
+it comes by, and only the few worst are kept.
 """
 
 import heapq
@@ -20,19 +15,16 @@ import numpy as np
 
 from ...data.annotations import rle
 from ...data.annotations.boxes import Boxes
-from ...metrics.average_precision import POINTS
 from ...metrics.detection_errors import DetectionErrors
 from ...metrics.detection_kinds import KINDS, NO_ERROR, Judged, judge
 from ...metrics.detection_pairs import Pairs
 from ...metrics.greedy_match import by_score
 from ...metrics.score_calibration import Bin, error_of, reliability
+from ...metrics.working_point import best_threshold, precision_at, surer, weight
 from .model import Answer
 
 KEPT = 24  # pictures that are kept to be shown
 BINS = 10
-UNKNOWN = 0.5  # the threshold where no answer is right, so that none is better than another
-RECALLS = POINTS["coco"]
-_ABOUT = [KINDS.index(kind) for kind in ("localisation", "classification")]
 
 
 @dataclass(frozen=True)
@@ -237,51 +229,6 @@ class ObjectsSeen:
             judged.missed,
             kept.truth_masks,
         )
-
-
-def weight(pairs: Pairs, judged: Judged) -> float:
-    """How much is wrong in one picture, as at the head of this file; 0 where all is found with a score of 1."""
-    square, counts = pairs.scores[judged.rows] ** 2, ~pairs.ignore
-    about = judged.right | np.isin(judged.kind, _ABOUT)
-    surest = np.zeros(len(counts))
-    np.maximum.at(surest, judged.truth[about], square[about])
-    return float(square[judged.kind != NO_ERROR].sum() + (1 - surest[counts]).sum())
-
-
-def surer(pairs: Pairs, threshold: float) -> Pairs:
-    """The same picture without answers below a score."""
-    kept = pairs.scores >= threshold
-    found = {name: getattr(pairs, name)[kept] for name in ("scores", "classes", "areas", "overlap")}
-    return replace(pairs, **found)
-
-
-def best_threshold(scores: np.ndarray, right: np.ndarray, objects: int) -> float:
-    """The score from which on F1 is largest, the highest of equals; .5 where no answer is right.
-
-    >>> best_threshold(np.array([0.9, 0.8, 0.3]), np.array([True, True, False]), 3)
-    0.8
-    """
-    order = by_score(scores)
-    hits, ranked = right[order].cumsum(), scores[order]
-    if not len(order) or not hits[-1]:
-        return UNKNOWN
-    last = np.append(ranked[1:] < ranked[:-1], True)  # equal scores come together
-    f1 = np.where(last, 2 * hits / (np.arange(1, len(order) + 1) + objects), -1.0)
-    return float(ranked[f1.argmax()])
-
-
-def precision_at(right: np.ndarray, wrong: np.ndarray, objects: int) -> np.ndarray:
-    """Precision (101,) at the recalls whose mean is COCO's AP, of answers sorted by falling score; NaN without objects.
-
-    >>> precision_at(np.array([True, False, True]), np.array([False, True, False]), 2)[[0, 50, 51, 100]].tolist()
-    [1.0, 1.0, 0.6666667, 0.6666667]
-    """
-    if not objects:
-        return np.full(len(RECALLS), np.nan)
-    true, false = right.cumsum(), wrong.cumsum()
-    whole = np.maximum(true + false, 1)
-    best = np.append(np.maximum.accumulate((true / whole)[::-1])[::-1], 0.0)  # 0 where a recall is not reached
-    return best[np.searchsorted(true / objects, RECALLS)]
 
 
 def _share(part: int, whole: int) -> float | None:

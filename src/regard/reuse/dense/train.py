@@ -33,10 +33,11 @@ from ...learning.scored import Scores
 from ...learning.settings import TrainSettings, completed
 from ...representation.representation import Representation
 from .anchors import anchors_from
+from .examined import Report, examine
 from .feed import DenseFeed
 from .model import DenseModel
 from .objective import HEADS, Dense
-from .scoring import MAIN, DenseScores, score
+from .scoring import MAIN, score
 
 RESULTS = ("scores.json",)
 NEEDED = {"steps": whole()}
@@ -68,6 +69,7 @@ def train_events(
     settings: TrainSettings | None = None,
     resume: bool = True,
     keep: str = "last",
+    report: Report | None = None,
 ) -> Iterator[Event]:
     """Train, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -86,6 +88,7 @@ def train_events(
         settings: length, rate, seed ...; what is left open: batches of 8 and 20 epochs, but at least 200 steps.
         resume: False starts anew, and deletes what an unfinished run left.
         keep: `last` weights, or the `best` on `val`.
+        report: writes a page of the errors on `val`, before the run is called finished.
 
     Raises:
         InputError: no annotations, unknown names, a picture in both sets, or `out` holds something else.
@@ -134,7 +137,7 @@ def train_events(
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
-    yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes))
+    yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes, report))
 
 
 def _events(
@@ -146,16 +149,18 @@ def _events(
     run: Run,
     keep: str,
     notes: Sequence[str],
+    report: Report | None,
 ) -> Iterator[Event]:
     objective: Any = module.objective
     main = MAIN[objective.what]
 
-    def scores(interval: bool) -> DenseScores:
+    def model() -> DenseModel:
         head: Any = module.head
-        return score(DenseModel(objective, module.encoder, head), val, interval=interval)
+        return DenseModel(objective, module.encoder, head)
 
     def evaluate() -> Scores:
-        known = {name: value for name, value in scores(False).metrics.items() if value is not None}
+        scores = score(model(), val, interval=False)
+        known = {name: value for name, value in scores.metrics.items() if value is not None}
         return Scores({main: 0.0, **known}, main)
 
     batches = Shuffled(feed, len(feed.images), settings.batch, settings.seed)
@@ -163,7 +168,7 @@ def _events(
     if not processes.first():
         return
     module.cpu().eval().to(memory_format=torch.contiguous_format)
-    found = scores(True)
+    found, examined = examine(model(), val) if report is not None else (score(model(), val), None)
     metrics: dict[str, Any] = {
         **found.metrics,
         "train_loss": done.last.get("loss", np.nan),
@@ -183,6 +188,13 @@ def _events(
         "data": {"name": feed.images.name, "images": len(feed.images), "content": run.arguments["images"]},
         "scores": metrics,
     }
+    if report is not None and examined is not None:
+        facts = {
+            **{"head": objective.kind, "from": start.name, "size": f"{objective.size} pixels", "seed": settings.seed},
+            "pictures": f"{metrics['train']} to learn from, {found.images} to score on",
+            **{name: metrics[name] for name in ("steps", "seconds")},
+        }
+        report(run.folder, val, found, examined, facts, notes)
     write(run, module, start.preprocess, done, metrics, card, settings)
     yield Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
 
