@@ -40,12 +40,20 @@ def loaded(image: Any, side: int) -> Any:
 
 def embedded(picture: Any, alt: str = "", side: int = SIDE) -> Markup:
     """An `<img>` that carries a copy of `loaded`'s picture, at most `side` pixels long; a tile says what failed."""
-    from PIL import Image
-
     if isinstance(picture, str):
         return Markup('<span class="unreadable" role="img" aria-label="{}" title="{}">not readable</span>').format(
             f"{alt}: {picture}", picture
         )
+    address, size = data_uri(picture, side)
+    return Markup('<img{} src="{}" width="{}" height="{}" alt="{}">').format(
+        Markup(' class="tiny"') if address.startswith("data:image/png") else "", address, *size, alt
+    )
+
+
+def data_uri(picture: Any, side: int = SIDE) -> tuple[str, tuple[int, int]]:
+    """A copy of `loaded`'s picture, at most `side` pixels long, as a `data:` address, and its width and height."""
+    from PIL import Image
+
     small = picture.copy()
     tiny = max(small.size) <= _TINY
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -55,6 +63,4 @@ def embedded(picture: Any, alt: str = "", side: int = SIDE) -> Markup:
     else:
         small.save(buffer, "JPEG", quality=82, optimize=True)
     data = base64.b64encode(buffer.getvalue()).decode()
-    return Markup('<img{} src="data:image/{};base64,{}" width="{}" height="{}" alt="{}">').format(
-        Markup(' class="tiny"') if tiny else "", "png" if tiny else "jpeg", data, *small.size, alt
-    )
+    return f"data:image/{'png' if tiny else 'jpeg'};base64,{data}", small.size

@@ -7,12 +7,13 @@ from typing import Protocol
 import numpy as np
 
 from ...core.checks import bad
+from ...data.annotations.boxes import Boxes
 from ...data.annotations.masks import BACKGROUND, drawn
 from ...data.annotations.record import Annotations
 from ...data.imageset import ImageSet
 from ...metrics.boundary import BoundaryScores
 from ...metrics.coco_ap import CocoAP
-from ...metrics.detection_pairs import box_pairs, mask_pairs
+from ...metrics.detection_pairs import Pairs, box_pairs, mask_pairs
 from ...metrics.image_resampling import measure_interval
 from ...metrics.segmentation import SemanticScores
 from ...metrics.voc_ap import VocAP
@@ -56,7 +57,21 @@ class Answering(Protocol):
         ...
 
 
-def score(model: Answering, images: ImageSet, *, batch: int = 8, interval: bool = True) -> DenseScores:
+class Seen(Protocol):
+    """Takes each scored picture beside what is there, as `examined` does."""
+
+    def objects(self, answer: Answer, truth: Boxes, pairs: Pairs, masks: np.ndarray | None) -> None:
+        """Objects that the model knows, as they were compared: by masks (m, H, W) where the model tells them."""
+        ...
+
+    def pixels(self, answer: Answer, truth: np.ndarray, found: np.ndarray) -> None:
+        """Classes of pixels (H, W), in the order of the model; 255 where one counts neither way."""
+        ...
+
+
+def score(
+    model: Answering, images: ImageSet, *, batch: int = 8, interval: bool = True, seen: Seen | None = None
+) -> DenseScores:
     """Score a model on pictures whose annotations are known.
 
     Difficult objects and crowds neither hurt nor help, and objects of classes that the model does not know are left
@@ -67,6 +82,7 @@ def score(model: Answering, images: ImageSet, *, batch: int = 8, interval: bool 
         images: with annotations.
         batch: pictures a call of the network.
         interval: tell the main measure's interval over pictures; O(pictures) evaluations of it.
+        seen: looks on.
 
     Raises:
         InputError: no annotations, or no picture that can be scored.
@@ -75,7 +91,7 @@ def score(model: Answering, images: ImageSet, *, batch: int = 8, interval: bool 
         raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
     failed: dict[str, str] = {}
     semantic = model.objective.what == "semantic"
-    tally: _Pixels | _Objects = _Pixels(model) if semantic else _Objects(model)
+    tally: _Pixels | _Objects = _Pixels(model, seen) if semantic else _Objects(model, seen)
     for answer in model.predict(images, batch=batch, failed=failed):
         if cause := tally.add(images.annotations[answer.row], answer):
             failed[images.called(answer.row)] = cause
@@ -92,7 +108,8 @@ def score(model: Answering, images: ImageSet, *, batch: int = 8, interval: bool 
 class _Objects:
     """Boxes, and masks where the model tells them."""
 
-    def __init__(self, model: Answering) -> None:
+    def __init__(self, model: Answering, seen: Seen | None) -> None:
+        self.seen = seen
         self.place = {name: number for number, name in enumerate(model.objective.names)}
         self.boxes, self.voc = CocoAP(model.objective.names), VocAP(model.objective.names)
         self.masks = CocoAP(model.objective.names) if model.objective.what == "masks" else None
@@ -124,7 +141,10 @@ class _Objects:
         self.voc.add(pairs)
         if self.masks is not None and masks is not None and answer.masks is not None:
             there = answer.masks.numpy()
-            self.masks.add(mask_pairs(there, found[1], found[2], masks, classes, **flags, truth_areas=areas))
+            pairs = mask_pairs(there, found[1], found[2], masks, classes, **flags, truth_areas=areas)
+            self.masks.add(pairs)
+        if self.seen is not None:
+            self.seen.objects(answer, truth, pairs, masks)
         return ""
 
     def told(self) -> tuple[dict[str, float | None], dict[str, dict[str, float | None]]]:
@@ -141,7 +161,8 @@ class _Objects:
 class _Pixels:
     """The class of each pixel, and outlines."""
 
-    def __init__(self, model: Answering) -> None:
+    def __init__(self, model: Answering, seen: Seen | None) -> None:
+        self.seen = seen
         self.names = model.objective.names
         self.areas, self.outlines = SemanticScores(self.names), BoundaryScores(self.names)
 
@@ -164,6 +185,8 @@ class _Pixels:
         wanted, found = table[truth.values], answer.semantic.numpy()
         self.areas.add(wanted, found)
         self.outlines.add(wanted, found)
+        if self.seen is not None:
+            self.seen.pixels(answer, wanted, found)
         return ""
 
     def told(self) -> tuple[dict[str, float | None], dict[str, dict[str, float | None]]]:

@@ -32,11 +32,12 @@ from ...representation.representation import Representation
 from .anchors import anchors_from
 from .apart import SCORES, apart
 from .beginning import Beginning, beginning
+from .examined import Report, examine
 from .feed import DenseFeed
 from .model import DenseModel
 from .objective import HEADS, Dense
 from .rates import FILE, checked_rates, choose_rate
-from .scoring import MAIN, DenseScores, score
+from .scoring import MAIN, score
 
 NEEDED = {"steps": whole()}
 STEPS = (200, 20_000)  # least and most, where the user leaves the length open
@@ -73,6 +74,7 @@ def train_events(
     resume: bool = True,
     keep: str = "last",
     rates: Sequence[float] = (),
+    report: Report | None = None,
 ) -> Iterator[Event]:
     """Train, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -99,6 +101,7 @@ def train_events(
         keep: `last` weights, or the `best` on `val`.
         rates: learning rates of which one is chosen by short runs on `images` (see `choose_rate`; usual: `RATES`), in
             place of that of `settings`; none: that of `settings`.
+        report: writes a page of the errors on `val`, before the run is called finished.
 
     Raises:
         InputError: no annotations, unknown names, a picture in both sets, or `out` holds something else.
@@ -158,7 +161,7 @@ def train_events(
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
-    yield from run.logged(_events(module, begun, feed, val, chosen, run, keep, notes, learned, rates))
+    yield from run.logged(_events(module, begun, feed, val, chosen, run, keep, notes, learned, rates, report))
 
 
 def _events(
@@ -172,6 +175,7 @@ def _events(
     notes: Sequence[str],
     learned: Sequence[str],
     rates: Sequence[float] = (),
+    report: Report | None = None,
 ) -> Iterator[Event]:
     objective: Any = module.objective
     start = begun.start
@@ -180,12 +184,13 @@ def _events(
     if choice is not None:
         settings, notes = replace(settings, lr=choice.rate), [*notes, choice.note]
 
-    def scores(interval: bool) -> DenseScores:
+    def model() -> DenseModel:
         head: Any = module.head
-        return score(DenseModel(objective, module.encoder, head), val, interval=interval)
+        return DenseModel(objective, module.encoder, head)
 
     def evaluate() -> Scores:
-        known = {name: value for name, value in scores(False).metrics.items() if value is not None}
+        scores = score(model(), val, interval=False)
+        known = {name: value for name, value in scores.metrics.items() if value is not None}
         return Scores({main: 0.0, **known}, main)
 
     batches = Shuffled(feed, len(feed.images), settings.batch, settings.seed)
@@ -193,7 +198,7 @@ def _events(
     if not processes.first():
         return
     module.cpu().eval().to(memory_format=torch.contiguous_format)
-    found = scores(True)
+    found, examined = examine(model(), val) if report is not None else (score(model(), val), None)
     metrics: dict[str, Any] = {
         **found.metrics,
         "train_loss": done.last.get("loss", np.nan),
@@ -216,6 +221,13 @@ def _events(
         "scores": metrics,
         **begun.card(),
     }
+    if report is not None and examined is not None:
+        facts = {
+            **{"head": objective.kind, "from": start.name, "size": f"{objective.size} pixels", "seed": settings.seed},
+            "pictures": f"{metrics['train']} to learn from, {found.images} to score on",
+            **{name: metrics[name] for name in ("steps", "seconds")},
+        }
+        report(run.folder, val, found, examined, facts, notes)
     write(run, module, start.preprocess, done, metrics, card, settings)
     yield Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
 
