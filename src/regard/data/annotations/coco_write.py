@@ -1,5 +1,6 @@
 """Write COCO: one JSON file of images, categories and annotations; see `coco.py` for what the numbers mean."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def write_coco(images: ImageSet, folder: str | Path, *, pictures: bool = True, m
                 losses.cannot(found, "semantic")
             height, width = found.size or (0, 0)
             listed.append({"id": row + 1, "file_name": name, "width": width, "height": height})
-            for one in _objects(found, place, masks == "polygons"):
+            for one in object_rows(found, place, masks == "polygons"):
                 rows.append({"id": len(rows) + 1, "image_id": row + 1} | one)
             if pictures:
                 put_picture(images.items[row], root / "images", name)
@@ -57,7 +58,8 @@ def write_coco(images: ImageSet, folder: str | Path, *, pictures: bool = True, m
     return losses.done(Path(folder), len(listed))
 
 
-def _objects(found: Annotations, place: dict[str, int], polygons: bool) -> list[dict[str, Any]]:
+def object_rows(found: Annotations, place: Mapping[str, int], polygons: bool = False) -> list[dict[str, Any]]:
+    """The rows of one picture's objects without their ids and the picture's, given the ids of classes."""
     boxes, masks = found.boxes, found.masks
     if boxes is None:
         return []

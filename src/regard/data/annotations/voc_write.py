@@ -1,6 +1,7 @@
 """Write Pascal VOC: XML, index pictures of objects and classes, lists of parts; `voc.py` says what the numbers mean."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
@@ -40,18 +41,16 @@ def write_voc(images: ImageSet, folder: str | Path, *, pictures: bool = True) ->
             stem = str(PurePosixPath(name).with_suffix(""))
             whole: dict[int, str] = {}
             if found.masks is not None:
-                values, whole = _instances(found.masks)
+                values, whole = object_picture(found.masks)
                 put_index(root, f"SegmentationObject/{stem}.png", values, palette())
-            put_text(root, f"Annotations/{stem}.xml", _xml(name, found, whole, losses))
+            put_text(root, f"Annotations/{stem}.xml", xml_text(name, found, whole, losses))
             semantic = _semantic(found, names)
             if semantic is not None:
                 put_index(root, f"SegmentationClass/{stem}.png", semantic, palette())
             if pictures:
                 put_picture(images.items[row], root / "JPEGImages", name)
         if names:
-            colours = palette()
-            lines = [f"{name}:{','.join(map(str, colours[place % 256]))}::" for place, name in enumerate(names)]
-            put_text(root, "labelmap.txt", "# label:color_rgb:parts:actions\n" + "\n".join(lines) + "\n")
+            put_text(root, "labelmap.txt", labelmap_text(names))
         if "split" in images.columns:
             parts = images.columns["split"]
             for part in np.unique(parts).tolist():
@@ -69,24 +68,36 @@ def _map_names(images: ImageSet) -> tuple[str, ...]:
         if found.masks is not None and found.boxes is not None:
             has = np.array([one is not None for one in found.masks.runs], dtype=bool)
             objects |= set(found.boxes.classes[has].tolist())
-    names = (*met, *sorted(objects - set(met)))
+    return map_names((*met, *sorted(objects - set(met))))
+
+
+def map_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The classes of index pictures in the order of their numbers: these, with the background first."""
     if not names:
         return ()
     if {*names} <= {BACKGROUND, *CLASSES}:  # then by VOC's own numbers, which others know
         return (BACKGROUND, *CLASSES)
-    return names if BACKGROUND in names else (BACKGROUND, *names)
+    return tuple(names) if BACKGROUND in names else (BACKGROUND, *names)
+
+
+def labelmap_text(names: Sequence[str]) -> str:
+    """`labelmap.txt` of these classes, in VOC's colours."""
+    colours = palette()
+    lines = [f"{name}:{','.join(map(str, colours[place % 256]))}::" for place, name in enumerate(names)]
+    return "# label:color_rgb:parts:actions\n" + "\n".join(lines) + "\n"
 
 
 def _semantic(found: Annotations, names: tuple[str, ...]) -> np.ndarray | None:
     if found.semantic is not None:
-        return _renumbered(found.semantic, names)
+        return renumbered(found.semantic, names)
     if found.masks is None or found.boxes is None:
         return None
     shown = drawn(found.masks, found.boxes.classes.tolist(), [name for name in names if name != BACKGROUND])
-    return _renumbered(shown, names)
+    return renumbered(shown, names)
 
 
-def _renumbered(semantic: SemanticMap, names: tuple[str, ...]) -> np.ndarray:
+def renumbered(semantic: SemanticMap, names: Sequence[str]) -> np.ndarray:
+    """A map's values as places in `names`."""
     wide = np.uint8 if len(names) <= IGNORE else np.uint16
     void = IGNORE if wide is np.uint8 else IGNORE_16
     table = np.full(max(semantic.ignore, len(semantic.classes)) + 1, void, dtype=wide)
@@ -95,11 +106,11 @@ def _renumbered(semantic: SemanticMap, names: tuple[str, ...]) -> np.ndarray:
     return table[semantic.values]
 
 
-def _instances(masks: Masks) -> tuple[np.ndarray, dict[int, str]]:
-    """The index picture, and the run lengths of objects of which a later one covers pixels."""
+def object_picture(masks: Masks, order: Sequence[int] | None = None) -> tuple[np.ndarray, dict[int, str]]:
+    """The index picture, drawn in this order, and the run lengths of objects of which one drawn later covers pixels."""
     values = np.zeros(masks.size, dtype=np.uint8 if len(masks) < IGNORE else np.uint16)
     covered: set[int] = set()
-    for row in range(len(masks)):
+    for row in range(len(masks)) if order is None else order:
         mask = masks.array(row)
         covered |= set((np.unique(values[mask]).astype(int) - 1).tolist())
         values[mask] = row + 1
@@ -107,7 +118,18 @@ def _instances(masks: Masks) -> tuple[np.ndarray, dict[int, str]]:
     return values, {row: rle.to_text(one) for row, one in runs.items() if one is not None}
 
 
-def _xml(name: str, found: Annotations, whole: dict[int, str], losses: Losses) -> str:
+def xml_text(
+    name: str, found: Annotations, whole: dict[int, str], losses: Losses, scores: Sequence[float] | None = None
+) -> str:
+    """The XML of one picture.
+
+    Args:
+        name: of the picture.
+        found: what it carries.
+        whole: the run lengths of masks that its index picture does not hold whole, by object.
+        losses: counts what is lost.
+        scores: of the objects, where they were predicted: `score`, which other readers pass over.
+    """
     assert found.size is not None
     root = ElementTree.Element("annotation")
     _add(root, "folder", "JPEGImages")
@@ -119,12 +141,14 @@ def _xml(name: str, found: Annotations, whole: dict[int, str], losses: Losses) -
     boxes = found.boxes
     for row in range(0 if boxes is None else len(boxes)):
         assert boxes is not None
-        _object(root, boxes, row, whole.get(row), losses)
+        one = _object(root, boxes, row, whole.get(row), losses)
+        if scores is not None:
+            _add(one, "score", f"{scores[row]:.6g}")
     ElementTree.indent(root, "\t")
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _object(root: ElementTree.Element, boxes: Boxes, row: int, runs: str | None, losses: Losses) -> None:
+def _object(root: ElementTree.Element, boxes: Boxes, row: int, runs: str | None, losses: Losses) -> ElementTree.Element:
     one = ElementTree.SubElement(root, "object")
     _add(one, "name", boxes.classes[row])
     if boxes.pose[row]:
@@ -142,6 +166,7 @@ def _object(root: ElementTree.Element, boxes: Boxes, row: int, runs: str | None,
     if runs is not None:
         _add(one, "rle", runs)
     losses.objects += 1
+    return one
 
 
 def whole_corners(xyxy: np.ndarray) -> tuple[int, int, int, int]:

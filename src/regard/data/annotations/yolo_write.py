@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +50,15 @@ def write_yolo(images: ImageSet, folder: str | Path, *, pictures: bool = True, c
             part = f"{images.columns['split'][row]}/" if "split" in images.columns else ""
             placed = f"images/{part}{name}"
             kept = _kept(found.boxes, crowds, losses)
-            lines = [_line(found, one, number, losses) for one in kept]
+            lines = [line_text(found, one, number, losses) for one in kept]
             losses.objects += len(lines)
             put_text(root, text_of(placed)[0], "".join(f"{line}\n" for line in lines))
             if found.boxes is not None:
                 table += _flags(placed, found.boxes, kept)
             if pictures:
                 put_picture(images.items[row], root, placed)
-        put_text(root, "data.yaml", _yaml(images, names))
+        parts = sorted(set(images.columns["split"].tolist())) if "split" in images.columns else []
+        put_text(root, "data.yaml", yaml_text(names, parts))
         if table:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows([HEADER, *table])
@@ -73,7 +75,8 @@ def _kept(boxes: Boxes | None, crowds: bool, losses: Losses) -> list[int]:
     return kept
 
 
-def _line(found: Annotations, row: int, number: dict[str, int], losses: Losses) -> str:
+def line_text(found: Annotations, row: int, number: dict[str, int], losses: Losses) -> str:
+    """The line of one object, given the numbers of classes."""
     assert found.boxes is not None and found.size is not None
     height, width = found.size
     box = found.boxes.xyxy[row].astype(np.float64)
@@ -102,9 +105,8 @@ def _flags(name: str, boxes: Boxes, kept: list[int]) -> list[list[str]]:
     return rows
 
 
-def _yaml(images: ImageSet, names: list[str]) -> str:
+def yaml_text(names: Sequence[str], parts: Sequence[str] = ()) -> str:
     """`data.yaml`: JSON's text in double quotes is YAML's too."""
-    parts = sorted(set(images.columns["split"].tolist())) if "split" in images.columns else []
     where = {part: f"images/{part}" for part in parts} or {"train": "images", "val": "images"}
     lines = ["path: .", *(f"{part}: {json.dumps(place)}" for part, place in where.items()), "names:"]
     return "\n".join([*lines, *(f"  {place}: {json.dumps(name)}" for place, name in enumerate(names))]) + "\n"

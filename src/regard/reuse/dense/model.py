@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...backbones.modes import evaluating
 from ...core.checks import bad, check_number
 from ...core.storage import load_tensors
+from ...data.annotations.masks import Masks
 from ...data.decode import DecodeError, decode, read, upright_size
 from ...data.imageset import ImageSet
 from ...learning.run import HEAD
@@ -37,6 +38,7 @@ class Answer:
         classes: (n,) int64.
         masks: (n, H, W) bool, or None.
         semantic: (H, W) int64, the class of each pixel, or None.
+        runs: the masks as run lengths, where they are told so and not as arrays; `found_masks.masks_of` reads either.
     """
 
     row: int
@@ -46,6 +48,7 @@ class Answer:
     classes: Tensor
     masks: Tensor | None = None
     semantic: Tensor | None = None
+    runs: Masks | None = None
 
 
 @dataclass(frozen=True)

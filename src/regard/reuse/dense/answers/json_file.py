@@ -1,0 +1,76 @@
+"""JSON: `{"classes": [...], "threshold": ..., "predictions": [...]}`, one line a picture, written as they come.
+
+A picture has `name` (its id), `path` (absolute; empty for pixels), `width`, `height`, and `objects`, the surest first:
+`class`, `score`, `box` [left, top, right, bottom] in pixels, and `mask` as COCO's compressed run lengths. Where classes
+of pixels were predicted it has `shares` of its pixels by class and `map`, an index picture beside the file, in place
+of `objects`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....data.annotations import rle
+from ....data.annotations._writing import put_index
+from ....data.annotations.voc_map import palette
+from ..model import Answer
+from .contract import Asked
+from .told import Told, told
+
+
+class JsonFile:
+    """One file, and index pictures in `maps`, a folder that the file calls by `called`."""
+
+    def __init__(self, file: Path, asked: Asked, maps: Path | None = None, called: str = "") -> None:
+        self.asked, self.maps, self.called = asked, maps, called
+        self.file, self.first = open(file, "w", encoding="utf-8"), True
+        about = {"classes": list(asked.names), "threshold": asked.threshold}
+        self.file.write(json.dumps(about, ensure_ascii=False)[:-1] + ', "predictions": [')
+
+    def add(self, answer: Answer) -> None:
+        """One picture."""
+        item, (height, width) = self.asked.images.items[answer.row], answer.size
+        row: dict[str, Any] = {
+            "name": _utf8(str(self.asked.images.ids[answer.row])),
+            "path": _utf8(str(item.absolute())) if isinstance(item, Path) else "",
+            "width": width,
+            "height": height,
+        }
+        made = told(answer, self.asked.names, self.asked.threshold)
+        row |= self._pixels(made) if made.carried.semantic is not None else {"objects": _objects(made)}
+        self.file.write(("\n" if self.first else ",\n") + json.dumps(row, ensure_ascii=False))
+        self.first = False
+
+    def _pixels(self, made: Told) -> dict[str, Any]:
+        semantic = made.carried.semantic
+        assert semantic is not None and self.maps is not None
+        name = f"{self.asked.places.stem(made.answer.row)}.png"
+        put_index(self.maps, name, semantic.values, palette())
+        shares = {label: round(pixels / semantic.values.size, 6) for label, pixels in semantic.pixels().items()}
+        return {"shares": shares, "map": f"{self.called}/{name}"}
+
+    def close(self, whole: bool) -> None:
+        """End the list."""
+        self.file.write("\n]}\n")
+        self.file.close()
+
+
+def _objects(made: Told) -> list[dict[str, Any]]:
+    boxes, masks = made.carried.boxes, made.carried.masks
+    assert boxes is not None
+    rows = []
+    for row, score in enumerate(made.scores.tolist()):
+        corners = [round(float(one), 4) for one in np.asarray(boxes.xyxy[row], dtype=np.float64)]
+        one: dict[str, Any] = {"class": str(boxes.classes[row]), "score": round(score, 6), "box": corners}
+        runs = None if masks is None else masks.runs[row]
+        if masks is not None and runs is not None:
+            one["mask"] = {"size": list(masks.size), "counts": rle.to_text(runs)}
+        rows.append(one)
+    return rows
+
+
+def _utf8(text: str) -> str:
+    """Text that can be written: of a file's name that is no UTF-8 its bytes are named."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,62 @@
+"""What a file says of one picture: the objects whose score is high enough, as annotations that any writer takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....core.checks import check_number
+from ....data.annotations import rle
+from ....data.annotations.boxes import Boxes
+from ....data.annotations.masks import IGNORE, Masks, SemanticMap
+from ....data.annotations.record import Annotations
+from ..found_masks import masks_of
+from ..model import Answer
+
+LOOKED_AT = 0.5  # score from which objects are in files that people look at
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is written of one picture.
+
+    Attributes:
+        answer: all that was found.
+        carried: boxes, masks and map in the picture's own pixels; objects from the highest score on.
+        scores: (n,) float64, of its objects.
+    """
+
+    answer: Answer
+    carried: Annotations
+    scores: np.ndarray
+
+
+def told(answer: Answer, names: Sequence[str], threshold: float = LOOKED_AT) -> Told:
+    """An answer as annotations.
+
+    A mask of no pixel is none: its object has a box alone. Of a semantic answer there are no boxes, which is not the
+    same as none found.
+
+    Args:
+        answer: of a model.
+        names: its classes.
+        threshold: the least score of an object, in [0, 1].
+    """
+    check_number("threshold", threshold, 0, 1)
+    if answer.semantic is not None:
+        kind = np.uint8 if len(names) <= IGNORE else np.uint16
+        values = np.asarray(answer.semantic).astype(kind)
+        return Told(answer, Annotations(answer.size, semantic=SemanticMap(values, tuple(names))), np.zeros(0))
+    scores = np.asarray(answer.scores, dtype=np.float64)
+    kept = np.flatnonzero(np.asarray(answer.scores >= threshold))  # in single precision, as everywhere
+    labels = np.array([names[one] for one in np.asarray(answer.classes)[kept].tolist()], dtype=np.str_)
+    boxes, masks = Boxes(np.asarray(answer.boxes)[kept], labels), masks_of(answer)
+    if masks is not None:
+        runs = [masks.runs[row] for row in kept.tolist()]
+        masks = Masks(masks.size, tuple(one if one is not None and rle.area(one) else None for one in runs))
+    return Told(answer, Annotations(answer.size, boxes, masks), scores[kept])
+
+
+def rising(one: Told) -> list[int]:
+    """The objects from the lowest score to the highest: the order to draw them in, so that the surest lie on top."""
+    return list(range(len(one.scores)))[::-1]
