@@ -165,7 +165,6 @@ def test_what_was_grouped_once_is_read_from_the_cache(tmp_path, monkeypatch):
     search, times = SelectiveSearch(spaces=("grey",), scales=(100.0,)), []
     first = Searched(search)
     found = first(plain())
-    first.close()
 
     def counted(self, pixels):
         times.append(1)
@@ -175,11 +174,9 @@ def test_what_was_grouped_once_is_read_from_the_cache(tmp_path, monkeypatch):
     second = Searched(search)
     assert torch.equal(second(plain()), found) and not times
     assert torch.equal(second(plain(box=(1, 1, 40, 40))), found[:1]) and times == [1]
-    second.close()
     assert torch.equal(Searched(SelectiveSearch(), cache=False)(plain()), found[:1]) and times == [1, 1]
     other = Searched(SelectiveSearch(spaces=("grey",), scales=(50.0,)))
     assert torch.equal(other(plain()), found[:1])  # of other settings nothing is kept
-    other.close()
 
 
 @pytest.mark.parametrize(

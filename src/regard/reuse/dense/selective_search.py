@@ -55,7 +55,7 @@ class SelectiveSearch:
     scales: tuple[float, ...] = (50.0, 100.0)
     least: int = 20
     likeness: tuple[str, ...] = ("colour+texture+size+fill", "texture+size+fill")
-    most: int = 1000
+    most: int = 500
     thinnest: int = 6
     overlap: float = 0.8
     seed: int = 0
@@ -94,29 +94,46 @@ class SelectiveSearch:
         return found[(found[:, 2:] > found[:, :2]).all(1)]
 
 
+def search_of(card: Any) -> SelectiveSearch | None:
+    """The settings as a card tells them; None where it tells none. Raises TypeError or InputError for other things."""
+    if card is None:
+        return None
+    if not isinstance(card, dict):
+        raise TypeError(f"settings of a search as {type(card).__name__}")
+    kept: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in card.items()}
+    return SelectiveSearch(**kept)
+
+
+@dataclass(frozen=True)
 class Searched:
     """The boxes of pictures, kept by the hash of their pixels in the cache folder: no picture is grouped twice."""
 
-    def __init__(self, search: SelectiveSearch, *, cache: bool = True) -> None:
-        self.search = search
-        self._store = VectorCache(search.key, cache_folder() / "proposals") if cache else None
+    search: SelectiveSearch
+    cache: bool = True
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """As `SelectiveSearch` gives them."""
-        if self._store is None:
+        if not self.cache:
             return self.search(pixels)
-        key = content_hash(pixels.permute(1, 2, 0).numpy())
-        kept = self._store.get(key)
-        if kept is not None and not len(kept) % 4:
-            return torch.from_numpy(kept.reshape(-1, 4).copy())
-        found = self.search(pixels)
-        self._store.put({key: found.numpy().ravel()})
-        return found
+        store, key = VectorCache(self.search.key, cache_folder() / "proposals"), content_hash(_plain(pixels))
+        try:
+            kept = store.get(key)
+            if kept is not None and not len(kept) % 4:
+                return torch.from_numpy(kept.reshape(-1, 4).copy())
+            found = self.search(pixels)
+            store.put({key: found.numpy().ravel()})
+            return found
+        finally:
+            store.close()
 
-    def close(self) -> None:
-        """Close the cache."""
-        if self._store is not None:
-            self._store.close()
+    def of(self, identity: str, framed: Framed, square: Tensor) -> Tensor:
+        """Of the picture in a square (3, S, S) uint8, in the square's pixels; whose picture it is does not matter."""
+        rows, columns = framed.shape
+        return self(square[:, :rows, :columns])
+
+
+def _plain(pixels: Tensor) -> np.ndarray:
+    return pixels.permute(1, 2, 0).numpy()
 
 
 def _boxes(rgb: np.ndarray, search: SelectiveSearch) -> np.ndarray:

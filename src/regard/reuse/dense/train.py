@@ -34,13 +34,16 @@ from ...learning.settings import TrainSettings, completed
 from ...representation.representation import Representation
 from .anchors import anchors_from
 from .feed import DenseFeed
+from .given_boxes import Proposals
 from .model import DenseModel
 from .objective import HEADS, Dense
 from .scoring import MAIN, DenseScores, score
+from .selective_search import Searched, SelectiveSearch
 
 RESULTS = ("scores.json",)
 NEEDED = {"steps": whole()}
 STEPS = (200, 20_000)  # least and most, where the user leaves the length open
+GIVEN = "proposals were given; a model that is loaded without any asks selective search."
 BEST = "the weights are the best by the validation pictures, so their scores are a little too good."
 
 
@@ -49,7 +52,7 @@ def train(
 ) -> DenseModel:
     """Train, and read the model; the arguments are those of `train_events`."""
     watched(train_events(images, val, out=out, **options), watch)
-    return DenseModel.load(out)
+    return DenseModel.load(out, options.get("proposals"))
 
 
 def train_events(
@@ -68,6 +71,7 @@ def train_events(
     settings: TrainSettings | None = None,
     resume: bool = True,
     keep: str = "last",
+    proposals: Proposals | None = None,
 ) -> Iterator[Event]:
     """Train, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -86,6 +90,8 @@ def train_events(
         settings: length, rate, seed ...; what is left open: batches of 8 and 20 epochs, but at least 200 steps.
         resume: False starts anew, and deletes what an unfinished run left.
         keep: `last` weights, or the `best` on `val`.
+        proposals: boxes for `fast_rcnn`, of pictures of both sets, such as `GivenBoxes.read(path)`; None: selective
+            search.
 
     Raises:
         InputError: no annotations, unknown names, a picture in both sets, or `out` holds something else.
@@ -104,11 +110,15 @@ def train_events(
     names = tuple(classes) if classes is not None else _names(images, what)
     colour = tuple(float(one) for one in start.encoder.config["mean"])
     wanted = {"boxes": ("boxes",), "masks": ("boxes", "masks"), "semantic": ("semantic",)}[what]
-    feed = DenseFeed(images, size, names, colour, what=wanted, workers=asked.threads)
     kind = head or HEADS[what][0]
+    search = SelectiveSearch() if kind == "fast_rcnn" else None
+    if search is None and proposals is not None:
+        raise bad("proposals", f"boxes for {kind}", "none", "Only fast_rcnn is given its proposals.")
+    source = proposals or (Searched(search) if search else None)
+    feed = DenseFeed(images, size, names, colour, what=wanted, workers=asked.threads, proposals=source)
     boxes, targets = _targets(feed)
     anchors = anchors_from(boxes) if kind in ("faster_rcnn", "mask_rcnn") else None
-    objective = Dense(what, kind, size, names, anchors, colour, augment)
+    objective = Dense(what, kind, size, names, anchors, colour, augment, search)
     arguments = {
         "from": start.fingerprint,
         **{name: getattr(objective, name) for name in ("what", "kind", "size", "augment")},
@@ -134,6 +144,7 @@ def train_events(
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
+    notes += [GIVEN] if proposals is not None else []
     yield from run.logged(_events(module, start, feed, val, chosen, run, keep, notes))
 
 
@@ -152,7 +163,7 @@ def _events(
 
     def scores(interval: bool) -> DenseScores:
         head: Any = module.head
-        return score(DenseModel(objective, module.encoder, head), val, interval=interval)
+        return score(DenseModel(objective, module.encoder, head, feed.proposals), val, interval=interval)
 
     def evaluate() -> Scores:
         known = {name: value for name, value in scores(False).metrics.items() if value is not None}
