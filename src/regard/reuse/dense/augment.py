@@ -105,6 +105,10 @@ def flipped(batch: Batch, which: Tensor) -> Batch:
         there = batch["classes"] >= 0  # what fills up stays zero
         chosen = which.to(boxes.device)[:, None] & there
         made["boxes"] = torch.where(chosen[..., None], mirrored, boxes)
+    if (given := batch.get("proposals")) is not None:
+        size = batch.images.shape[-1]
+        mirrored = torch.stack([size - given[..., 2], given[..., 1], size - given[..., 0], given[..., 3]], dim=-1)
+        made["proposals"] = torch.where(which.to(given.device)[:, None, None], mirrored, given)
     return batch.replace(**made)
 
 
@@ -112,7 +116,7 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
     """Enlarge pictures, each its own: the point (x, y) goes to zoom * ((x, y) - cut) + put, and what leaves is cut off.
 
     Args:
-        batch: with images (N, 3, S, S), and what else of `boxes`, `masks` and `semantic` there is.
+        batch: with images (N, 3, S, S), and what else of `boxes`, `masks`, `semantic` and `proposals` there is.
         zoom: (N,) above 0.
         cut: (N, 2) whole numbers x, y of at least 0: what lies above and to the left of it is cut off.
         put: (N, 2) whole numbers x, y of at least 0: where it begins.
@@ -130,6 +134,8 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
         masks = batch.get("masks")
         moved = None if masks is None else _taken(masks, places, beyond, False)
         made |= _objects(batch, moved, zoom, cut, put, least)
+    if (given := batch.get("proposals")) is not None:  # those of which nothing is left have no area
+        made["proposals"] = _moved(given, size, zoom, cut, put)[1].to(given)
     return batch.replace(**made)
 
 
@@ -167,11 +173,7 @@ def _objects(
 ) -> dict[str, Tensor]:
     """Boxes, classes, flags and masks of the objects, of which some count no longer and some are gone."""
     boxes, classes, size = batch["boxes"], batch["classes"], batch.images.shape[2]
-    by = zoom[:, None, None]
-    corner, start = cut.double().repeat(1, 2)[:, None], put.double().repeat(1, 2)[:, None]
-    moved = by * (boxes.cpu().double() - corner) + start
-    end = torch.minimum(start + by * (size - corner), torch.tensor(float(size), dtype=torch.float64))
-    inside = torch.minimum(torch.maximum(moved, start), end)
+    moved, inside = _moved(boxes, size, zoom, cut, put)
     area, left = ((one[..., 2:] - one[..., :2]).clamp(min=0).prod(-1) for one in (moved, inside))
     share, gone = (left / area.clamp(min=1e-12)), left <= 0
     if masks is not None:
@@ -202,6 +204,15 @@ def _objects(
     if masks is not None:
         made["masks"] = masks & ~gone_there[..., None, None]
     return made
+
+
+def _moved(boxes: Tensor, size: int, zoom: Tensor, cut: Tensor, put: Tensor) -> tuple[Tensor, Tensor]:
+    """Boxes (N, M, 4) where they go, and what of them stays in sight; both in double precision."""
+    by = zoom[:, None, None]
+    corner, start = cut.double().repeat(1, 2)[:, None], put.double().repeat(1, 2)[:, None]
+    moved = by * (boxes.cpu().double() - corner) + start
+    end = torch.minimum(start + by * (size - corner), torch.tensor(float(size), dtype=torch.float64))
+    return moved, torch.minimum(torch.maximum(moved, start), end)
 
 
 def _seen(zoom: Tensor, cut: Tensor, put: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from ...data.imageset import ImageSet
 from ...learning.batch import Batch
 from ...learning.batches import MEMORY
 from .frame import Framed, colour_bytes
+from .given_boxes import Proposals, padded
 from .targets import KINDS, VOID, Target, target_of, unpacked
 
 _OBJECTS = 8  # masks that a picture is taken to have, where memory is reckoned
@@ -26,6 +27,7 @@ class _Shown(NamedTuple):
     pixels: Tensor
     framed: Framed
     target: Target
+    proposals: Tensor | None = None
 
 
 class DenseFeed:
@@ -33,7 +35,8 @@ class DenseFeed:
 
     The tensors: `images` (N, 3, S, S) uint8; `rows` (N,); of objects, filled up to the most of the batch but to one at
     least, `boxes` (N, M, 4) float32, `classes` (N, M) int64, -1 where there is no object, `ignore` (N, M) of bool,
-    `masks` (N, M, S, S) of bool; `semantic` (N, S, S) int64, 255 where a pixel counts neither way.
+    `masks` (N, M, S, S) of bool; `semantic` (N, S, S) int64, 255 where a pixel counts neither way; `proposals`
+    (N, P, 4) float32, filled up with boxes without area.
 
     A picture that cannot be used (damaged, or nothing is said of its objects) is named in `failed` with its cause, and
     in a batch the next one stands in for it; `in_order` leaves it out. `faults` counts what was wrong with annotations
@@ -47,6 +50,7 @@ class DenseFeed:
         what: some of boxes, masks, semantic.
         memory: bytes of pictures and targets that are kept; with more they are read for each batch.
         workers: threads.
+        proposals: where something could be, told of each picture; None: batches have none.
 
     Raises:
         InputError: no annotations, no class or one given twice, or no picture that can be used.
@@ -62,6 +66,7 @@ class DenseFeed:
         what: Sequence[str] = ("boxes",),
         memory: int = MEMORY,
         workers: int | None = None,
+        proposals: Proposals | None = None,
     ) -> None:
         check_number("size", size, 8, 4096, whole=True)
         if images.annotations is None:
@@ -72,7 +77,7 @@ class DenseFeed:
             raise bad("what", list(what), f"some of {', '.join(KINDS)}")
         self.what = tuple(check_choice("what", one, KINDS) for one in what)
         self.images, self.size, self.classes = images, size, tuple(map(str, classes))
-        self.colour = colour_bytes(list(colour))
+        self.colour, self.proposals = colour_bytes(list(colour)), proposals
         self.workers = workers or images.readers
         self.failed: dict[str, str] = {}
         self._told: dict[int, tuple[Fault, ...]] = {}
@@ -159,10 +164,11 @@ class DenseFeed:
             framed = Framed(height, width, self.size)
             pixels = framed.picture(decode(content, self.size), self.colour)
             target, faults = target_of(self.images.annotations[row], framed, self.classes, self.what, name)
+            given = self.proposals and self.proposals.of(str(self.images.ids[row]), framed, pixels)
         except (DecodeError, InputError) as error:
             return str(error)
         self._told[row] = faults
-        return _Shown(pixels, framed, target)
+        return _Shown(pixels, framed, target, given)
 
     def _batch(self, found: Sequence[tuple[int, _Shown]], held_out: bool) -> Batch:
         shown = [one for _, one in found]
@@ -185,5 +191,7 @@ class DenseFeed:
             tensors["semantic"] = torch.stack(
                 [one.target.semantic for one in shown if one.target.semantic is not None]
             ).long()
+        if self.proposals is not None:
+            tensors["proposals"] = padded([one.proposals for one in shown if one.proposals is not None])
         pixels, rows = torch.stack([one.pixels for one in shown]), torch.tensor([row for row, _ in found])
         return Batch(pixels, rows, None, held_out, **tensors)

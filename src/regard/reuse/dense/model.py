@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...backbones.modes import evaluating
-from ...core.checks import bad, check_number
+from ...core.checks import InputError, bad, check_number
 from ...core.storage import load_tensors
 from ...data.annotations.masks import Masks
 from ...data.decode import DecodeError, decode, read, upright_size
@@ -21,7 +21,9 @@ from ...representation.folder_records import read_card
 from ...representation.representation import Representation
 from .anchors import Anchors
 from .frame import Framed, colour_bytes
+from .given_boxes import Proposals
 from .objective import Dense, OnPyramid
+from .selective_search import Searched, search_of
 
 NO_RUN = "a folder of a dense task, as a training writes it"
 
@@ -59,15 +61,17 @@ class DenseModel:
         objective: the task: what, head, size, classes.
         encoder: the network.
         head: on its pyramid.
+        proposals: what proposes boxes to a head that is given them; None: the objective's search.
     """
 
     objective: Dense
     encoder: nn.Module
     head: OnPyramid
+    proposals: Proposals | None = None
 
     @staticmethod
-    def load(folder: str | Path) -> "DenseModel":
-        """Read a finished run.
+    def load(folder: str | Path, proposals: Proposals | None = None) -> "DenseModel":
+        """Read a finished run; `proposals` as the class has them.
 
         Raises:
             InputError: a folder of something else, or a file that is not as the card's checksum says.
@@ -86,16 +90,28 @@ class DenseModel:
         if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in own.items()}:
             raise bad(str(folder / HEAD), "weights of another head", f"those of {objective.kind}")
         head.load_state_dict(tensors)
-        return DenseModel(objective, encoder.eval(), head.eval())
+        return DenseModel(objective, encoder.eval(), head.eval(), proposals)
 
     @torch.no_grad()
-    def find(self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
-        """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show."""
+    def find(
+        self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int], given: Sequence[Tensor | None] = ()
+    ) -> list[Answer]:
+        """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show.
+
+        `given` are proposals in the squares, for a head that is given them; where there are none they are searched.
+        """
         size = int(images_NCHW.shape[2])
         with evaluating(self.encoder), evaluating(self.head):
             levels = self.head.levels(images_NCHW)
             inner: Any = self.head.inner
-            found = inner.predict(levels, size)
+            more: tuple[list[Tensor], ...] = ()
+            if self.objective.search is not None:
+                squares = (images_NCHW * 255).round().to(torch.uint8).cpu()
+                known = given or [None] * len(framed)
+                search = Searched(self.objective.search)
+                boxes = zip(known, framed, squares)
+                more = ([search.of("", one, at) if own is None else own for own, one, at in boxes],)
+            found = inner.predict(levels, size, *more)
         if self.objective.what == "semantic":
             empty = torch.zeros(0)
             return [
@@ -129,18 +145,22 @@ class DenseModel:
                     failed |= {images.called(row): one for row, one in shown if isinstance(one, str)}
                 good = [(row, *one) for row, one in shown if not isinstance(one, str)]
                 if good:
-                    x = torch.stack([pixels for _, _, pixels in good]).to(device).float() / 255
-                    yield from self.find(x, [framed for _, framed, _ in good], [row for row, _, _ in good])
+                    x = torch.stack([pixels for _, _, pixels, _ in good]).to(device).float() / 255
+                    rows_there, framed, _, given = zip(*good)
+                    yield from self.find(x, framed, rows_there, given)
 
-    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor] | str:
-        """A picture in its square, or why it cannot be read."""
+    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Tensor | None] | str:
+        """How a picture lies in its square, that, and proposals in it where wanted; or why it cannot be used."""
         size = self.objective.size
         try:
             content = read(images.items[row])
             width, height = upright_size(content)
             framed = Framed(height, width, size)
-            return framed, framed.picture(decode(content, size), colour_bytes(list(self.objective.colour)))
-        except DecodeError as error:
+            square = framed.picture(decode(content, size), colour_bytes(list(self.objective.colour)))
+            search = self.objective.search
+            source = self.proposals or (None if search is None else Searched(search))
+            return framed, square, source and source.of(str(images.ids[row]), framed, square)
+        except (DecodeError, InputError) as error:
             return str(error)
 
 
@@ -158,6 +178,6 @@ def objective_of(task: Any, folder: str) -> Dense:
         given["names"], given["colour"] = tuple(map(str, given["names"])), tuple(map(float, given["colour"]))
         if anchors is not None:
             anchors = Anchors(tuple(map(tuple, anchors["sizes"])), tuple(anchors["ratios"]))
-        return Dense(**given, anchors=anchors)
+        return Dense(**given | {"search": search_of(given.get("search"))}, anchors=anchors)
     except (TypeError, ValueError, LookupError) as error:
         raise bad("folder", folder, NO_RUN, f"{type(error).__name__} in its card's `task`.") from error

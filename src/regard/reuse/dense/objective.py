@@ -14,14 +14,20 @@ from ...learning.objective import Objective
 from ...learning.trainable import START, Log, Moment
 from .anchors import Anchors
 from .augment import Changes, augmented
+from .fast_rcnn import FastRCNN, Proposed
 from .faster_rcnn import FasterRCNN
 from .fcos import FCOS
 from .objects import Objects
+from .selective_search import SelectiveSearch
 from .semantic import Semantic
 from .smp_decoders import SMP
 
 # heads by what they tell, the first one being the usual one
-HEADS = {"boxes": ("faster_rcnn", "fcos"), "masks": ("mask_rcnn",), "semantic": ("linear", "fcn", "deeplab")}
+HEADS = {
+    "boxes": ("faster_rcnn", "fcos", "fast_rcnn"),
+    "masks": ("mask_rcnn",),
+    "semantic": ("linear", "fcn", "deeplab"),
+}
 
 
 class OnPyramid(nn.Module):
@@ -53,6 +59,7 @@ class Dense(Objective):
         anchors: of a head that has them; None: usual ones.
         colour: (red, green, blue) in [0, 1] of what fills the square up.
         augment: learn from changed pictures.
+        search: what proposes boxes to a head that is given them, where nothing else does.
     """
 
     what: str = "boxes"
@@ -62,6 +69,7 @@ class Dense(Objective):
     anchors: Anchors | None = None
     colour: tuple[float, ...] = (0.5, 0.5, 0.5)
     augment: bool = True
+    search: SelectiveSearch | None = None
 
     main: ClassVar[str] = "ap50"  # of `semantic` miou: what the run's own scores say counts
 
@@ -94,18 +102,22 @@ class Dense(Objective):
             inner = Semantic(pyramid.info, count, self.kind)
         elif self.kind == "fcos":
             inner = FCOS(pyramid.info, count)
+        elif self.kind == "fast_rcnn":
+            inner = FastRCNN(pyramid.info, count)
         else:
             inner = FasterRCNN(pyramid.info, count, self.anchors, masks=self.what == "masks")
         return OnPyramid(pyramid, inner)
 
-    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Objects | Tensor]:
+    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Objects | Proposed | Tensor]:
         """The pictures, changed in training, and what they show."""
         if self.augment and not batch.held_out:
             batch = augmented(batch, Changes(), generator, self.colour)
+        if self.kind == "fast_rcnn":
+            return batch.images, Proposed(objects_of(batch), batch["proposals"])
         return batch.images, batch["semantic"] if self.what == "semantic" else objects_of(batch)
 
     def loss(
-        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Objects | Tensor, at: Moment = START
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Objects | Proposed | Tensor, at: Moment = START
     ) -> tuple[Tensor, Log]:
         """The head's, and its parts by name."""
         levels = head.levels(inputs)

@@ -34,14 +34,17 @@ from .apart import SCORES, apart
 from .beginning import Beginning, beginning
 from .examined import Report, examine
 from .feed import DenseFeed
+from .given_boxes import Proposals
 from .model import DenseModel
 from .objective import HEADS, Dense
 from .rates import FILE, checked_rates, choose_rate
 from .scoring import MAIN, score
+from .selective_search import Searched, SelectiveSearch
 
 NEEDED = {"steps": whole()}
 STEPS = (200, 20_000)  # least and most, where the user leaves the length open
 SCORED, BETWEEN = 5, 50  # times along a run, and fewest steps between: boxes of a young network are slow to score
+GIVEN = "proposals were given; a model that is loaded without any asks selective search."
 BEST = "the weights are the best by the validation pictures, so their scores are a little too good."
 
 
@@ -50,7 +53,7 @@ def train(
 ) -> DenseModel:
     """Train, and read the model; the arguments are those of `train_events`."""
     watched(train_events(images, val, out=out, **options), watch)
-    return DenseModel.load(out)
+    return DenseModel.load(out, options.get("proposals"))
 
 
 def train_events(
@@ -75,6 +78,7 @@ def train_events(
     keep: str = "last",
     rates: Sequence[float] = (),
     report: Report | None = None,
+    proposals: Proposals | None = None,
 ) -> Iterator[Event]:
     """Train, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -102,6 +106,8 @@ def train_events(
         rates: learning rates of which one is chosen by short runs on `images` (see `choose_rate`; usual: `RATES`), in
             place of that of `settings`; none: that of `settings`.
         report: writes a page of the errors on `val`, before the run is called finished.
+        proposals: boxes for `fast_rcnn`, of pictures of both sets, such as `GivenBoxes.read(path)`; None: selective
+            search.
 
     Raises:
         InputError: no annotations, unknown names, a picture in both sets, or `out` holds something else.
@@ -125,10 +131,14 @@ def train_events(
     colour = tuple(float(one) for one in start.encoder.config["mean"])
     wanted = {"boxes": ("boxes",), "masks": ("boxes", "masks"), "semantic": ("semantic",)}[what]
     kind, size = begun.settled(what, head, size, HEADS[what][0])
-    feed = DenseFeed(images, size, names, colour, what=wanted, workers=asked.threads)
+    search = SelectiveSearch() if kind == "fast_rcnn" else None
+    if search is None and proposals is not None:
+        raise bad("proposals", f"boxes for {kind}", "none", "Only fast_rcnn is given its proposals.")
+    source = proposals or (Searched(search) if search else None)
+    feed = DenseFeed(images, size, names, colour, what=wanted, workers=asked.threads, proposals=source)
     boxes, targets = _targets(feed)
     anchors = begun.anchors(kind) or (anchors_from(boxes) if kind in ("faster_rcnn", "mask_rcnn") else None)
-    objective = Dense(what, kind, size, names, anchors, colour, augment)
+    objective = Dense(what, kind, size, names, anchors, colour, augment, search)
     arguments = {
         "from": start.fingerprint,
         **begun.told,
@@ -161,6 +171,7 @@ def train_events(
     notes += [f"{name} was set aside: {cause}" for name, cause in feed.failed.items()]
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
+    notes += [GIVEN] if proposals is not None else []
     yield from run.logged(_events(module, begun, feed, val, chosen, run, keep, notes, learned, rates, report))
 
 
@@ -186,7 +197,7 @@ def _events(
 
     def model() -> DenseModel:
         head: Any = module.head
-        return DenseModel(objective, module.encoder, head)
+        return DenseModel(objective, module.encoder, head, feed.proposals)
 
     def evaluate() -> Scores:
         scores = score(model(), val, interval=False)
