@@ -24,9 +24,9 @@ from ._shared import (
 
 # what the help says of each; the functions know what there is, and say so where a name is wrong
 _HEADS = {
-    "detect": "faster_rcnn or fcos",
+    "detect": "faster_rcnn, fcos, or fast_rcnn on given boxes",
     "instances": "mask_rcnn",
-    "segment": "linear, fcn or deeplab",
+    "segment": "linear, fcn, deeplab, or smp:NAME (extra segment)",
 }
 _DATA = "Annotated pictures: a folder of VOC, COCO, YOLO or mask files, or builtin:scenes."
 _RUN = Annotated[str, typer.Argument(metavar="RUN", help="The folder that train wrote.")]
@@ -70,19 +70,40 @@ def _train(task: str) -> Any:
         with_: With = "imagenet",
         head: Annotated[str | None, typer.Option(help=head_help, show_default="the first")] = None,
         size: Annotated[
-            int, typer.Option(min=32, max=4096, help="Pictures are brought to squares of this side.")
-        ] = 256,
+            int | None,
+            typer.Option(min=32, max=4096, help="Pictures are brought to squares of this side.", show_default="256"),
+        ] = None,
         classes: Annotated[
             str | None, typer.Option(help="What to tell, with commas.", show_default="all that is annotated")
         ] = None,
-        layers: Annotated[str, typer.Option(help="What learns: all, head, or last:N stages of the network.")] = "all",
+        layers: Annotated[
+            str, typer.Option(help="What learns: all, head, last:N stages of the network, or lora:R beside it.")
+        ] = "all",
         backbone_lr_factor: Annotated[float, typer.Option(help="The network's rate is this times the head's.")] = 0.1,
+        layer_decay: Annotated[float, typer.Option(help="Each stage has the next one's rate times this.")] = 1.0,
+        init_from: Annotated[
+            str | None,
+            typer.Option(metavar="REP", help="Put its weights in where name and shape agree.", show_default=False),
+        ] = None,
+        init_layers: Annotated[
+            str, typer.Option(help="Of these layers alone, such as ..blocks.3.", show_default="of all")
+        ] = "",
+        from_: Annotated[
+            str | None,
+            typer.Option("--from", metavar="RUN", help="Go on from a finished run of this task.", show_default=False),
+        ] = None,
+        proposals: Annotated[
+            Path | None,
+            typer.Option(help="A table of boxes for the head fast_rcnn.", show_default="selective search"),
+        ] = None,
         no_augment: Annotated[bool, typer.Option("--no-augment", help="Learn from the pictures as they are.")] = False,
         epochs: Epochs = None,
         steps: Steps = None,
         minutes: Minutes = None,
         batch: TrainBatch = None,
-        lr: Annotated[float, typer.Option(help="Highest learning rate, of the head.")] = 2e-3,
+        lr: Annotated[
+            float | None, typer.Option(help="Highest learning rate, of the head.", show_default="the best of three")
+        ] = None,
         weight_decay: Annotated[float, typer.Option(min=0, help="Decoupled weight decay.")] = 1e-2,
         clip: Clip = None,
         keep: Annotated[
@@ -112,6 +133,11 @@ def _train(task: str) -> Any:
             classes=classes,
             layers=layers,
             backbone_lr_factor=backbone_lr_factor,
+            layer_decay=layer_decay,
+            init_from=init_from,
+            init_layers=init_layers,
+            from_=from_,
+            proposals=proposals,
             no_augment=no_augment,
             epochs=epochs,
             steps=steps,

@@ -10,9 +10,12 @@ from ..core.records import anything, listed, mapped, read_record, text
 from ..data.sources import open_images
 from ..learning.run import read_metrics, watched
 from ..learning.settings import TrainSettings
+from ..pages.dense_run import write_run_page
 from ..report.html import Table
 from ..reuse.dense.apart import SCORES
+from ..reuse.dense.given_boxes import GivenBoxes
 from ..reuse.dense.model import DenseModel
+from ..reuse.dense.rates import RATES
 from ..reuse.dense.train import NEEDED, train_events
 from ._dense_scores import class_table, score_table
 from ._dense_task import Task
@@ -61,16 +64,21 @@ def train(
     val: object = None,
     with_: Rep = "imagenet",
     head: str | None = None,
-    size: int = 256,
+    size: int | None = None,
     classes: Words | None = None,
     layers: str = "all",
     backbone_lr_factor: float = 0.1,
+    layer_decay: float = 1.0,
+    init_from: Rep | None = None,
+    init_layers: Words = "",
+    from_: str | Path | None = None,
+    proposals: str | Path | None = None,
     no_augment: bool = False,
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     batch: int | None = None,
-    lr: float = 2e-3,
+    lr: float | None = None,
     weight_decay: float = 1e-2,
     clip: float | None = None,
     keep: str = "last",
@@ -93,16 +101,23 @@ def train(
         val: the same for scoring; None takes a fifth of `train`.
         with_: what to start from (`--with`): a name, a folder, or a `Representation`; it is not changed.
         head: what stands on the network; None: the first of the task.
-        size: pictures are brought to squares of this side, in pixels.
+        size: pictures are brought to squares of this side, in pixels; None: 256, or as in `from_`.
         classes: what to tell; None: all that is annotated.
-        layers: what learns: all, head, or last:N stages of the network.
+        layers: what learns: all, head, last:N stages of the network, or lora:R, matrices of rank R beside it.
         backbone_lr_factor: the network's rate is this times the head's.
+        layer_decay: each stage of the network has the next one's rate times this.
+        init_from: a representation whose weights are put into the network of `with_` where name and shape agree; what
+            was taken is told.
+        init_layers: of these layers alone, such as `..blocks.3`; empty: of all.
+        from_: the folder of a finished run to go on from (`--from`), in place of `with_`: its network, and its head
+            where that is of the same kind, outputs by the names of their classes.
+        proposals: a table of boxes for the head `fast_rcnn`; None: selective search.
         no_augment: learn from the pictures as they are, not also mirrored, scaled and recoloured.
         epochs: passes over `train`; where no length is given 20, but at least 200 and at most 20,000 steps.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
         batch: pictures a step; None: 8.
-        lr: highest learning rate, of the head.
+        lr: highest learning rate, of the head; None: of three the best on a fifth of what is learned from.
         weight_decay: decoupled.
         clip: longest norm of the gradient.
         keep: `last` weights, or the `best` by the pictures for scoring, which is then said.
@@ -124,7 +139,7 @@ def train(
         steps=steps,
         minutes=minutes,
         batch=batch,
-        lr=lr,
+        lr=RATES[1] if lr is None else lr,
         weight_decay=weight_decay,
         clip=clip,
         precision=precision,
@@ -142,10 +157,17 @@ def train(
         classes=None if classes is None else words(classes),
         layers=layers,
         backbone_lr_factor=backbone_lr_factor,
+        layer_decay=layer_decay,
+        init_from=init_from,
+        init_layers=words(init_layers),
+        from_run=from_,
+        proposals=None if proposals is None else GivenBoxes.read(proposals),
         augment=not no_augment,
         settings=recipe,
         resume=not no_resume,
         keep=keep,
+        rates=RATES if lr is None else (),
+        report=write_run_page,
     )
     watched(events, watch_of(progress, f"{task.name} train"))
     told = read_record(folder / SCORES, {"by_class": mapped(mapped(anything)), "notes": listed(text)})

@@ -10,36 +10,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ...core import processes
 from ...core.checks import bad, check_choice
 from ...core.events import Event
 from ...core.records import whole
 from ...core.runtime import derive_seed, seeded_init
-from ...core.storage import hash_bytes, hash_json, write_json
+from ...core.storage import hash_bytes, hash_json
 from ...data.annotations.masks import BACKGROUND
 from ...data.imageset import ImageSet
 from ...data.sampling import hold_out, one_part
-from ...learning.freezing import RATES, Tuned
-from ...learning.run import Run, Watch, learn, started_from, watched, write
-from ...learning.sampling import Shuffled
-from ...learning.scored import Scores
+from ...learning.freezing import Tuned
+from ...learning.run import Run, Watch, watched
 from ...learning.settings import TrainSettings, completed
 from ...representation.representation import Representation
 from .anchors import anchors_from
 from .apart import SCORES, apart
-from .beginning import Beginning, beginning
-from .examined import Report, examine
+from .beginning import beginning
+from .examined import Report
 from .feed import DenseFeed
 from .given_boxes import Proposals
 from .model import DenseModel
 from .objective import HEADS, Dense
-from .rates import FILE, checked_rates, choose_rate
-from .scoring import MAIN, score
+from .rates import FILE, checked_rates
 from .selective_search import Searched, SelectiveSearch
+from .training import Ready
 
 NEEDED = {"steps": whole()}
 STEPS = (200, 20_000)  # least and most, where the user leaves the length open
@@ -172,75 +168,8 @@ def train_events(
     notes += [f"annotations: {many} times {cause}" for cause, many in feed.faults.items()]
     notes += [BEST] if keep == "best" else []
     notes += [GIVEN] if proposals is not None else []
-    yield from run.logged(_events(module, begun, feed, val, chosen, run, keep, notes, learned, rates, report))
-
-
-def _events(
-    module: Tuned,
-    begun: Beginning,
-    feed: DenseFeed,
-    val: ImageSet,
-    settings: TrainSettings,
-    run: Run,
-    keep: str,
-    notes: Sequence[str],
-    learned: Sequence[str],
-    rates: Sequence[float] = (),
-    report: Report | None = None,
-) -> Iterator[Event]:
-    objective: Any = module.objective
-    start = begun.start
-    main = MAIN[objective.what]
-    choice = (yield from choose_rate(module, feed, settings, rates, run.folder)) if rates else None
-    if choice is not None:
-        settings, notes = replace(settings, lr=choice.rate), [*notes, choice.note]
-
-    def model() -> DenseModel:
-        head: Any = module.head
-        return DenseModel(objective, module.encoder, head, feed.proposals)
-
-    def evaluate() -> Scores:
-        scores = score(model(), val, interval=False)
-        known = {name: value for name, value in scores.metrics.items() if value is not None}
-        return Scores({main: 0.0, **known}, main)
-
-    batches = Shuffled(feed, len(feed.images), settings.batch, settings.seed)
-    done = yield from learn(run, module, batches, settings, evaluate, keep)
-    if not processes.first():
-        return
-    module.cpu().eval().to(memory_format=torch.contiguous_format)
-    found, examined = examine(model(), val) if report is not None else (score(model(), val), None)
-    metrics: dict[str, Any] = {
-        **found.metrics,
-        "train_loss": done.last.get("loss", np.nan),
-        "train": len(feed.images) - len(feed.failed),
-        "val": found.images,
-        "steps": done.steps,
-        "seconds": round(done.seconds, 3),
-    }
-    told = {"by_class": found.by_class, "failed": found.failed, "notes": list(notes), "learned": list(learned)}
-    write_json(run.folder / SCORES, told)
-    card = {
-        "name": f"{objective.kind}-{start.name.removeprefix(objective.kind + '-')}",
-        "made_by": f"{objective.kind} on the annotations of {metrics['train']} images, from {start.name}",
-        "task": "dense",
-        "training": {key: run.arguments[key] for key in RATES if key in run.arguments}
-        | {"keep": keep}
-        | ({"rates": choice.as_dict()} if choice is not None else {}),
-        "parent": started_from(start, "", settings.seed),
-        "data": {"name": feed.images.name, "images": len(feed.images), "content": run.arguments["images"]},
-        "scores": metrics,
-        **begun.card(),
-    }
-    if report is not None and examined is not None:
-        facts = {
-            **{"head": objective.kind, "from": start.name, "size": f"{objective.size} pixels", "seed": settings.seed},
-            "pictures": f"{metrics['train']} to learn from, {found.images} to score on",
-            **{name: metrics[name] for name in ("steps", "seconds")},
-        }
-        report(run.folder, val, found, examined, facts, notes)
-    write(run, module, start.preprocess, done, metrics, card, settings)
-    yield Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
+    ready = Ready(run, module, begun, feed, val, chosen, keep, tuple(notes), tuple(learned), tuple(rates))
+    yield from run.logged(ready.trained(report))
 
 
 def _names(images: ImageSet, what: str) -> tuple[str, ...]:
