@@ -25,7 +25,7 @@ Each training is kept as JSON in the work folder and not done again: a bench tha
 import argparse
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,8 @@ def main() -> int:
     if not given.table:
         with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
             learn(pool, names, given)
-            done = {pool.submit(scene_job, what): what for what in tasks if not scene_file(given.work, what).exists()}
-            for future in as_completed(done):
-                write_json(scene_file(given.work, done[future]), future.result())
+            files = {what: scene_file(given.work, what) for what in tasks}
+            collect({pool.submit(scene_job, what): file for what, file in files.items() if not file.exists()})
     for name in names:
         rows += table_of(name, given.work, given.seeds)
     rows += scene_rows({what: kept(scene_file(given.work, what)) for what in tasks})
@@ -83,16 +82,26 @@ def learn(pool: ProcessPoolExecutor, names: list[str], given: argparse.Namespace
 
 
 def run(pool: ProcessPoolExecutor, keys: list[Key], given: argparse.Namespace) -> None:
-    """Those of these jobs that are not done yet."""
+    """Those of these jobs that are not done yet; one whose rate is not known is left out."""
     tasks = {}
     for key in keys:
-        if not file_of(given.work, key).exists():
-            rate = 0.0 if key[0] == "rate" else kept(file_of(given.work, ("rate", *key[1:3], 0)))["rate"]
-            tasks[pool.submit(job, *key, rate, given.data.resolve())] = key
+        rate = 0.0 if key[0] == "rate" else kept(file_of(given.work, ("rate", *key[1:3], 0))).get("rate")
+        if rate is not None and not file_of(given.work, key).exists():
+            tasks[pool.submit(job, *key, rate, given.data.resolve())] = file_of(given.work, key)
+    collect(tasks)
+
+
+def collect(tasks: dict[Future[Any], Path]) -> None:
+    """Keep each result as it comes; a job that fails is told, and the others go on."""
     for count, future in enumerate(as_completed(tasks), 1):
-        write_json(file_of(given.work, tasks[future]), future.result())
-        seconds = future.result()["processor_seconds"]
-        print(f"{count} of {len(tasks)}: {tasks[future]} {seconds:.0f} s", file=sys.stderr, flush=True)
+        file = tasks[future]
+        try:
+            found = future.result()
+        except Exception as error:
+            print(f"{file.stem}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            continue
+        write_json(file, found)
+        print(f"{count} of {len(tasks)}: {file.stem} {found['processor_seconds']:.0f} s", file=sys.stderr, flush=True)
 
 
 def file_of(work: Path, key: Key) -> Path:
