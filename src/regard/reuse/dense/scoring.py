@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...core.checks import bad
+from ...data.annotations import rle
 from ...data.annotations.masks import BACKGROUND, drawn
 from ...data.annotations.record import Annotations
 from ...data.imageset import ImageSet
 from ...metrics.boundary import BoundaryScores
 from ...metrics.coco_ap import CocoAP
-from ...metrics.detection_pairs import box_pairs, mask_pairs
+from ...metrics.detection_pairs import box_pairs, mask_pairs, run_pairs
 from ...metrics.image_resampling import measure_interval
 from ...metrics.segmentation import SemanticScores
 from ...metrics.voc_ap import VocAP
@@ -110,6 +111,9 @@ class _Objects:
         if self.masks is not None and masks is not None and answer.masks is not None:
             there = answer.masks.numpy()
             self.masks.add(mask_pairs(there, found[1], found[2], masks, classes, **flags, truth_areas=areas))
+        elif self.masks is not None and masks is not None and answer.runs is not None:
+            runs, known_runs = [one for one in answer.runs.runs if one is not None], [rle.encode(one) for one in masks]
+            self.masks.add(run_pairs(runs, found[1], found[2], known_runs, classes, **flags, truth_areas=areas))
         return ""
 
     def told(self) -> tuple[dict[str, float | None], dict[str, dict[str, float | None]]]:
