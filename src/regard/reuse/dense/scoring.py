@@ -7,13 +7,14 @@ from typing import Protocol
 import numpy as np
 
 from ...core.checks import bad
+from ...data.annotations import rle
 from ...data.annotations.boxes import Boxes
 from ...data.annotations.masks import BACKGROUND, drawn
 from ...data.annotations.record import Annotations
 from ...data.imageset import ImageSet
 from ...metrics.boundary import BoundaryScores
 from ...metrics.coco_ap import CocoAP
-from ...metrics.detection_pairs import Pairs, box_pairs, mask_pairs
+from ...metrics.detection_pairs import Pairs, box_pairs, mask_pairs, run_pairs
 from ...metrics.image_resampling import measure_interval
 from ...metrics.segmentation import SemanticScores
 from ...metrics.voc_ap import VocAP
@@ -142,6 +143,10 @@ class _Objects:
         if self.masks is not None and masks is not None and answer.masks is not None:
             there = answer.masks.numpy()
             pairs = mask_pairs(there, found[1], found[2], masks, classes, **flags, truth_areas=areas)
+            self.masks.add(pairs)
+        elif self.masks is not None and masks is not None and answer.runs is not None:
+            runs, known_runs = [one for one in answer.runs.runs if one is not None], [rle.encode(one) for one in masks]
+            pairs = run_pairs(runs, found[1], found[2], known_runs, classes, **flags, truth_areas=areas)
             self.masks.add(pairs)
         if self.seen is not None:
             self.seen.objects(answer, truth, pairs, masks)
