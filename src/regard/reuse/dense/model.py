@@ -1,6 +1,6 @@
 """A network that was trained for a dense task, read from its run's folder, and what it finds in pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from .anchors import Anchors
 from .frame import Framed, colour_bytes
 from .objective import Dense, OnPyramid
 
+Run = Callable[[Tensor], Any]  # squares (N, 3, S, S) in [0, 1] to what a head's `predict` gives
 NO_RUN = "a folder of a dense task, as a training writes it"
 
 
@@ -86,13 +87,14 @@ class DenseModel:
         return DenseModel(objective, encoder.eval(), head.eval())
 
     @torch.no_grad()
-    def find(self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+    def find(
+        self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int], runner: Run | None = None
+    ) -> list[Answer]:
         """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show."""
-        size = int(images_NCHW.shape[2])
         with evaluating(self.encoder), evaluating(self.head):
-            levels = self.head.levels(images_NCHW)
             inner: Any = self.head.inner
-            found = inner.predict(levels, size)
+            run = runner or (lambda x: inner.predict(self.head.levels(x), int(x.shape[2])))
+            found = run(images_NCHW)
         if self.objective.what == "semantic":
             empty = torch.zeros(0)
             return [
@@ -108,13 +110,16 @@ class DenseModel:
             answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
         return answers
 
-    def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
+    def predict(
+        self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None, runner: Run | None = None
+    ) -> Iterator[Answer]:
         """What is in each picture, in order; those that cannot be read are left out and named in `failed`.
 
         Args:
             images: any.
             batch: pictures a call of the network.
             failed: filled with names and causes.
+            runner: who runs the network and the head, from `fast.runner_for`; None: torch.
         """
         check_number("batch", batch, 1, whole=True)
         device = next(self.encoder.parameters()).device
@@ -127,7 +132,7 @@ class DenseModel:
                 good = [(row, *one) for row, one in shown if not isinstance(one, str)]
                 if good:
                     x = torch.stack([pixels for _, _, pixels in good]).to(device).float() / 255
-                    yield from self.find(x, [framed for _, framed, _ in good], [row for row, _, _ in good])
+                    yield from self.find(x, [framed for _, framed, _ in good], [row for row, _, _ in good], runner)
 
     def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor] | str:
         """A picture in its square, or why it cannot be read."""

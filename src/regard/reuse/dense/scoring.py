@@ -15,7 +15,7 @@ from ...metrics.detection_pairs import box_pairs, mask_pairs
 from ...metrics.image_resampling import measure_interval
 from ...metrics.segmentation import SemanticScores
 from ...metrics.voc_ap import VocAP
-from .model import Answer, DenseModel
+from .model import Answer, DenseModel, Run
 from .targets import VOID
 
 MAIN = {"boxes": "ap50", "masks": "mask_ap50", "semantic": "miou"}
@@ -41,7 +41,9 @@ class DenseScores:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def score(model: DenseModel, images: ImageSet, *, batch: int = 8, interval: bool = True) -> DenseScores:
+def score(
+    model: DenseModel, images: ImageSet, *, batch: int = 8, interval: bool = True, runner: Run | None = None
+) -> DenseScores:
     """Score a model on pictures whose annotations are known.
 
     Difficult objects and crowds neither hurt nor help, and objects of classes that the model does not know are left
@@ -52,6 +54,7 @@ def score(model: DenseModel, images: ImageSet, *, batch: int = 8, interval: bool
         images: with annotations.
         batch: pictures a call of the network.
         interval: tell the main measure's interval over pictures; O(pictures) evaluations of it.
+        runner: who runs the model, from `fast.runner_for`; None: torch.
 
     Raises:
         InputError: no annotations, or no picture that can be scored.
@@ -61,7 +64,7 @@ def score(model: DenseModel, images: ImageSet, *, batch: int = 8, interval: bool
     failed: dict[str, str] = {}
     semantic = model.objective.what == "semantic"
     tally: _Pixels | _Objects = _Pixels(model) if semantic else _Objects(model)
-    for answer in model.predict(images, batch=batch, failed=failed):
+    for answer in model.predict(images, batch=batch, failed=failed, runner=runner):
         if cause := tally.add(images.annotations[answer.row], answer):
             failed[images.called(answer.row)] = cause
     if not tally.images:
