@@ -113,7 +113,7 @@ def level(map_NCHW: Tensor, own: float, stride: int, start: tuple[float, float],
         centres = (torch.arange(count, device=map_NCHW.device) + 0.5) * stride
         places.append(2 * (centres - first) / (own * there) - 1)  # -1 and 1 are the map's outer edges
     rows, columns = torch.meshgrid(*places, indexing="ij")
-    grid = torch.stack([columns, rows], -1).to(map_NCHW)[None].expand(len(map_NCHW), -1, -1, -1)
+    grid = torch.stack([columns, rows], -1).to(map_NCHW)[None].expand(map_NCHW.shape[0], -1, -1, -1)
     return grid_sample(map_NCHW, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

@@ -25,6 +25,10 @@ def export(
     and classifier are inside. The labels stand in the file's metadata. What was written is read again and compared
     with torch on real photographs: where a cosine is under 0.9999 or a label is another, the export fails and leaves
     nothing. A timm folder holds network and classifier, and tells timm how to prepare pictures.
+
+    Of a run of a dense task the head is inside, with non-maximum suppression: out come boxes, scores, classes and masks
+    of one picture, or maps of classes of any number, in the pictures' own pixels. It fails where an object is not found
+    again within half a pixel, or a thousandth of the pixels have another class.
     """
     from ..verbs import export as verb
 

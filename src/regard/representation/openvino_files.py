@@ -28,10 +28,15 @@ def traced(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, byte
     Raises:
         RunError: OpenVINO cannot convert the network.
     """
+    return traced_with(network, torch.zeros(2, 3, *sides(size), dtype=torch.uint8), path, network.encoder.name)
+
+
+def traced_with(network: nn.Module, example: torch.Tensor, path: Path, name: str) -> tuple[ET.Element, bytes]:
+    """The same of any module of one tensor; `name` tells it in messages."""
     try:
-        return kept(path) or _trace(network, size, path)
+        return kept(path) or _trace(network, example, path)
     except Exception as error:  # torch.jit and OpenVINO raise errors of many types
-        raise RunError(f"OpenVINO cannot convert {network.encoder.name}: {error}") from error
+        raise RunError(f"OpenVINO cannot convert {name}: {error}") from error
 
 
 def kept(path: Path) -> tuple[ET.Element, bytes] | None:
@@ -58,14 +63,13 @@ def keep(model: "Model", path: Path) -> tuple[ET.Element, bytes]:
     return ET.fromstring(words), weights
 
 
-def _trace(network: nn.Module, size: Size, path: Path) -> tuple[ET.Element, bytes]:
+def _trace(network: nn.Module, example: torch.Tensor, path: Path) -> tuple[ET.Element, bytes]:
     """The graph of a network and its weights, which are kept for the next time."""
     library()
     # the frontend itself: openvino.convert_model wraps it in a tool's reporting and checks
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    example = torch.zeros(2, 3, *sides(size), dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every Python branch on a shape
         traced = torch.jit.trace(network, example, check_trace=False)

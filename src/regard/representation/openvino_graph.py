@@ -6,6 +6,7 @@ bf16 starts where a graph agrees with torch on a set of check pictures, hard one
 """
 
 import xml.etree.ElementTree as ET
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,13 +122,18 @@ def compile_graph(graph: ET.Element, weights: bytes, start: float, size: Size, b
 
 
 def _with_exact_start(graph: ET.Element, share: float) -> ET.Element:
-    """Mark the layers before the product at `share` of all products as `precise`, which the CPU plugin obeys."""
-    root = ET.fromstring(ET.tostring(graph))  # a copy
-    layers = list(root.iterfind("layers/layer"))
+    """The layers before the product at `share` of all products stay in fp32."""
+    layers = list(graph.iterfind("layers/layer"))
     products = [at for at, layer in enumerate(layers) if layer.get("type") in PRODUCTS]
     end = products[round(share * len(products))] if products else len(layers)
-    for layer in layers[:end]:
-        if layer.get("type") in ("Const", "Parameter", "Result"):
+    return with_exact(graph, range(end))
+
+
+def with_exact(graph: ET.Element, places: Collection[int]) -> ET.Element:
+    """A copy in which the layers at these places are marked as `precise`, which the CPU plugin obeys."""
+    root = ET.fromstring(ET.tostring(graph))
+    for place, layer in enumerate(root.iterfind("layers/layer")):
+        if place not in places or layer.get("type") in ("Const", "Parameter", "Result"):
             continue
         info = layer.find("rt_info")
         if info is None:

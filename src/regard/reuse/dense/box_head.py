@@ -52,7 +52,11 @@ class BoxHead(nn.Module):
 
     def forward(self, levels: Sequence[Tensor], boxes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Logits (n, classes + 1), the background's first, and moves (n, classes + 1, 4), in float32."""
-        logits, moves = self.predictor(self.hidden(pooled(levels, self.strides, boxes, CELLS)))
+        return self.said(pooled(levels, self.strides, boxes, CELLS))
+
+    def said(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of regions that were cut out, (n, width, 7, 7)."""
+        logits, moves = self.predictor(self.hidden(cells))
         return logits.float(), moves.float().unflatten(1, (-1, 4))
 
     def loss(
@@ -95,6 +99,19 @@ class BoxHead(nn.Module):
     ) -> list[Found]:
         """What is in each picture; see `best` for the numbers."""
         logits, moves = self(levels, proposals)
+        return self.found(logits, moves, proposals, size, least, overlap, most)
+
+    def found(
+        self,
+        logits: Tensor,
+        moves: Tensor,
+        proposals: Sequence[Tensor],
+        size: int,
+        least: float,
+        overlap: float,
+        most: int,
+    ) -> list[Found]:
+        """The same from what `forward` said of the proposals."""
         counts = [len(one) for one in proposals]
         found = []
         for scores, moved, boxes in zip(logits.softmax(1).split(counts), moves.split(counts), proposals):

@@ -128,9 +128,13 @@ class FCOS(nn.Module):
     @torch.no_grad()
     def predict(self, levels: Sequence[Tensor], size: int) -> list[Found]:
         """What is in each picture of `size` x `size` pixels; the score is sqrt(class x centre-ness)."""
+        return self.chosen([answers[:3] for answers in self(levels)], size)
+
+    def chosen(self, levels: Sequence[tuple[Tensor, Tensor, Tensor]], size: int) -> list[Found]:
+        """The same from what `forward` said of each level: logits, boxes, centrality."""
         chosen = self.settings
         values, boxes, classes = [], [], []
-        for logits, found, central, _ in self(levels):
+        for logits, found, central in levels:
             score = (logits.sigmoid() * central.sigmoid()[..., None]).sqrt().flatten(1)
             value, which = score.sort(dim=1, descending=True, stable=True)
             which = which[:, : chosen.candidates]

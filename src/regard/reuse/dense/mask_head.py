@@ -66,8 +66,11 @@ class MaskBranch(nn.Module):
 
     def predict(self, levels: Sequence[Tensor], found: Sequence[Found], size: int) -> list[Found]:
         """The same with a mask for each."""
+        return self.found(self(levels, [one.boxes for one in found]), found, size)
+
+    def found(self, logits: Tensor, found: Sequence[Found], size: int) -> list[Found]:
+        """The same from what `forward` said of what was found."""
         counts, which = [len(one.boxes) for one in found], torch.cat([one.classes for one in found])
-        logits = self(levels, [one.boxes for one in found])
         own = logits[torch.arange(len(which), device=which.device), which].sigmoid().split(counts)
         return [replace(one, masks=pasted(cells, one.boxes, size)) for one, cells in zip(found, own)]
 

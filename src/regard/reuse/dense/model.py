@@ -1,6 +1,6 @@
 """A network that was trained for a dense task, read from its run's folder, and what it finds in pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from .given_boxes import Proposals
 from .objective import Dense, OnPyramid
 from .selective_search import Searched, search_of
 
+Run = Callable[[Tensor], Any]  # squares (N, 3, S, S) in [0, 1] to what a head's `predict` gives
 NO_RUN = "a folder of a dense task, as a training writes it"
 
 
@@ -94,15 +95,19 @@ class DenseModel:
 
     @torch.no_grad()
     def find(
-        self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int], given: Sequence[Tensor | None] = ()
+        self,
+        images_NCHW: Tensor,
+        framed: Sequence[Framed],
+        rows: Sequence[int],
+        given: Sequence[Tensor | None] = (),
+        runner: Run | None = None,
     ) -> list[Answer]:
         """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show.
 
         `given` are proposals in the squares, for a head that is given them; where there are none they are searched.
+        `runner` stands in for the network and its head.
         """
-        size = int(images_NCHW.shape[2])
         with evaluating(self.encoder), evaluating(self.head):
-            levels = self.head.levels(images_NCHW)
             inner: Any = self.head.inner
             more: tuple[list[Tensor], ...] = ()
             if self.objective.search is not None:
@@ -111,7 +116,10 @@ class DenseModel:
                 search = Searched(self.objective.search)
                 boxes = zip(known, framed, squares)
                 more = ([search.of("", one, at) if own is None else own for own, one, at in boxes],)
-            found = inner.predict(levels, size, *more)
+            if runner is not None:
+                found = runner(images_NCHW)
+            else:
+                found = inner.predict(self.head.levels(images_NCHW), int(images_NCHW.shape[2]), *more)
         if self.objective.what == "semantic":
             empty = torch.zeros(0)
             return [
@@ -127,13 +135,16 @@ class DenseModel:
             answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
         return answers
 
-    def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
+    def predict(
+        self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None, runner: Run | None = None
+    ) -> Iterator[Answer]:
         """What is in each picture, in order; those that cannot be read are left out and named in `failed`.
 
         Args:
             images: any.
             batch: pictures a call of the network.
             failed: filled with names and causes.
+            runner: who runs the network and the head, from `fast.runner_for`; None: torch.
         """
         check_number("batch", batch, 1, whole=True)
         device = next(self.encoder.parameters()).device
@@ -147,7 +158,7 @@ class DenseModel:
                 if good:
                     x = torch.stack([pixels for _, _, pixels, _ in good]).to(device).float() / 255
                     rows_there, framed, _, given = zip(*good)
-                    yield from self.find(x, framed, rows_there, given)
+                    yield from self.find(x, framed, rows_there, given, runner)
 
     def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Tensor | None] | str:
         """How a picture lies in its square, that, and proposals in it where wanted; or why it cannot be used."""

@@ -49,6 +49,16 @@ class Agreement:
             self.same_labels is None or self.same_labels + (self.ties or 0) == self.pictures
         )
 
+    @property
+    def metrics(self) -> dict[str, float | int | None]:
+        """By the names that `--json` gives them."""
+        return {
+            "pictures": self.pictures,
+            "cosine": self.cosine,
+            "same_labels": self.same_labels,
+            "probability_difference": self.probability,
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """For the card."""
         return {name: value for name, value in asdict(self).items() if value is not None}

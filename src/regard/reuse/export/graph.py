@@ -1,6 +1,6 @@
 """All of a run or a representation as one module: uint8 pictures of any size in, vectors or probabilities out."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,12 +19,35 @@ LAYOUTS = ("nhwc", "nchw")
 INPUT = "images"
 
 
+class Exportable(Protocol):
+    """What can be written: a module from uint8 pictures to what `outputs` names; `batch` is 1, or -1 for any number."""
+
+    outputs: tuple[str, ...]
+    layout: str
+    batch: int
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Its weights."""
+        ...
+
+    def example(self) -> Tensor:
+        """Pictures to trace with."""
+        ...
+
+    def laid_out(self, images_NHWC: np.ndarray) -> np.ndarray:
+        """Pictures (n, h, w, 3) as it takes them."""
+        ...
+
+
 class Graph(nn.Module):
     """Preprocessing, network, pooling, transform and, where there is one, the classifier.
 
     Attributes:
         outputs: names of what `forward` returns: `vectors`, or `probabilities` and `vectors`.
+        batch: pictures that go in at once: any number.
     """
+
+    batch = -1
 
     def __init__(self, rep: Representation, classifier: Classifier | None, layout: str) -> None:
         super().__init__()
@@ -45,17 +68,27 @@ class Graph(nn.Module):
             return vectors
         return self.head(vectors).softmax(1), vectors
 
-    def example(self, height: int = 45, width: int = 60, batch: int = 2) -> Tensor:
+    def example(self) -> Tensor:
         """Pictures of no meaning, to trace with."""
-        y, x = np.mgrid[0:height, 0:width]
-        waves = np.stack([np.sin(x / 9 + y / 5), np.cos(y / 7), np.sin(x * y / 300)], axis=-1)
-        one = torch.from_numpy((waves * 100 + 128).astype(np.uint8))
-        made = torch.stack([one, *(one.flip(0),) * (batch - 1)])
-        return made if self.layout == "nhwc" else made.permute(0, 3, 1, 2).contiguous()
+        return pictures_like(45, 60, 2, self.layout)
 
     def laid_out(self, images_NHWC: np.ndarray) -> np.ndarray:
         """Pictures (n, h, w, 3) in the layout that `forward` takes."""
-        return np.ascontiguousarray(images_NHWC if self.layout == "nhwc" else images_NHWC.transpose(0, 3, 1, 2))
+        return reordered(images_NHWC, self.layout)
+
+
+def pictures_like(height: int, width: int, count: int, layout: str) -> Tensor:
+    """Waves of uint8, of no meaning, in a layout: what a graph is traced with."""
+    y, x = np.mgrid[0:height, 0:width]
+    waves = np.stack([np.sin(x / 9 + y / 5), np.cos(y / 7), np.sin(x * y / 300)], axis=-1)
+    one = torch.from_numpy((waves * 100 + 128).astype(np.uint8))
+    made = torch.stack([one, *(one.flip(0),) * (count - 1)])
+    return made if layout == "nhwc" else made.permute(0, 3, 1, 2).contiguous()
+
+
+def reordered(images_NHWC: np.ndarray, layout: str) -> np.ndarray:
+    """Pictures (n, h, w, 3) in a layout."""
+    return np.ascontiguousarray(images_NHWC if layout == "nhwc" else images_NHWC.transpose(0, 3, 1, 2))
 
 
 class Steps(nn.Module):

@@ -10,9 +10,10 @@ import numpy as np
 
 from ...core.checks import InputError, RunError
 from .check import Given
-from .graph import INPUT, Graph
+from .graph import INPUT, Exportable
 
 SUFFIXES = (".onnx",)
+_OPSET = 18  # of what is traced: the first with all that is used is 16
 _LARGEST = 1_900_000_000  # bytes; a file of protobuf holds no more, and weights beyond it go beside
 
 
@@ -25,7 +26,7 @@ def needed() -> None:
         raise InputError(f"--format onnx: needs {', '.join(missing)}. Install them with pip install 'regard[onnx]'.")
 
 
-def write(graph: Graph, path: Path, metadata: Mapping[str, str]) -> None:
+def write(graph: Exportable, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the graph; the number of pictures, their height and their width stay open.
 
     Raises:
@@ -62,7 +63,39 @@ def write(graph: Graph, path: Path, metadata: Mapping[str, str]) -> None:
             log.setLevel(level)
 
 
-def reader(path: Path, graph: Graph) -> Given:
+def write_traced(graph: Exportable, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write a graph whose shapes follow from what it computes, which `torch.export` does not take, from a trace.
+
+    Raises:
+        RunError: torch cannot export the network.
+    """
+    import onnx
+    import torch
+
+    places = (0, 1, 2) if graph.layout == "nhwc" else (0, 2, 3)
+    open_axes = {at: name for at, name in zip(places, ("batch", "height", "width")) if at or graph.batch == -1}
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                graph,
+                (graph.example(),),
+                path,
+                dynamo=False,
+                opset_version=_OPSET,
+                input_names=[INPUT],
+                output_names=list(graph.outputs),
+                dynamic_axes={INPUT: open_axes},
+            )
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, dict(metadata))
+        onnx.save(model, path)
+    except Exception as error:  # each operator fails in its own way
+        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise RunError(f"torch cannot export this network to ONNX ({type(error).__name__}: {first})") from error
+
+
+def reader(path: Path, graph: Exportable) -> Given:
     """What onnxruntime gives for pictures (n, h, w, 3)."""
     import onnxruntime
 

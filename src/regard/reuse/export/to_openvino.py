@@ -9,7 +9,7 @@ import numpy as np
 from ...core.checks import RunError
 from ...representation.openvino_library import core, library
 from .check import Given
-from .graph import INPUT, Graph
+from .graph import INPUT, Exportable
 from .to_torchscript import traced
 
 SUFFIXES = (".xml",)
@@ -19,7 +19,7 @@ def needed() -> None:
     """OpenVINO comes with regard."""
 
 
-def write(graph: Graph, path: Path, metadata: Mapping[str, str]) -> None:
+def write(graph: Exportable, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the graph in full precision; raise RunError where OpenVINO cannot convert it."""
     openvino = library()
     # the frontend itself, as in openvino_files
@@ -30,7 +30,7 @@ def write(graph: Graph, path: Path, metadata: Mapping[str, str]) -> None:
         decoder = TorchScriptPythonDecoder(traced(graph), example_input=(graph.example(),))  # outlives the conversion
         frontend = FrontEndManager().load_by_framework("pytorch")
         model = frontend.convert(frontend.load(decoder))
-        shape = [-1, -1, -1, 3] if graph.layout == "nhwc" else [-1, 3, -1, -1]
+        shape = [graph.batch, -1, -1, 3] if graph.layout == "nhwc" else [graph.batch, 3, -1, -1]
         model.reshape({model.inputs[0]: openvino.PartialShape(shape)})
         model.inputs[0].set_names({INPUT})
         for output, name in zip(model.outputs, graph.outputs):
@@ -42,7 +42,7 @@ def write(graph: Graph, path: Path, metadata: Mapping[str, str]) -> None:
         raise RunError(f"OpenVINO cannot convert this network: {error}") from error
 
 
-def reader(path: Path, graph: Graph) -> Given:
+def reader(path: Path, graph: Exportable) -> Given:
     """What OpenVINO gives for pictures (n, h, w, 3), in fp32."""
     compiled: Any = core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 

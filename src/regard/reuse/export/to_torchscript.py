@@ -10,7 +10,7 @@ import torch
 
 from ...core.checks import RunError
 from .check import Given
-from .graph import Graph
+from .graph import Exportable
 
 SUFFIXES = (".pt", ".ts")
 
@@ -19,7 +19,7 @@ def needed() -> None:
     """Torch comes with regard."""
 
 
-def traced(graph: Graph) -> Any:
+def traced(graph: Exportable) -> Any:
     """The graph as torch.jit traces it; raises RunError where it cannot."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every Python branch on a shape, and of its own age
@@ -29,14 +29,14 @@ def traced(graph: Graph) -> Any:
             raise RunError(f"torch.jit cannot trace this network: {error}") from error
 
 
-def write(graph: Graph, path: Path, metadata: Mapping[str, str]) -> None:
+def write(graph: Exportable, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the graph; `metadata` goes into extra files of the names NAME.json."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(traced(graph), str(path), {f"{name}.json": text for name, text in metadata.items()})
 
 
-def reader(path: Path, graph: Graph) -> Given:
+def reader(path: Path, graph: Exportable) -> Given:
     """What torch gives for pictures (n, h, w, 3)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,0 +1,111 @@
+"""The stages of a dense model in OpenVINO, which runs convolutions on a CPU several times faster than torch.
+
+Each stage is traced once and kept in the cache with a hash that tells damage, as the networks of `embed` are. The first
+takes batches of one size, and a short one is filled up; those of regions take any number, filled up to the next
+multiple of 64, so that few shapes are ever met. In bf16 the head can stay in fp32, its convolutions behind the network
+and both stages of regions: what a move of a box is worth in pixels bf16 tells to one part in 256 only.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...backbones.modes import evaluating
+from ...core.checks import RunError
+from ...core.storage import hash_tensors
+from ...representation.openvino_files import traced_with
+from ...representation.openvino_graph import with_exact
+from ...representation.openvino_library import core, folder
+from .box_head import CELLS as BOX_CELLS
+from .mask_head import CELLS as MASK_CELLS
+from .model import DenseModel
+from .stages import Staged, parts_of
+
+FORM = 1  # a part of the key: where a stage computes something else, its graphs of before do not stand for it
+GROUP = 64
+WAYS = ("bf16", "bf16, head in fp32", "fp32")  # the fastest first
+_NETWORK = "__module.encoder"  # with what the names of a trace's layers begin that are the network's
+
+
+class Compiled:
+    """A stage in OpenVINO: called with x (n, ...) it gives the stage's tensors.
+
+    Args:
+        stage: what to run, with one tensor going in.
+        shape: of one row that goes in.
+        batch: rows a call, at most; None: any number.
+        key: names the stage and its weights in the cache.
+        low: in bf16.
+        exact: in bf16, whether all but the network stays in fp32.
+
+    Raises:
+        RunError: OpenVINO cannot convert or compile it.
+    """
+
+    def __init__(
+        self, stage: nn.Module, shape: Sequence[int], batch: int | None, key: str, low: bool, exact: bool
+    ) -> None:
+        self.batch, name = batch, type(stage).__name__.lower()
+        example = torch.zeros(batch or 2, *shape)
+        with evaluating(stage):
+            graph, weights = traced_with(stage, example, folder() / f"{key}-{name}-{batch or 0}.xml", f"stage {name!r}")
+        if low and exact:
+            graph = with_exact(graph, _behind(graph))
+        hints = {"INFERENCE_PRECISION_HINT": "bf16" if low else "f32", "PERFORMANCE_HINT": "LATENCY"}
+        try:
+            model = core().read_model(ET.tostring(graph, encoding="unicode").encode(), weights)
+            model.reshape([batch or -1, *shape])
+            self._made: Any = core().compile_model(model, "CPU", hints)
+        except RuntimeError as error:
+            raise RunError(f"OpenVINO cannot compile stage {name!r}: {error}") from error
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """The stage's outputs (n, ...)."""
+        n = len(x)
+        if self.batch is not None and n > self.batch:
+            return [torch.cat(parts) for parts in zip(*(self(part) for part in x.split(self.batch)))]
+        wanted = self.batch or max(-(-n // GROUP), 1) * GROUP
+        if n < wanted:
+            x = torch.cat([x, x.new_zeros(wanted - n, *x.shape[1:])])
+        found = self._made([np.ascontiguousarray(x.numpy())])
+        return [torch.from_numpy(found[place])[:n] for place in range(len(found))]
+
+
+def in_openvino(model: DenseModel, batch: int, way: str) -> Staged:
+    """All stages in OpenVINO, in one of `WAYS`.
+
+    Raises:
+        RunError: OpenVINO cannot run one of them.
+    """
+    parts, size, width = parts_of(model.encoder, model.head), model.objective.size, 0
+    low, exact = way != "fp32", way != "bf16"
+    key = key_of(model)
+    first = Compiled(parts.first, (3, size, size), batch, key, low, exact)
+    if parts.boxes is None:
+        return Staged(model.head, first)
+    width = parts.width
+    boxes = Compiled(parts.boxes, (width, BOX_CELLS, BOX_CELLS), None, key, low and not exact, False)
+    if parts.masks is None:
+        return Staged(model.head, first, boxes)
+    masks = Compiled(parts.masks, (width, MASK_CELLS, MASK_CELLS), None, key, low and not exact, False)
+    return Staged(model.head, first, boxes, masks)
+
+
+def key_of(model: DenseModel) -> str:
+    """Names a model, its weights and its heads' arithmetic in the cache."""
+    weights = {f"encoder.{name}": value for name, value in model.encoder.state_dict().items()}
+    weights |= {f"head.{name}": value for name, value in model.head.state_dict().items()}
+    objective = model.objective
+    form = "-".join(map(str, (FORM, objective.kind, objective.size)))
+    return f"dense-{form}-{hash_tensors(weights)}"
+
+
+def _behind(graph: ET.Element) -> list[int]:
+    """The places of a graph's layers that are not the network's."""
+    layers = list(graph.iterfind("layers/layer"))
+    own = [place for place, layer in enumerate(layers) if str(layer.get("name")).startswith(_NETWORK)]
+    return list(range(max(own, default=-1) + 1, len(layers)))
