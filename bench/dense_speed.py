@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,9 @@ def speed(model: DenseModel, images: ImageSet, given: argparse.Namespace) -> Ite
         print(f"{kind}: {runner.note}", file=sys.stderr)
     spent: dict[str, list[float]] = {"torch fp32": [], runner.name: []}
     for _ in range(given.repeats):
-        for name, way in (("torch fp32", None), (runner.name, runner)):
+        for name, way in (("torch fp32", None), (runner.name, runner.run)):
             start = time.perf_counter()
-            for _ in model.predict(some, batch=BATCH, runner=way):
+            for _ in replace(model, runner=way).predict(some, batch=BATCH):
                 pass
             spent[name].append(len(some) / (time.perf_counter() - start))
     for name, values in spent.items():
@@ -115,7 +116,9 @@ def speed(model: DenseModel, images: ImageSet, given: argparse.Namespace) -> Ite
     yield {"what": f"{kind}: against torch fp32", "value": float(np.median(ratios)), "unit": "x", "at_least": 2}
     few = images.subset(np.arange(min(COMPARED, len(images))))
     exact = list(model.predict(few, batch=BATCH))
-    yield from told(f"{kind}: {runner.name}", alike(exact, list(model.predict(few, batch=BATCH, runner=runner))))
+    yield from told(
+        f"{kind}: {runner.name}", alike(exact, list(replace(model, runner=runner.run).predict(few, batch=BATCH)))
+    )
 
 
 def exports(model: DenseModel, images: ImageSet, work: Path) -> Iterator[dict[str, Any]]:

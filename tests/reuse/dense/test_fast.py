@@ -1,5 +1,7 @@
 """Stages run by torch are the model to the last bit; OpenVINO finds the same, or torch stands in and says why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -48,7 +50,7 @@ def test_stages_in_torch_are_the_model(models, pictures, kind):
     model = models[kind]
     staged = by_torch(model.encoder, model.head)
     plain = list(model.predict(pictures, batch=2))
-    same(plain, model.predict(pictures, batch=2, runner=staged))
+    same(plain, replace(model, runner=staged).predict(pictures, batch=2))
     assert kind == "fcn" or sum(int((one.scores > 0.3).sum()) for one in plain) > 10
 
 
@@ -58,7 +60,7 @@ def test_in_fp32_openvino_finds_the_same(models, pictures, kind):
     runner = runner_for(model, pictures, "fp32", batch=3)
     assert runner.name == "openvino fp32" and runner.note == "" and runner.alike is not None
     assert runner.alike.pictures == 5 and runner.alike.good and runner.alike.cosine > 0.99999
-    found = list(model.predict(pictures, batch=3, runner=runner))
+    found = list(replace(model, runner=runner.run).predict(pictures, batch=3))
     for one, other in zip(model.predict(pictures, batch=3), found, strict=True):
         if one.semantic is not None:
             assert (one.semantic == other.semantic).float().mean() > 0.999
@@ -67,8 +69,8 @@ def test_in_fp32_openvino_finds_the_same(models, pictures, kind):
             apart = (one.boxes[:sure, None] - other.boxes[None]).abs().amax(2)
             assert apart.min(1).values.max() < 0.5
     # one alone, which is filled up, and more than go in at once
-    same(model.predict(pictures.subset([1]), batch=3, runner=runner), [_row(found[1], 0)])
-    assert len(list(model.predict(pictures, batch=5, runner=runner))) == 5
+    same(replace(model, runner=runner.run).predict(pictures.subset([1]), batch=3), [_row(found[1], 0)])
+    assert len(list(replace(model, runner=runner.run).predict(pictures, batch=5))) == 5
 
 
 def _row(answer, row):
@@ -84,7 +86,10 @@ def test_scores_are_told_of_the_way_that_ran(models, parts_of_scenes):
         asked.append(len(x))
         return exact(x)
 
-    assert score(model, parts_of_scenes, batch=2, runner=counting).metrics == score(model, parts_of_scenes).metrics
+    assert (
+        score(replace(model, runner=counting), parts_of_scenes, batch=2).metrics
+        == score(model, parts_of_scenes).metrics
+    )
     assert asked == [2, 1]
 
 
@@ -128,7 +133,8 @@ def test_what_departs_is_not_used_and_the_note_says_so(models, pictures, monkeyp
     assert runner.name == name and runner.note.count("departs from torch") == len(ways)
     assert f"OpenVINO in {ways[-1]} departs" in runner.note
     assert name != "torch fp32 on cpu" or torch.equal(
-        next(models["fcos"].predict(pictures, runner=runner)).boxes, next(models["fcos"].predict(pictures)).boxes
+        next(replace(models["fcos"], runner=runner.run).predict(pictures)).boxes,
+        next(models["fcos"].predict(pictures)).boxes,
     )
 
 
@@ -162,13 +168,13 @@ def test_a_damaged_graph_in_the_cache_is_made_anew(models, pictures, own_cache):
     # its own folder: others share the one of traced networks
     (own_cache / "openvino").unlink()
     model, some = models["faster_rcnn"], pictures.subset([0, 1])
-    exact = list(model.predict(some, batch=2, runner=runner_for(model, some, "fp32", batch=2)))
+    exact = list(replace(model, runner=runner_for(model, some, "fp32", batch=2).run).predict(some, batch=2))
     kept = sorted((own_cache / "openvino").rglob("dense-*.bin"))
     assert [path.name.rpartition("-")[0].rpartition("-")[2] for path in kept] == ["boxes", "first"]
     before = [path.read_bytes() for path in kept]
     for path in kept:
         path.write_bytes(path.read_bytes()[:-40] + bytes(40))
-    same(exact, model.predict(some, batch=2, runner=runner_for(model, some, "fp32", batch=2)))
+    same(exact, replace(model, runner=runner_for(model, some, "fp32", batch=2).run).predict(some, batch=2))
     assert [path.read_bytes() for path in kept] == before
     kept[0].unlink()
     assert runner_for(model, some, "fp32", batch=2).name == "openvino fp32"

@@ -11,7 +11,7 @@ must point where torch's point, too, so that pictures without objects do not pas
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
@@ -29,23 +29,19 @@ CHECKED = 8  # pictures
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs a model: called with squares (N, 3, S, S) in [0, 1] it gives what the head's `predict` gives.
+    """Who runs a model. `run`, called with squares (N, 3, S, S) in [0, 1], gives what the head's `predict` gives.
 
     Attributes:
         name: who it is: `openvino bf16`, `openvino bf16, head in fp32`, `openvino fp32` or `torch fp32 on cpu`.
         note: why it is not the one that was wanted first; empty where it is.
-        run: what is called.
+        run: what is called; None: the model itself, as `DenseModel.runner` has it.
         alike: how it compares with torch; None where it is torch.
     """
 
     name: str
     note: str
-    run: Callable[[Tensor], Told]
+    run: Callable[[Tensor], Told] | None
     alike: Alike | None = None
-
-    def __call__(self, images_NCHW: Tensor) -> Told:
-        """See the class."""
-        return self.run(images_NCHW)
 
 
 def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", batch: int = 8) -> Runner:
@@ -63,8 +59,11 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
     """
     check_choice("--precision", precision, PRECISIONS)
     check_number("batch", batch, 1, whole=True)
-    exact, device = by_torch(model.encoder, model.head), next(model.encoder.parameters()).device
+    device = next(model.encoder.parameters()).device
     torch_itself = f"torch fp32 on {device.type}"
+    if model.objective.search is not None:
+        return Runner(torch_itself, f"{model.objective.kind} is given its proposals, which torch alone takes", None)
+    exact = by_torch(model.encoder, model.head)
     if device.type != "cpu":
         if precision == "bf16":
             raise bad("--precision", f"bf16 on {device.type}", "auto or fp32", "Boxes are exact there, and fast.")
@@ -112,7 +111,7 @@ def _looked_at(model: DenseModel, images: ImageSet, batch: int, exact: Staged) -
         seen.append(_Seen(x, said, exact.chosen(said, int(x.shape[2]))))
         return seen[-1].found
 
-    for _ in model.predict(images.subset(rows), batch=batch, runner=keep):
+    for _ in replace(model, runner=keep).predict(images.subset(rows), batch=batch):
         pass
     return seen
 

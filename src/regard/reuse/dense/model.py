@@ -63,12 +63,14 @@ class DenseModel:
         encoder: the network.
         head: on its pyramid.
         proposals: what proposes boxes to a head that is given them; None: the objective's search.
+        runner: who runs the network and the head, from `fast.runner_for`; None: torch.
     """
 
     objective: Dense
     encoder: nn.Module
     head: OnPyramid
     proposals: Proposals | None = None
+    runner: Run | None = None
 
     @staticmethod
     def load(folder: str | Path, proposals: Proposals | None = None) -> "DenseModel":
@@ -100,12 +102,10 @@ class DenseModel:
         framed: Sequence[Framed],
         rows: Sequence[int],
         given: Sequence[Tensor | None] = (),
-        runner: Run | None = None,
     ) -> list[Answer]:
         """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show.
 
         `given` are proposals in the squares, for a head that is given them; where there are none they are searched.
-        `runner` stands in for the network and its head.
         """
         with evaluating(self.encoder), evaluating(self.head):
             inner: Any = self.head.inner
@@ -116,8 +116,8 @@ class DenseModel:
                 search = Searched(self.objective.search)
                 boxes = zip(known, framed, squares)
                 more = ([search.of("", one, at) if own is None else own for own, one, at in boxes],)
-            if runner is not None:
-                found = runner(images_NCHW)
+            if self.runner is not None:
+                found = self.runner(images_NCHW)
             else:
                 found = inner.predict(self.head.levels(images_NCHW), int(images_NCHW.shape[2]), *more)
         if self.objective.what == "semantic":
@@ -135,16 +135,13 @@ class DenseModel:
             answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
         return answers
 
-    def predict(
-        self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None, runner: Run | None = None
-    ) -> Iterator[Answer]:
+    def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
         """What is in each picture, in order; those that cannot be read are left out and named in `failed`.
 
         Args:
             images: any.
             batch: pictures a call of the network.
             failed: filled with names and causes.
-            runner: who runs the network and the head, from `fast.runner_for`; None: torch.
         """
         check_number("batch", batch, 1, whole=True)
         device = next(self.encoder.parameters()).device
@@ -158,7 +155,7 @@ class DenseModel:
                 if good:
                     x = torch.stack([pixels for _, _, pixels, _ in good]).to(device).float() / 255
                     rows_there, framed, _, given = zip(*good)
-                    yield from self.find(x, framed, rows_there, given, runner)
+                    yield from self.find(x, framed, rows_there, given)
 
     def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Tensor | None] | str:
         """How a picture lies in its square, that, and proposals in it where wanted; or why it cannot be used."""
