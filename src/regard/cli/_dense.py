@@ -30,15 +30,8 @@ _HEADS = {
 }
 _DATA = "Annotated pictures: a folder of VOC, COCO, YOLO or mask files, or builtin:scenes."
 _RUN = Annotated[str, typer.Argument(metavar="RUN", help="The folder that train wrote.")]
-_Tiles = Annotated[
-    int | None,
-    typer.Option("--tiles", min=32, help="Side of overlapping windows, in pixels.", show_default="whole pictures"),
-]
-_Overlap = Annotated[float, typer.Option(help="Share of a window that the next one repeats.")]
 _AtOnce = Annotated[int, typer.Option("--batch", min=1, help="Pictures a call of the network.")]
-_Page = Annotated[
-    Path | None, typer.Option("--page", help="Write a page with pictures to this .html.", show_default=False)
-]
+_Fast = Annotated[str, typer.Option("--precision", help="auto, fp32 (exact) or bf16.")]
 
 
 def group(task: str) -> typer.Typer:
@@ -163,7 +156,24 @@ def _predict(task: str) -> Any:
     def predict(
         run: _RUN,
         images: Annotated[str, typer.Argument(metavar="IMAGES", help="A folder, a table, an image, or builtin:NAME.")],
+        out: Annotated[
+            Path | None,
+            typer.Option("--out", help="Write what is found here: a file, or a new folder.", show_default=False),
+        ] = None,
+        format_: Annotated[str, typer.Option("--format", help="json, coco, voc, yolo, png or overlay.")] = "json",
+        page: Annotated[
+            Path | None, typer.Option("--page", help="Write a page with pictures to this .html.", show_default=False)
+        ] = None,
+        threshold: Annotated[float, typer.Option(min=0, max=1, help="The least score of an object.")] = 0.5,
+        pictures: Annotated[bool, typer.Option("--pictures", help="Copy the pictures into the folder too.")] = False,
+        scores: Annotated[bool, typer.Option("--scores", help="End each line of YOLO's texts with the score.")] = False,
+        tiles: Annotated[
+            int | None,
+            typer.Option("--tiles", min=32, help="Side of overlapping windows, in pixels.", show_default="none"),
+        ] = None,
+        overlap: Annotated[float, typer.Option(help="Share of a window that the next one repeats.")] = 0.2,
         batch: _AtOnce = 8,
+        precision: _Fast = "auto",
         device: Device = "auto",
         json: Json = False,
         quiet: Quiet = False,
@@ -173,7 +183,22 @@ def _predict(task: str) -> Any:
         Pictures that cannot be read are set aside and named. Memory does not grow with their number where --out takes
         what is found.
         """
-        found = _verbs(task).predict(run, images, batch=batch, device=device, progress=bar(quiet))
+        found = _verbs(task).predict(
+            run,
+            images,
+            out=out,
+            format_=format_,
+            page=page,
+            threshold=threshold,
+            pictures=pictures,
+            scores=scores,
+            tiles=tiles,
+            overlap=overlap,
+            batch=batch,
+            precision=precision,
+            device=device,
+            progress=bar(quiet),
+        )
         give(found, json)
 
     return predict

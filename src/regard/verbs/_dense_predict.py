@@ -1,21 +1,29 @@
 """`predict` of `regard.detect`, `regard.instances` and `regard.segment`."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-
+from ..core.checks import bad
+from ..data.imageset import ImageSet
 from ..data.sources import open_images
-from ..report.html import Table
+from ..pages.dense_predict import DenseShown, write_predictions_page
+from ..report.html import Table, check_page
+from ..reuse.dense.answers.json_file import picture_row
+from ..reuse.dense.answers.told import LOOKED_AT, told
+from ..reuse.dense.answers.write import WrittenAnswers, check_answers, writing
+from ..reuse.dense.fast import runner_for
 from ..reuse.dense.model import Answer
+from ..reuse.dense.tiles import Tiled
+from ..reuse.dense.windows import OVERLAP
 from ._dense_task import Task, Watched
 from ._given import given_images, told_aside
 from ._result import Progress, Result, verb, watch_of
 
 SHOWN = 50  # classes on a terminal
-THRESHOLD = 0.5  # of scores, from which an object counts
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -25,27 +33,66 @@ class DensePredicted(Result):
     Attributes:
         task: detect | instances | segment.
         run: what was asked.
-        names: the classes, in the order of the answers' numbers.
-        answers: of each picture that could be read.
-        counts: objects of each class whose score is at least the threshold, or shares of pixels.
+        images: what was looked at.
+        runner: who ran the network.
+        seen: what a page shows, and counts.
+        answers: of each picture that could be read, where no file took them.
+        written: what the file or folder holds, or None.
+        page: the page that was written, or None.
     """
 
     verb: ClassVar[str] = "predict"
     task: str
     run: str
-    names: tuple[str, ...]
-    answers: list[Answer]
-    counts: Mapping[str, float]
+    images: ImageSet
+    runner: str
+    seen: DenseShown
+    answers: Sequence[Answer] = ()
+    written: WrittenAnswers | None = None
+    page: Path | None = None
+
+    @property
+    def predictions(self) -> list[dict[str, Any]]:
+        """A mapping for each picture: `name`, `path`, `width`, `height`, and `objects` or `shares`."""
+        seen = self.seen
+        return [picture_row(told(one, seen.names, seen.threshold), self.images) for one in self.answers]
 
     def told(self) -> Mapping[str, object]:
-        """What was asked."""
-        return {"task": self.task, "run": self.run, "classes": list(self.names), "counts": self.counts}
+        """Who ran, how much there is of each class, and what was found where no file took it."""
+        written = self.written
+        found = {"predictions": self.predictions} if written is None else {"out": written.path, "lost": written.lost}
+        return {
+            "task": self.task,
+            "run": self.run,
+            "runner": self.runner,
+            "classes": list(self.seen.names),
+            "counts": self._counts(),
+            **found,
+            **({"page": self.page} if self.page is not None else {}),
+        }
 
     def shown(self) -> Iterator[str | Table]:
-        """How much was found."""
-        many = "share of pixels" if self.task == "segment" else "objects"
-        yield Table(["class", many], sorted(self.counts.items(), key=lambda one: -one[1])[:SHOWN])
+        """How much was found, and where it is."""
+        many = "share of pixels" if self.task == "segment" else f"objects with a score of {self.seen.threshold:g}"
+        yield Table(["class", many], sorted(self._counts().items(), key=lambda one: -one[1])[:SHOWN])
+        done = f"{self.metrics['images']:.0f} pictures in {self.metrics['seconds']:.1f} s ({self.runner})"
+        where = "" if self.written is None else f", to {self.written.path}"
+        yield done + where + (f", {self.page}" if self.page is not None else "")
+        for note in self.notes:
+            yield f"note: {note}"
         yield from told_aside(self.set_aside, "--json")
+
+    def write_page(self, path: Path) -> None:
+        """The pictures, drawn over."""
+        failed = {one["path"]: one["cause"] for one in self.set_aside}
+        facts = {"runner": self.runner, "seconds": self.metrics["seconds"]}
+        notes = [str(note) for note in self.notes]
+        write_predictions_page(path, self.run, self.seen, failed=failed, notes=notes, facts=facts)
+
+    def _counts(self) -> dict[str, float]:
+        seen = self.seen
+        of = seen.sums / max(seen.seen, 1) if self.task == "segment" else seen.objects
+        return dict(zip(seen.names, of.tolist()))
 
 
 @verb
@@ -54,45 +101,97 @@ def predict(
     run: str | Path,
     images: object,
     *,
+    out: str | Path | None = None,
+    format_: str = "json",
+    page: str | Path | None = None,
+    threshold: float = LOOKED_AT,
+    pictures: bool = False,
+    scores: bool = False,
+    tiles: int | None = None,
+    overlap: float = OVERLAP,
     batch: int = 8,
+    precision: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
 ) -> DensePredicted:
     """Tell what is in pictures, in their own pixels.
 
+    Pictures that cannot be read are set aside and named. Memory does not grow with their number where `out` takes what
+    is found.
+
     Args:
         task: bound; `regard.detect.predict(...)` has it already.
         run: the folder that train wrote.
         images: a folder, a table, an image, `builtin:NAME`, an `ImageSet`, or a list of paths or arrays.
-        batch: pictures a call of the network.
+        out: a file for the format `json`, a new or empty folder for all others; None holds what is found.
+        format_: `json`, `coco`, `voc`, `yolo`, `png` (index pictures of classes and objects), or `overlay` (pictures
+            to look at).
+        page: write a page with pictures to this .html.
+        threshold: the least score of an object; the results of `coco` have all.
+        pictures: copy the pictures too, so that the folder is a data set.
+        scores: end each line of YOLO's texts with the score.
+        tiles: side of overlapping windows, in pixels of the picture, for large pictures and small objects; None: whole
+            pictures.
+        overlap: the least share of a window that the next one repeats.
+        batch: pictures or windows a call of the network.
+        precision: auto | fp32 | bf16.
         device: auto | cpu | cuda | cuda:N | mps.
         progress: shows the stream of events.
 
     Raises:
-        InputError: no finished run of this task, no pictures, or none that can be read.
+        InputError: no finished run of this task, no pictures, none that can be read, or a place or format that cannot
+            hold what is found.
     """
+    html = None if page is None else check_page("--page", page)
+    if out is not None:
+        check_answers(format_, out, task.what, "--out")
     model = task.open(run, device)
-    pictures = open_images(given_images("IMAGES", images))
+    given = open_images(given_images("IMAGES", images))
+    runner = runner_for(model, given, precision, batch)
+    running = replace(model, runner=runner.run)
     failed: dict[str, str] = {}
-    watch = watch_of(progress, f"{task.name} predict")
-    answers = list(Watched(model, watch).predict(pictures, batch=batch, failed=failed))
-    names = model.objective.names
-    return DensePredicted(
+    seen, held = DenseShown(given, model.objective.names, threshold), []
+    looking = Watched(Tiled(running, tiles, overlap) if tiles else running, watch_of(progress, f"{task.name} predict"))
+    places = nullcontext() if out is None else writing(
+        given,
+        model.objective.names,
+        out,
+        format_,
+        what=task.what,
+        threshold=threshold,
+        pictures=pictures,
+        scores=scores,
+    )
+    began = time.monotonic()
+    with places as writer:
+        for answer in seen.through(looking.predict(given, batch=batch, failed=failed)):
+            if writer is not None:
+                writer.add(answer)
+            else:
+                held.append(answer)
+        if not seen.seen:
+            first = next(iter(failed.items()), ("", ""))
+            raise bad("IMAGES", f"{len(given)} pictures, none of which can be read", "pictures", f"{first[0]}: {first[1]}")
+    written, seconds = None if writer is None else writer.done, time.monotonic() - began
+    notes = [runner.note] if runner.note else []
+    found = DensePredicted(
         task=task.name,
         run=str(run),
-        names=names,
-        answers=answers,
-        counts=dict(zip(names, _counts(answers, len(names)).tolist())),
-        metrics={"images": len(answers)},
-        set_aside=[{"path": name, "cause": cause} for name, cause in failed.items()] + list(pictures.set_aside),
+        images=given,
+        runner=runner.name,
+        seen=seen,
+        answers=held,
+        written=written,
+        page=html,
+        metrics={
+            "images": seen.seen,
+            **({} if task.what == "semantic" else {"objects": int(seen.objects.sum())}),
+            "seconds": round(seconds, 3),
+            "images_per_second": seen.seen / seconds,
+        },
+        notes=[*notes, *([] if written is None else written.sentences())],
+        set_aside=[{"path": name, "cause": cause} for name, cause in failed.items()] + list(given.set_aside),
     )
-
-
-def _counts(answers: list[Answer], classes: int) -> np.ndarray:
-    """(classes,) how many objects are sure enough, or the mean share of the pixels."""
-    found = np.zeros(classes)
-    for one in answers:
-        told = one.classes[one.scores >= THRESHOLD] if one.semantic is None else one.semantic.flatten()
-        held = np.bincount(told.numpy(), minlength=classes)
-        found += held if one.semantic is None else held / max(1, held.sum()) / len(answers)
+    if html is not None:
+        found.write_page(html)
     return found

@@ -15,6 +15,7 @@ import numpy as np
 from ....data.annotations import rle
 from ....data.annotations._writing import put_index
 from ....data.annotations.voc_map import palette
+from ....data.imageset import ImageSet
 from ..model import Answer
 from .contract import Asked
 from .told import Told, told
@@ -31,30 +32,35 @@ class JsonFile:
 
     def add(self, answer: Answer) -> None:
         """One picture."""
-        item, (height, width) = self.asked.images.items[answer.row], answer.size
-        row: dict[str, Any] = {
-            "name": _utf8(str(self.asked.images.ids[answer.row])),
-            "path": _utf8(str(item.absolute())) if isinstance(item, Path) else "",
-            "width": width,
-            "height": height,
-        }
         made = told(answer, self.asked.names, self.asked.threshold)
-        row |= self._pixels(made) if made.carried.semantic is not None else {"objects": _objects(made)}
+        row = picture_row(made, self.asked.images)
+        if made.carried.semantic is not None and self.maps is not None:
+            name = f"{self.asked.places.stem(made.answer.row)}.png"
+            put_index(self.maps, name, made.carried.semantic.values, palette())
+            row["map"] = f"{self.called}/{name}"
         self.file.write(("\n" if self.first else ",\n") + json.dumps(row, ensure_ascii=False))
         self.first = False
-
-    def _pixels(self, made: Told) -> dict[str, Any]:
-        semantic = made.carried.semantic
-        assert semantic is not None and self.maps is not None
-        name = f"{self.asked.places.stem(made.answer.row)}.png"
-        put_index(self.maps, name, semantic.values, palette())
-        shares = {label: round(pixels / semantic.values.size, 6) for label, pixels in semantic.pixels().items()}
-        return {"shares": shares, "map": f"{self.called}/{name}"}
 
     def close(self, whole: bool) -> None:
         """End the list."""
         self.file.write("\n]}\n")
         self.file.close()
+
+
+def picture_row(made: Told, images: ImageSet) -> dict[str, Any]:
+    """What is said of one picture, without a map."""
+    item, (height, width) = images.items[made.answer.row], made.answer.size
+    row: dict[str, Any] = {
+        "name": _utf8(str(images.ids[made.answer.row])),
+        "path": _utf8(str(item.absolute())) if isinstance(item, Path) else "",
+        "width": width,
+        "height": height,
+    }
+    semantic = made.carried.semantic
+    if semantic is None:
+        return {**row, "objects": _objects(made)}
+    shares = {label: round(pixels / semantic.values.size, 6) for label, pixels in semantic.pixels().items()}
+    return {**row, "shares": shares}
 
 
 def _objects(made: Told) -> list[dict[str, Any]]:
