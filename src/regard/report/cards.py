@@ -46,7 +46,7 @@ class Gallery:
 
     known: dict[object, str] = field(default_factory=dict)
 
-    def frame(self, image: Any, about: About, alt: str, key: object = None) -> Markup:
+    def frame(self, image: Any, about: About, alt: str, key: object = None, small: Any = None) -> Markup:
         """The picture as a button that enlarges it, with what it opens; after `MANY` of them a link to its file.
 
         Args:
@@ -54,11 +54,12 @@ class Gallery:
             about: what stands beside it when it is large.
             alt: what the picture shows.
             key: names the picture, so that one that is shown again opens what is there already.
+            small: what the button shows, where it is not a small copy of the same.
         """
         name = None if key is None else self.known.get(key)
         new = name is None and len(self.known) < MANY
         picture = loaded(image, LARGE if new else SIDE)
-        small = embedded(picture, alt)
+        small = embedded(picture, alt) if small is None else embedded(loaded(small, 2 * SIDE), alt, 2 * SIDE)
         if isinstance(picture, str):
             return Markup('<div class="frame">{}</div>').format(small)
         if name is None and not new:

@@ -142,14 +142,19 @@ def _map(pixels: np.ndarray, values: np.ndarray, names: Sequence[str]) -> tuple[
     legend = [
         (
             (255, 255, 255) if names[place] == BACKGROUND else class_colour(place),
-            f"{names[place]}: {_share(counts[place])}",
+            f"{names[place]}: {share_text(counts[place])}",
         )
         for place in order
     ]
     return Image.fromarray(painted.round().clip(0, 255).astype(np.uint8)), legend
 
 
-def _share(value: float) -> str:
+def share_text(value: float) -> str:
+    """A share in words.
+
+    >>> share_text(0.126), share_text(0.004)
+    ('13%', 'under 1%')
+    """
     return f"{value:.0%}" if value >= 0.01 else "under 1%"
 
 
