@@ -30,6 +30,11 @@ _HEADS = {
 }
 _DATA = "Annotated pictures: a folder of VOC, COCO, YOLO or mask files, or builtin:scenes."
 _RUN = Annotated[str, typer.Argument(metavar="RUN", help="The folder that train wrote.")]
+_Tiles = Annotated[
+    int | None,
+    typer.Option("--tiles", min=32, help="Side of overlapping windows, in pixels.", show_default="whole pictures"),
+]
+_Overlap = Annotated[float, typer.Option(help="Share of a window that the next one repeats.")]
 _AtOnce = Annotated[int, typer.Option("--batch", min=1, help="Pictures a call of the network.")]
 _Fast = Annotated[str, typer.Option("--precision", help="auto, fp32 (exact) or bf16.")]
 
@@ -167,11 +172,8 @@ def _predict(task: str) -> Any:
         threshold: Annotated[float, typer.Option(min=0, max=1, help="The least score of an object.")] = 0.5,
         pictures: Annotated[bool, typer.Option("--pictures", help="Copy the pictures into the folder too.")] = False,
         scores: Annotated[bool, typer.Option("--scores", help="End each line of YOLO's texts with the score.")] = False,
-        tiles: Annotated[
-            int | None,
-            typer.Option("--tiles", min=32, help="Side of overlapping windows, in pixels.", show_default="none"),
-        ] = None,
-        overlap: Annotated[float, typer.Option(help="Share of a window that the next one repeats.")] = 0.2,
+        tiles: _Tiles = None,
+        overlap: _Overlap = 0.2,
         batch: _AtOnce = 8,
         precision: _Fast = "auto",
         device: Device = "auto",
@@ -208,6 +210,12 @@ def _evaluate(task: str) -> Any:
     def evaluate(
         run: _RUN,
         data: Annotated[str, typer.Argument(metavar="DATA", help=_DATA)],
+        page: Annotated[
+            Path | None,
+            typer.Option("--page", help="Write a page of the errors to this .html.", show_default=False),
+        ] = None,
+        tiles: _Tiles = None,
+        overlap: _Overlap = 0.2,
         batch: _AtOnce = 8,
         device: Device = "auto",
         json: Json = False,
@@ -218,7 +226,9 @@ def _evaluate(task: str) -> Any:
         Difficult objects and crowds neither hurt nor help. Objects of classes that the run does not know are left out,
         and told. Pictures that the run learned from are refused.
         """
-        found = _verbs(task).evaluate(run, data, batch=batch, device=device, progress=bar(quiet))
+        found = _verbs(task).evaluate(
+            run, data, page=page, tiles=tiles, overlap=overlap, batch=batch, device=device, progress=bar(quiet)
+        )
         give(found, json)
 
     return evaluate

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from ..data.imageset import ImageSet
 from ..data.sampling import one_part
 from ..data.sources import open_images
-from ..report.html import Table
+from ..pages.dense_run import write_dense_page
+from ..report.html import Table, check_page
 from ..reuse.dense.apart import refuse_learned
-from ..reuse.dense.scoring import score
+from ..reuse.dense.examined import Examined, examine
+from ..reuse.dense.scoring import DenseScores
+from ..reuse.dense.tiles import Tiled
+from ..reuse.dense.windows import OVERLAP
 from ._dense_scores import class_table, score_table
 from ._dense_task import Task, Watched
 from ._given import given_images, told_aside
@@ -24,16 +29,25 @@ class DenseEvaluated(Result):
         task: detect | instances | segment.
         run: what was scored.
         by_class: the scores of each class.
+        images: what it was scored on.
+        scores: all of them.
+        examined: the errors, sorted, and the worst pictures.
+        page: the page that was written, or None.
     """
 
     verb: ClassVar[str] = "evaluate"
     task: str
     run: str
     by_class: Mapping[str, Mapping[str, float | None]]
+    images: ImageSet
+    scores: DenseScores
+    examined: Examined
+    page: Path | None
 
     def told(self) -> Mapping[str, object]:
         """What was scored, and the scores of each class."""
-        return {"task": self.task, "run": self.run, "by_class": self.by_class}
+        page = {} if self.page is None else {"page": self.page}
+        return {"task": self.task, "run": self.run, "by_class": self.by_class, **page}
 
     def shown(self) -> Iterator[str | Table]:
         """The scores, those of each class, and the notes."""
@@ -43,6 +57,13 @@ class DenseEvaluated(Result):
             yield f"note: {note}"
         yield from told_aside(self.set_aside, "--json")
 
+    def write_page(self, path: Path) -> None:
+        """The errors by kind, and the worst pictures beside the truth."""
+        facts = {"run": self.run, "pictures": self.scores.images}
+        notes = [str(note) for note in self.notes]
+        title = f"{Path(self.run).name} on {self.images.name}"
+        write_dense_page(path, title, self.scores, self.examined, self.images, notes=notes, facts=facts)
+
 
 @verb
 def evaluate(
@@ -50,6 +71,9 @@ def evaluate(
     run: str | Path,
     data: object,
     *,
+    page: str | Path | None = None,
+    tiles: int | None = None,
+    overlap: float = OVERLAP,
     batch: int = 8,
     device: str = "auto",
     progress: Progress | None = None,
@@ -63,6 +87,9 @@ def evaluate(
         task: bound; `regard.detect.evaluate(...)` has it already.
         run: the folder that train wrote.
         data: annotated pictures, as for train.
+        page: write a page of the errors, worst pictures first, to this .html.
+        tiles: side of overlapping windows, in pixels of the picture, as in predict; None: whole pictures.
+        overlap: the least share of a window that the next one repeats.
         batch: pictures a call of the network.
         device: auto | cpu | cuda | cuda:N | mps.
         progress: shows the stream of events.
@@ -71,16 +98,24 @@ def evaluate(
         InputError: no finished run of this task, no annotations, no picture that can be scored, or one that the run
             learned from.
     """
+    html = None if page is None else check_page("--page", page)
     model = task.open(run, device)
     images, notes = one_part(open_images(given_images("DATA", data), argument="DATA"), "test", "DATA")
     refuse_learned("DATA", images, Path(run))
-    watched = Watched(model, watch_of(progress, f"{task.name} evaluate"))
-    found = score(watched, images, batch=batch)
-    return DenseEvaluated(
+    looking = Tiled(model, tiles, overlap) if tiles else model
+    scores, examined = examine(Watched(looking, watch_of(progress, f"{task.name} evaluate")), images, batch=batch)
+    found = DenseEvaluated(
         task=task.name,
         run=str(run),
-        by_class=found.by_class,
-        metrics={**found.metrics, "images": found.images, "classes": len(model.objective.names)},
+        by_class=scores.by_class,
+        images=images,
+        scores=scores,
+        examined=examined,
+        page=html,
+        metrics={**scores.metrics, "images": scores.images, "classes": len(model.objective.names)},
         notes=notes,
-        set_aside=[{"path": name, "cause": cause} for name, cause in found.failed.items()] + list(images.set_aside),
+        set_aside=[{"path": name, "cause": cause} for name, cause in scores.failed.items()] + list(images.set_aside),
     )
+    if html is not None:
+        found.write_page(html)
+    return found

@@ -152,15 +152,19 @@ def predict(
     failed: dict[str, str] = {}
     seen, held = DenseShown(given, model.objective.names, threshold), []
     looking = Watched(Tiled(running, tiles, overlap) if tiles else running, watch_of(progress, f"{task.name} predict"))
-    places = nullcontext() if out is None else writing(
-        given,
-        model.objective.names,
-        out,
-        format_,
-        what=task.what,
-        threshold=threshold,
-        pictures=pictures,
-        scores=scores,
+    places = (
+        nullcontext()
+        if out is None
+        else writing(
+            given,
+            model.objective.names,
+            out,
+            format_,
+            what=task.what,
+            threshold=threshold,
+            pictures=pictures,
+            scores=scores,
+        )
     )
     began = time.monotonic()
     with places as writer:
@@ -171,7 +175,9 @@ def predict(
                 held.append(answer)
         if not seen.seen:
             first = next(iter(failed.items()), ("", ""))
-            raise bad("IMAGES", f"{len(given)} pictures, none of which can be read", "pictures", f"{first[0]}: {first[1]}")
+            raise bad(
+                "IMAGES", f"{len(given)} pictures, none of which can be read", "pictures", f"{first[0]}: {first[1]}"
+            )
     written, seconds = None if writer is None else writer.done, time.monotonic() - began
     notes = [runner.note] if runner.note else []
     found = DensePredicted(

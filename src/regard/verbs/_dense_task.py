@@ -10,6 +10,7 @@ from ..core.runtime import pick_device
 from ..data.imageset import ImageSet
 from ..reuse.dense.model import Answer, DenseModel
 from ..reuse.dense.objective import Dense
+from ..reuse.dense.scoring import Answering
 from ._result import Watch
 
 
@@ -51,7 +52,7 @@ class Watched:
         watch: takes the stream of events.
     """
 
-    model: DenseModel
+    model: Answering
     watch: Watch
 
     @property
