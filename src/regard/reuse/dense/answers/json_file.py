@@ -16,8 +16,8 @@ from ....data.annotations import rle
 from ....data.annotations._writing import put_index
 from ....data.annotations.voc_map import palette
 from ..model import Answer
+from ..told import Told, told
 from .contract import Asked
-from .told import Told, told
 
 
 class JsonFile:
