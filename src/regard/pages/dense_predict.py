@@ -15,11 +15,11 @@ from ..data.imageset import ImageSet
 from ..report.cards import LARGE, About, Gallery, caption
 from ..report.html import Picture, Section, Table, write_report
 from ..report.picture import SIDE
-from ..reuse.dense.answers.told import LOOKED_AT
 from ..reuse.dense.colours import class_colour
 from ..reuse.dense.found_masks import masks_of
 from ..reuse.dense.model import Answer
 from ..reuse.dense.overlay import overlay, share_text
+from ..reuse.dense.told import LOOKED_AT
 from .captions import about_file
 
 MOST, EMPTY = 60, 12  # pictures of a page; of these at least so many without any object, where there are

@@ -22,9 +22,9 @@ from regard.data.annotations.voc import read_voc
 from regard.data.coco import read_coco
 from regard.data.imageset import ImageSet
 from regard.reuse.dense.answers.places import Places
-from regard.reuse.dense.answers.told import told
 from regard.reuse.dense.answers.write import FORMATS, check_answers, write_answers, writing
 from regard.reuse.dense.found_masks import masks_of, placed, run_lengths
+from regard.reuse.dense.told import told
 
 IDS = ["a.png", "deep/a.png", "deep/er/b.png", "größe 100% #?.png"]
 

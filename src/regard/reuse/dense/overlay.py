@@ -13,10 +13,10 @@ import numpy as np
 from ...core.checks import bad, check_number
 from ...data.annotations import rle
 from ...data.annotations.masks import BACKGROUND
-from .answers.told import LOOKED_AT, Told, told
 from .colours import Colour, class_colour
 from .lettering import Lettering, with_legend
 from .model import Answer
+from .told import LOOKED_AT, Told, told
 
 SHORTEST, LONGEST = 480, 1600  # pixels of the longer side
 _SMALLEST, _LARGEST = 13, 24  # pixels of letters

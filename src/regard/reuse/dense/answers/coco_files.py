@@ -14,8 +14,8 @@ from ....data.annotations._writing import put_picture
 from ....data.annotations.coco_write import FILE, object_rows
 from ..found_masks import masks_of
 from ..model import Answer
+from ..told import told
 from .contract import Asked
-from .told import told
 
 RESULTS = "results.json"
 _OPEN = {"images": "images.part", "annotations": "annotations.part", "results": RESULTS}

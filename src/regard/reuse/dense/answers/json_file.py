@@ -17,8 +17,8 @@ from ....data.annotations._writing import put_index
 from ....data.annotations.voc_map import palette
 from ....data.imageset import ImageSet
 from ..model import Answer
+from ..told import Told, told
 from .contract import Asked
-from .told import Told, told
 
 
 class JsonFile:

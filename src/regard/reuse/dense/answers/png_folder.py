@@ -11,8 +11,8 @@ from ....data.annotations._writing import put_index, put_picture
 from ....data.annotations.voc_map import palette
 from ....data.annotations.voc_write import map_names, object_picture, renumbered
 from ..model import Answer
+from ..told import rising, told
 from .contract import Asked
-from .told import rising, told
 from .voc_folder import classes_of
 
 HEADER = ("picture", "object", "class", "score", "left", "top", "right", "bottom")

@@ -16,13 +16,13 @@ from ....core.storage import replacing
 from ....data.annotations._writing import fresh
 from ....data.imageset import ImageSet
 from ..model import Answer
+from ..told import LOOKED_AT
 from .coco_files import CocoFiles
 from .contract import Asked, Writer
 from .json_file import JsonFile
 from .overlay_folder import OverlayFolder
 from .places import Places
 from .png_folder import PngFolder
-from .told import LOOKED_AT
 from .voc_folder import VocFolder
 from .yolo_folder import YoloFolder
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....core.checks import check_number
-from ....data.annotations import rle
-from ....data.annotations.boxes import Boxes
-from ....data.annotations.masks import IGNORE, Masks, SemanticMap
-from ....data.annotations.record import Annotations
-from ..found_masks import masks_of
-from ..model import Answer
+from ...core.checks import check_number
+from ...data.annotations import rle
+from ...data.annotations.boxes import Boxes
+from ...data.annotations.masks import IGNORE, Masks, SemanticMap
+from ...data.annotations.record import Annotations
+from .found_masks import masks_of
+from .model import Answer
 
 LOOKED_AT = 0.5  # score from which objects are in files that people look at
 
