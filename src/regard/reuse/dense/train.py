@@ -192,7 +192,8 @@ def _events(
         facts = {
             **{"head": objective.kind, "from": start.name, "size": f"{objective.size} pixels", "seed": settings.seed},
             "pictures": f"{metrics['train']} to learn from, {found.images} to score on",
-            **{name: metrics[name] for name in ("steps", "seconds")},
+            "steps": done.steps,
+            "seconds": round(done.seconds),
         }
         report(run.folder, val, found, examined, facts, notes)
     write(run, module, start.preprocess, done, metrics, card, settings)
