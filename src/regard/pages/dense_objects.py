@@ -98,7 +98,7 @@ def _kinds(errors: ObjectErrors) -> Section:
 def _worst(errors: ObjectErrors, images: ImageSet, out: Path) -> Section:
     clean = int((errors.by_image.sum(axis=1) == 0).sum())
     count = len(errors.by_image)
-    text = f"In {clean:,} of {count:,} pictures nothing is wrong."
+    text = f"In {clean:,} of {count:,} pictures nothing is wrong." if clean else "In every picture something is wrong."
     if not errors.worst:
         return Section("Worst pictures", text)
     text += (

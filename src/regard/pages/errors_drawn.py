@@ -51,7 +51,7 @@ LOOKS = {
 }
 RIGHT = Look("right", "an object that was found, and the answer that found it", "#ffffff")
 IGNORED = Look("ignored", "a difficult object or a crowd: it counts neither way", "#b9c0c8", "1 4")
-_NEAR = Look("there", "an object about whose place or class an answer is wrong", "#ffffff", "4 4")
+_NEAR = Look("misjudged", "an object about whose place or class an answer is wrong", "#ffffff", "4 4")
 
 
 def legend(kinds: set[str], ignored: bool) -> Markup:

@@ -20,7 +20,7 @@ _FIRST = (
     "#44aa99", "#999933", "#88ccee", "#117733", "#cc6677", "#aa4499",
 )  # fmt: skip
 _VOID = "#2b2f36"
-WRONG = "#ff6a1f"
+WRONG = "#b0005c"  # darker than the grey that it lies on, so that it is told apart without its hue
 
 
 def class_colours(count: int) -> list[str]:
@@ -103,7 +103,7 @@ def _marked(picture: PixelPicture, wrong: np.ndarray, image: Any, alt: str) -> M
     if isinstance(copy, str):
         return embedded(copy, alt)
     grey = np.asarray(copy.convert("L").resize((width, height), Image.Resampling.LANCZOS))
-    shown = np.repeat((0.25 * 255 + 0.6 * grey)[..., None], 3, axis=2)
+    shown = np.repeat((0.5 * 255 + 0.45 * grey)[..., None], 3, axis=2)
     shown[wrong] = 0.15 * shown[wrong] + 0.85 * np.array(_rgb(WRONG))
     return embedded(Image.fromarray(shown.round().astype(np.uint8)), alt, max(height, width))
 

@@ -46,6 +46,7 @@ def precision_recall(curves: Sequence[tuple[str, np.ndarray]], recalls: np.ndarr
         axes.grid(axis="both")
         for axis in (axes.xaxis, axes.yaxis):
             _style.percent_axis(axis, 0.25)
+        axes.tick_params(axis="x", pad=8)
         axes.set_xlabel("recall: share of the objects that are found")
         axes.set_title("precision: share of the answers that are right", loc="left", fontsize=13, color=MUTED)
         names = [f"{written(name, 24)} {np.mean(values):.2f}" for name, values in curves]
@@ -78,6 +79,7 @@ def reliability_figure(bins: Sequence[Bin], alt: str) -> Markup:
         axes.grid(axis="y")
         for axis in (axes.xaxis, axes.yaxis):
             _style.percent_axis(axis, 0.25)
+        axes.tick_params(axis="x", pad=8)
         axes.set_xlabel("score")
         axes.set_title("share that is right, and how many answers", loc="left", fontsize=13, color=MUTED)
 

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from helpers.dense_answers import NAMES, given_objects, given_pixels, random_objects
-from helpers.detections import random_pictures
 from regard.data.annotations import rle
 from regard.metrics.detection_errors import DetectionErrors
 from regard.metrics.detection_kinds import KINDS, judge
 from regard.metrics.score_calibration import answer_rows, calibration_error
-from regard.metrics.working_point import best_threshold, surer, weight
+from regard.metrics.working_point import surer, weight
 from regard.reuse.dense.examined import examine
 from regard.reuse.dense.examined_objects import ObjectErrors, ObjectsSeen
 from regard.reuse.dense.examined_pixels import PixelErrors, small
@@ -62,9 +61,6 @@ def test_the_threshold_has_the_best_f1_and_its_figures_are_those_from_there_on()
     assert errors.f1 == pytest.approx(f1(errors.threshold)) == pytest.approx(max(map(f1, told)))
     assert errors.precision == pytest.approx(right[told >= errors.threshold].mean())
     assert errors.recall == pytest.approx(right[told >= errors.threshold].sum() / objects)
-    assert best_threshold(np.array([0.3, 0.9]), np.array([False, False]), 3) == 0.5
-    # the second of two equal scores is right: both are in, or neither
-    assert best_threshold(np.array([0.9, 0.5, 0.5]), np.array([True, False, True]), 4) == 0.5
 
 
 def test_the_worst_pictures_are_kept_and_as_they_were_judged() -> None:
@@ -82,20 +78,6 @@ def test_the_worst_pictures_are_kept_and_as_they_were_judged() -> None:
         assert its.scores.numpy()[places] == pytest.approx(one.scores)
         np.testing.assert_array_equal(one.truth_boxes, images.annotations[one.row].boxes.xyxy)
         assert not one.missed[one.ignored].any()
-
-
-def test_the_weight_is_the_number_of_errors_averaged_over_thresholds_of_which_higher_ones_weigh_more() -> None:
-    """Errors at a threshold t by `judge`, integrated with density 2 t over [0, 1]."""
-    middles = (np.arange(2000) + 0.5) / 2000
-    for picture in random_pictures(np.random.default_rng(3), 12):
-        pairs = picture.pairs()
-        counts = []
-        for at in middles[::20]:
-            one = judge(surer(pairs, at))
-            counts.append((one.kind >= 0).sum() + one.missed.sum())
-        whole = float((np.repeat(counts, 20) * 2 * middles).mean())
-        # each score is rounded to .1 and each t to .01
-        assert weight(pairs, judge(pairs)) == pytest.approx(whole, abs=0.015 * (len(pairs.scores) + len(pairs.ignore)))
 
 
 def test_masks_of_the_worst_alone_are_kept() -> None:

@@ -126,5 +126,6 @@ class Ready:
             "size": f"{objective.size} pixels",
             "seed": self.settings.seed,
             "pictures": f"{metrics['train']} to learn from, {found.images} to score on",
-            **{name: metrics[name] for name in ("steps", "seconds")},
+            "steps": metrics["steps"],
+            "seconds": round(metrics["seconds"]),
         }
