@@ -13,11 +13,11 @@ from ..data.sources import open_images
 from ..pages.dense_predict import DenseShown, write_predictions_page
 from ..report.html import Table, check_page
 from ..reuse.dense.answers.json_file import picture_row
-from ..reuse.dense.answers.told import LOOKED_AT, told
 from ..reuse.dense.answers.write import WrittenAnswers, check_answers, writing
 from ..reuse.dense.fast import runner_for
 from ..reuse.dense.model import Answer
 from ..reuse.dense.tiles import Tiled
+from ..reuse.dense.told import LOOKED_AT, told
 from ..reuse.dense.windows import OVERLAP
 from ._dense_task import Task, Watched
 from ._given import given_images, told_aside
