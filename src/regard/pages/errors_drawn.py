@@ -97,13 +97,15 @@ def drawn(picture: ObjectPicture, names: tuple[str, ...], image: Any, name: str,
             told.append((look, _about(picture, row, names)))
             title = f"{len(told)}: {look.word}, {told[-1][1]}"
             found += _shape(picture.boxes[row], _runs(picture.masks, row), picture.size, look, title)
-            chips[1].append(_chip(picture.boxes[row], len(told), look, unit, picture.size))
+            at = _corner(picture.boxes[row], _runs(picture.masks, row), picture.size)
+            chips[1].append(_chip(at, len(told), look, unit, picture.size))
     for row in np.flatnonzero(picture.missed).tolist():
         look = LOOKS["missed"]
         told.append((look, names[picture.truth_classes[row]]))
         title = f"{len(told)}: {look.word}, {told[-1][1]}"
         truth += _shape(picture.truth_boxes[row], _runs(picture.truth_masks, row), picture.size, look, title)
-        chips[0].append(_chip(picture.truth_boxes[row], len(told), look, unit, picture.size))
+        at = _corner(picture.truth_boxes[row], _runs(picture.truth_masks, row), picture.size)
+        chips[0].append(_chip(at, len(told), look, unit, picture.size))
     copy = loaded(image, SHOWN)
     counts = [_many(int((~picture.ignored).sum()), "object"), _many(len(picture.boxes), "answer")]
     said = [f"{name}, what is there: {counts[0]}", f"{name}, what was found: {counts[1]}"]
@@ -182,11 +184,19 @@ def _outline(mask: np.ndarray) -> str | None:
     return "".join(parts) or None
 
 
-def _chip(box: np.ndarray, number: int, look: Look, unit: float, size: tuple[int, int]) -> Markup:
-    """The number of an error, at the corner of its box."""
+def _corner(box: np.ndarray, runs: np.ndarray | None, size: tuple[int, int]) -> tuple[float, float]:
+    """Where the number of an error stands: at a corner of its box, or at the highest pixel of its mask."""
+    if runs is None or not rle.area(runs):
+        return float(box[0]), float(box[1])
+    y, x = np.argwhere(rle.decode(runs, size))[0].tolist()
+    return float(x), float(y)
+
+
+def _chip(at: tuple[float, float], number: int, look: Look, unit: float, size: tuple[int, int]) -> Markup:
+    """The number of an error, within the picture."""
     high, wide = _TEXT * 1.25 * unit, _TEXT * (0.62 * len(str(number)) + 0.5) * unit
-    x = min(max(float(box[0]), 0.0), max(size[1] - wide, 0.0))
-    y = min(max(float(box[1]), 0.0), max(size[0] - high, 0.0))
+    x = min(max(at[0], 0.0), max(size[1] - wide, 0.0))
+    y = min(max(at[1], 0.0), max(size[0] - high, 0.0))
     return Markup(
         '<rect class="chip" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" stroke="{}"/>'
         '<text x="{:.1f}" y="{:.1f}" font-size="{:.2f}">{}</text>'
