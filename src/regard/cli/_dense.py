@@ -24,7 +24,7 @@ from ._shared import (
 
 # what the help says of each; the functions know what there is, and say so where a name is wrong
 _HEADS = {
-    "detect": "faster_rcnn, fcos, or fast_rcnn on given boxes",
+    "detect": "faster_rcnn, fcos, fast_rcnn (boxes are given), or rcnn (and nothing of the network learns)",
     "instances": "mask_rcnn",
     "segment": "linear, fcn, deeplab, or smp:NAME (extra segment)",
 }

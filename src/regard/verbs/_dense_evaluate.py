@@ -13,10 +13,9 @@ from ..report.html import Table, check_page
 from ..reuse.dense.apart import refuse_learned
 from ..reuse.dense.examined import Examined, examine
 from ..reuse.dense.scoring import DenseScores
-from ..reuse.dense.tiles import Tiled
 from ..reuse.dense.windows import OVERLAP
 from ._dense_scores import class_table, score_table
-from ._dense_task import Task, Watched
+from ._dense_task import Task, Watched, tiled
 from ._given import given_images, told_aside
 from ._result import Progress, Result, verb, watch_of
 
@@ -102,7 +101,7 @@ def evaluate(
     model = task.open(run, device)
     images, notes = one_part(open_images(given_images("DATA", data), argument="DATA"), "test", "DATA")
     refuse_learned("DATA", images, Path(run))
-    looking = Tiled(model, tiles, overlap) if tiles else model
+    looking = tiled(model, tiles, overlap)
     scores, examined = examine(Watched(looking, watch_of(progress, f"{task.name} evaluate")), images, batch=batch)
     found = DenseEvaluated(
         task=task.name,

@@ -15,11 +15,11 @@ from ..report.html import Table, check_page
 from ..reuse.dense.answers.json_file import picture_row
 from ..reuse.dense.answers.write import WrittenAnswers, check_answers, writing
 from ..reuse.dense.fast import runner_for
-from ..reuse.dense.model import Answer
-from ..reuse.dense.tiles import Tiled
+from ..reuse.dense.model import Answer, DenseModel
+from ..reuse.dense.rcnn import RcnnModel
 from ..reuse.dense.told import LOOKED_AT, told
 from ..reuse.dense.windows import OVERLAP
-from ._dense_task import Task, Watched
+from ._dense_task import Task, Watched, tiled
 from ._given import given_images, told_aside
 from ._result import Progress, Result, verb, watch_of
 
@@ -145,13 +145,12 @@ def predict(
     html = None if page is None else check_page("--page", page)
     if out is not None:
         check_answers(format_, out, task.what, "--out")
-    model = task.open(run, device)
+    model = task.open(run, device, precision)
     given = open_images(given_images("IMAGES", images))
-    runner = runner_for(model, given, precision, batch)
-    running = replace(model, runner=runner.run)
+    running, runner, note = _running(model, given, precision, batch)
     failed: dict[str, str] = {}
     seen, held = DenseShown(given, model.objective.names, threshold), []
-    looking = Watched(Tiled(running, tiles, overlap) if tiles else running, watch_of(progress, f"{task.name} predict"))
+    looking = Watched(tiled(running, tiles, overlap), watch_of(progress, f"{task.name} predict"))
     places = (
         nullcontext()
         if out is None
@@ -179,12 +178,11 @@ def predict(
                 "IMAGES", f"{len(given)} pictures, none of which can be read", "pictures", f"{first[0]}: {first[1]}"
             )
     written, seconds = None if writer is None else writer.done, time.monotonic() - began
-    notes = [runner.note] if runner.note else []
     found = DensePredicted(
         task=task.name,
         run=str(run),
         images=given,
-        runner=runner.name,
+        runner=runner,
         seen=seen,
         answers=held,
         written=written,
@@ -195,9 +193,19 @@ def predict(
             "seconds": round(seconds, 3),
             "images_per_second": seen.seen / seconds,
         },
-        notes=[*notes, *([] if written is None else written.sentences())],
+        notes=[*note, *([] if written is None else written.sentences())],
         set_aside=[{"path": name, "cause": cause} for name, cause in failed.items()] + list(given.set_aside),
     )
     if html is not None:
         found.write_page(html)
     return found
+
+
+def _running(
+    model: DenseModel | RcnnModel, images: ImageSet, precision: str, batch: int
+) -> tuple[DenseModel | RcnnModel, str, list[str]]:
+    """The model as it runs fastest, who runs it, and why it is not another."""
+    if isinstance(model, RcnnModel):
+        return model, f"embed in {precision}", []  # which has its own fast path
+    runner = runner_for(model, images, precision, batch)
+    return replace(model, runner=runner.run), runner.name, [runner.note] if runner.note else []

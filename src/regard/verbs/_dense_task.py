@@ -9,8 +9,9 @@ from ..core.events import passing
 from ..core.runtime import pick_device
 from ..data.imageset import ImageSet
 from ..reuse.dense.model import Answer, DenseModel
-from ..reuse.dense.objective import Dense
-from ..reuse.dense.scoring import Answering
+from ..reuse.dense.rcnn import RcnnModel, made_by_rcnn
+from ..reuse.dense.scoring import Answering, Telling
+from ..reuse.dense.tiles import Tiled
 from ._result import Watch
 
 
@@ -26,20 +27,23 @@ class Task:
     name: str
     what: str
 
-    def open(self, run: str | Path, device: str) -> DenseModel:
+    def open(self, run: str | Path, device: str, precision: str = "auto") -> DenseModel | RcnnModel:
         """Read a run of this task, and put it on a device.
 
         Raises:
             InputError: no finished run, or one of another task.
         """
         folder = check_path("RUN", run, folder=True)
-        model = DenseModel.load(folder)
+        place = pick_device(device)
+        if made_by_rcnn(folder):
+            model: DenseModel | RcnnModel = RcnnModel.load(folder, precision=precision, device=device)
+        else:
+            model = DenseModel.load(folder)
+            model.encoder.to(place)
+            model.head.to(place)
         if model.objective.what != self.what:
             its = next(name for name, what in TASKS.items() if what == model.objective.what)
             raise bad("RUN", f"{run}, a run of regard {its}", f"one of regard {self.name}", f"Use regard {its}.")
-        place = pick_device(device)
-        model.encoder.to(place)
-        model.head.to(place)
         return model
 
 
@@ -56,13 +60,26 @@ class Watched:
     watch: Watch
 
     @property
-    def objective(self) -> Dense:
+    def objective(self) -> Telling:
         """The model's."""
         return self.model.objective
 
     def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
         """As the model's."""
         return passing(self.model.predict(images, batch=batch, failed=failed), len(images), "predict", self.watch)
+
+
+def tiled(model: DenseModel | RcnnModel, tiles: int | None, overlap: float) -> Answering:
+    """The model, looking by overlapping windows where these are wanted.
+
+    Raises:
+        InputError: windows of a model that proposes boxes by itself.
+    """
+    if tiles is None:
+        return model
+    if isinstance(model, RcnnModel):
+        raise bad("--tiles", f"{tiles}, with a run of the head rcnn", "whole pictures", "Train another head.")
+    return Tiled(model, tiles, overlap)
 
 
 TASKS = {"detect": "boxes", "instances": "masks", "segment": "semantic"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ..core.checks import check_output
+from ..core.checks import bad, check_output
 from ..core.records import anything, listed, mapped, read_record, text
 from ..data.sources import open_images
 from ..learning.run import read_metrics, watched
@@ -16,6 +16,7 @@ from ..reuse.dense.apart import SCORES
 from ..reuse.dense.given_boxes import GivenBoxes
 from ..reuse.dense.model import DenseModel
 from ..reuse.dense.rates import RATES
+from ..reuse.dense.rcnn_train import train_rcnn_events
 from ..reuse.dense.train import NEEDED, train_events
 from ._dense_scores import class_table, score_table
 from ._dense_task import Task
@@ -146,35 +147,63 @@ def train(
         device=device,
         seed=seed,
     )
-    events = train_events(
-        open_images(given_images("TRAIN", train), argument="TRAIN"),
-        None if val is None else open_images(given_images("--val", val), argument="--val"),
-        with_,
-        out=folder,
-        what=task.what,
-        head=head,
-        size=size,
-        classes=None if classes is None else words(classes),
-        layers=layers,
-        backbone_lr_factor=backbone_lr_factor,
-        layer_decay=layer_decay,
-        init_from=init_from,
-        init_layers=words(init_layers),
-        from_run=from_,
-        proposals=None if proposals is None else GivenBoxes.read(proposals),
-        augment=not no_augment,
-        settings=recipe,
-        resume=not no_resume,
-        keep=keep,
-        rates=RATES if lr is None else (),
-        report=write_run_page,
-    )
+    images = open_images(given_images("TRAIN", train), argument="TRAIN")
+    scored = None if val is None else open_images(given_images("--val", val), argument="--val")
+    told = None if classes is None else words(classes)
+    given = None if proposals is None else GivenBoxes.read(proposals)
+    if head == "rcnn" and task.what == "boxes":
+        learning = {"--epochs": epochs, "--steps": steps, "--minutes": minutes, "--batch": batch, "--lr": lr}
+        _refuse({**learning, "--clip": clip, "--init-from": init_from, "--from": from_})
+        events = train_rcnn_events(
+            images,
+            scored,
+            with_,
+            out=folder,
+            size=256 if size is None else size,
+            classes=told,
+            proposals=given,
+            seed=seed,
+            precision=precision,
+            device=device,
+            resume=not no_resume,
+        )
+    else:
+        events = train_events(
+            images,
+            scored,
+            with_,
+            out=folder,
+            what=task.what,
+            head=head,
+            size=size,
+            classes=told,
+            layers=layers,
+            backbone_lr_factor=backbone_lr_factor,
+            layer_decay=layer_decay,
+            init_from=init_from,
+            init_layers=words(init_layers),
+            from_run=from_,
+            proposals=given,
+            augment=not no_augment,
+            settings=recipe,
+            resume=not no_resume,
+            keep=keep,
+            rates=RATES if lr is None else (),
+            report=write_run_page,
+        )
     watched(events, watch_of(progress, f"{task.name} train"))
-    told = read_record(folder / SCORES, {"by_class": mapped(mapped(anything)), "notes": listed(text)})
+    found = read_record(folder / SCORES, {"by_class": mapped(mapped(anything)), "notes": listed(text)})
     return DenseTrained(
         task=task.name,
         out=folder,
-        by_class=told["by_class"],
+        by_class=found["by_class"],
         metrics=read_metrics(folder, NEEDED),
-        notes=told["notes"],
+        notes=found["notes"],
     )
+
+
+def _refuse(learning: Mapping[str, object]) -> None:
+    """Refuse what a network is told that does not learn."""
+    if given := [name for name, value in learning.items() if value is not None]:
+        fix = "Its network does not learn: SVMs do, on all regions."
+        raise bad("--head", f"rcnn with {', '.join(given)}", "rcnn without", fix)

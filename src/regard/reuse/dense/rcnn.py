@@ -227,3 +227,9 @@ def _objective_of(task: Any, folder: Path) -> Rcnn:
     except (TypeError, ValueError, LookupError) as error:
         told = f"{type(error).__name__} in its card's `task`."
         raise bad("folder", str(folder), "a folder of R-CNN, as a training writes it", told) from error
+
+
+def made_by_rcnn(folder: Path) -> bool:
+    """Whether a folder's card says that this made it."""
+    task = read_card(folder).get("task")
+    return isinstance(task, dict) and task.get("name") == NAME

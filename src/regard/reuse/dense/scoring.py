@@ -19,7 +19,6 @@ from ...metrics.image_resampling import measure_interval
 from ...metrics.segmentation import SemanticScores
 from ...metrics.voc_ap import VocAP
 from .model import Answer
-from .objective import Dense
 from .targets import VOID
 
 MAIN = {"boxes": "ap50", "masks": "mask_ap50", "semantic": "miou"}
@@ -45,11 +44,25 @@ class DenseScores:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
+class Telling(Protocol):
+    """What a model tells."""
+
+    @property
+    def what(self) -> str:
+        """Boxes | masks | semantic."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes, in the order of the outputs."""
+        ...
+
+
 class Answering(Protocol):
     """What can be scored: a model, or one whose progress is watched."""
 
     @property
-    def objective(self) -> Dense:
+    def objective(self) -> Telling:
         """What it tells, of which classes."""
         ...
 
