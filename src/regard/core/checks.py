@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .leftovers import empty
+
 
 class InputError(ValueError):
     """An argument or the data cannot be used; the command line ends with status 2."""
@@ -246,6 +248,7 @@ def check_output(
     place = above if above != found or folder else found.parent
     if not os.access(place, os.W_OK):
         raise bad(argument, f"{text}, where {str(place)!r} must not be written to", "a place that can be written to")
-    if folder and marker and above == found and any(found.iterdir()) and not (found / marker).exists():
+    # what a killed run left is no other file, also where it was killed before it wrote its first
+    if folder and marker and above == found and not empty(found) and not (found / marker).exists():
         raise InputError(f"{argument}: {text} holds other files. Name a new or empty folder.")
     return Path(path)

@@ -40,6 +40,11 @@ def clear(folder: Path) -> None:
                         os.unlink(entry.path)
 
 
+def empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what killed processes left, or is none."""
+    return not folder.is_dir() or all(map(left_over, folder.iterdir()))
+
+
 def left_over(path: Path) -> bool:
     """Whether a path is named as here, and its process is gone."""
     found = _NAME.fullmatch(path.name)

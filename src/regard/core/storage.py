@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .checks import InputError, bad
-from .leftovers import clear, name_beside
+from .leftovers import clear, empty, name_beside
 from .reading import check_plain
 from .reading import read_json as read_json
 
@@ -55,6 +55,7 @@ def appearing(folder: str | Path) -> Iterator[Path]:
     try:
         beside.mkdir()
         yield beside
+        clear(folder)  # one that is there holds nothing else
         os.replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -219,7 +220,7 @@ def new_folder(argument: str, path: str | Path, *, overwrite: bool = False, mark
     folder = Path(path)
     if folder.is_file():
         raise bad(argument, f"{str(path)!r}, which is a file", "a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists() and not overwrite:
+    if not empty(folder) and not (folder / marker).exists() and not overwrite:
         raise InputError(f"{argument}: {str(path)!r} holds other files. Name a new or empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

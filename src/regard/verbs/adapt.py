@@ -16,6 +16,7 @@ from ..adapt.worth.comparison import Comparison
 from ..adapt.worth.run import adapter, check_source, check_target, compare
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import names
+from ..core.leftovers import empty
 from ..report.html import Table
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
@@ -195,7 +196,7 @@ def _check_out(out: Path, method: Sequence[str], with_: Rep) -> None:
     if isinstance(with_, Representation) and not with_.loaded_from:
         raise bad("--with", "a representation that was never saved", "a name or a folder", "Save it: rep.save(FOLDER).")
     check_output("--out", out, folder=True)
-    if out.exists() and any(out.iterdir()):
+    if not empty(out):
         raise bad("--out", f"{str(out)!r}, which is there already", "a new or empty folder")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..core.checks import InputError, check_output
+from ..core.leftovers import empty
 from ..pages.demo import gains, write_demo_page
 from ..report.gains import seconds
 from ..report.html import Table
@@ -85,7 +86,7 @@ def demo(
     place = Path(out)
     check_output("--out", place, folder=True)
     runs = place / "runs"
-    if place.is_dir() and any(place.iterdir()) and not (place / "report.html").exists() and not runs.exists():
+    if not empty(place) and not (place / "report.html").exists() and not runs.exists():
         raise InputError(f"--out: {str(place)!r} holds other files. Name a new or empty folder.")
     shutil.rmtree(runs, ignore_errors=True)
     found = study.run_demo(runs, seed=seed, seeds=seeds, steps=steps, watch=partial(watch_of, progress))

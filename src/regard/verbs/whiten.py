@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..core.checks import bad, check_output
+from ..core.leftovers import empty
 from ..core.runtime import measured
 from ..core.storage import appearing
 from ..report.html import Table
@@ -104,7 +105,7 @@ def whiten(
     folder = check_output("--out", out, folder=True)
     check_machine(device)
     # made when there is something to put into it
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and empty(folder)):
         raise bad("--out", f"{str(out)!r}, which is there already", "a new or empty folder")
     options: dict[str, Any] = {"precision": precision, "device": device, "watch": watch_of(progress, "embed")}
     with measured() as cost:

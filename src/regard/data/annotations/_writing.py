@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.checks import bad, check_output
 from ...core.images import IMAGE_SUFFIXES
+from ...core.leftovers import empty
 from ...core.storage import appearing, inside
 from ..imageset import ImageSet
 from .faults import ASIDE
@@ -77,7 +78,7 @@ _CALLED = {
 def fresh(folder: str | Path) -> Iterator[Path]:
     """Give a folder beside `folder` to write into, which takes its place at the end; one with files is refused."""
     path = check_output("folder", folder, folder=True)
-    if path.is_dir() and any(path.iterdir()):
+    if not empty(path):
         raise bad("folder", f"{str(folder)!r}, which holds other files", "a new or empty folder")
     with appearing(path) as beside:
         yield beside

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Protocol
 
 from ... import __version__
 from ...core.checks import bad
+from ...core.leftovers import clear, name_beside
 from ...core.storage import plain
 from .graph import INPUT, Exportable
 
@@ -81,7 +81,7 @@ def metadata(about: dict[str, Any]) -> dict[str, str]:
 def beside(target: Path) -> Iterator[Path]:
     """A folder beside the target, which is gone at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = target.with_name(f".{target.name}.{os.getpid()}-{token_hex(3)}.tmp")
+    folder = name_beside(target)
     folder.mkdir()
     try:
         yield folder
@@ -93,6 +93,7 @@ def put(folder: Path, target: Path) -> tuple[Path, ...]:
     """Move what was written to its place, the card last."""
     if (folder / target.name).is_dir():
         if target.is_dir():
+            clear(target)  # of what a killed process left there
             target.rmdir()
         os.replace(folder / target.name, target)
         return tuple(sorted(target.iterdir()))

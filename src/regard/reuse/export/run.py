@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import bad, check_choice
+from ...core.leftovers import empty
 from ...core.runtime import measured
 from ...core.storage import write_json
 from ...representation.classifier import Classifier, has_classifier, read_classifier
@@ -57,7 +58,7 @@ def export(
     if kind is not None:
         kind.needed()
         check_file(target, kind.SUFFIXES, format)
-    elif target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    elif target.exists() and not (target.is_dir() and empty(target)):
         raise bad("--out", f"{str(target)!r}, which is there already", "a new or empty folder")
     if is_dense(source):
         return export_dense(source, target, format, kind, layout, some)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ....core.checks import bad, check_choice, check_number, check_output
+from ....core.leftovers import empty
 from ....core.storage import replacing
 from ....data.annotations._writing import fresh
 from ....data.imageset import ImageSet
@@ -190,7 +191,7 @@ def _maps(path: Path) -> Path:
 
 
 def _empty(argument: str, path: Path) -> Path:
-    if path.is_dir() and any(path.iterdir()):
+    if not empty(path):
         raise bad(argument, f"{str(path)!r}, which holds files", "a new or empty folder")
     return path
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ....core.checks import InputError, RunError
+from ....core.leftovers import clear
 from ...duplicates.groups import REMEMBERED
 from ..store.lock import locked
 
@@ -19,6 +20,7 @@ CARD = "card.json"
 def take_place(beside: Path, target: Path) -> None:
     """Move a collection to `target`, in place of an empty folder or another collection, which comes back on failure."""
     if not (target / CARD).exists():
+        clear(target)  # of what a killed process left there
         os.replace(beside, target)
         return
     aside = target.with_name(f".{target.name}.{os.getpid()}.old")
