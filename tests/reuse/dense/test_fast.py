@@ -138,6 +138,24 @@ def test_what_departs_is_not_used_and_the_note_says_so(models, pictures, monkeyp
     )
 
 
+def test_what_departed_is_not_tried_again(models, pictures, monkeypatch, own_cache):
+    (own_cache / "openvino").unlink()
+    monkeypatch.setattr(openvino_library, "has_bf16", lambda: True)
+    model, one = models["fcn"], pictures.subset([0])
+    departing(monkeypatch, "bf16")
+    assert runner_for(model, one, batch=1).name == "openvino bf16, head in fp32"
+    monkeypatch.undo()
+    monkeypatch.setenv("REGARD_CACHE", str(own_cache))
+    monkeypatch.setattr(openvino_library, "has_bf16", lambda: True)
+    assert openvino.departed(model) == ["bf16"]
+    again = runner_for(model, one, batch=1)
+    assert again.name != "openvino bf16" and "in bf16 departed from torch before" in again.note
+    memory = next((own_cache / "openvino").rglob("dense-*.json"))
+    for damaged in ('{"departed": 3}', "[1]", "{", '{"departed": ["bf17"]}'):
+        memory.write_text(damaged)
+        assert openvino.departed(model) == []
+
+
 def test_a_network_that_openvino_cannot_convert_is_run_by_torch(models, pictures, monkeypatch):
     def refuse(*_):
         raise RunError("OpenVINO cannot convert stage 'first': no such operator")

@@ -69,7 +69,7 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
             raise bad("--precision", f"bf16 on {device.type}", "auto or fp32", "Boxes are exact there, and fast.")
         return Runner(torch_itself, "", exact)
     from ...representation.openvino_library import has_bf16
-    from .openvino import WAYS, in_openvino
+    from .openvino import WAYS, departed, in_openvino, remember_departed
 
     if precision == "bf16" and not has_bf16():
         raise bad("--precision", "bf16", "a precision that this processor has", "Use auto or fp32.")
@@ -77,7 +77,11 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
     ways = low if precision == "bf16" else [*(low if precision == "auto" and has_bf16() else ()), "fp32"]
     seen = _looked_at(model, images, batch, exact)
     notes: list[str] = []
+    known = departed(model) if precision == "auto" else []
     for way in ways:
+        if way in known:
+            notes.append(f"OpenVINO in {way} departed from torch before")
+            continue
         try:
             fast = in_openvino(model, batch, way)
         except RunError as error:
@@ -87,6 +91,8 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
         if alike.good and alike.cosine >= FLOOR[way[:4]]:
             return Runner(f"openvino {way}", "; ".join(notes), fast, alike)
         notes.append(f"OpenVINO in {way} departs from torch ({alike})")
+        if way.startswith("bf16"):
+            remember_departed(model, way)
     if precision == "bf16":
         raise bad("--precision", "bf16", "a precision in which this model finds the same", f"{'; '.join(notes)}.")
     return Runner(torch_itself, "; ".join(notes), exact)

@@ -8,6 +8,7 @@ and both stages of regions: what a move of a box is worth in pixels bf16 tells t
 
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from torch import Tensor, nn
 
 from ...backbones.modes import evaluating
 from ...core.checks import RunError
-from ...core.storage import hash_tensors
+from ...core.storage import hash_tensors, read_json
 from ...representation.openvino_files import traced_with
-from ...representation.openvino_graph import with_exact
-from ...representation.openvino_library import core, folder
+from ...representation.openvino_graph import remember, with_exact
+from ...representation.openvino_library import core, folder, machine
 from .box_head import CELLS as BOX_CELLS
 from .mask_head import CELLS as MASK_CELLS
 from .model import DenseModel
@@ -37,7 +38,8 @@ class Compiled:
     Args:
         stage: what to run, with one tensor going in.
         shape: of one row that goes in.
-        batch: rows a call, at most; None: any number.
+        batch: rows a call, at most, which are pictures and go in as bytes: bf16 would round values in [0, 1] before
+            anything is computed of them. None: any number, of regions.
         key: names the stage and its weights in the cache.
         low: in bf16.
         exact: in bf16, whether all but the network stays in fp32.
@@ -49,8 +51,8 @@ class Compiled:
     def __init__(
         self, stage: nn.Module, shape: Sequence[int], batch: int | None, key: str, low: bool, exact: bool
     ) -> None:
-        self.batch, name = batch, type(stage).__name__.lower()
-        example = torch.zeros(batch or 2, *shape)
+        self.batch, self.bytes, name = batch, batch is not None, type(stage).__name__.lower()
+        example = torch.zeros(batch or 2, *shape, dtype=torch.uint8 if self.bytes else torch.float32)
         with evaluating(stage):
             graph, weights = traced_with(stage, example, folder() / f"{key}-{name}-{batch or 0}.xml", f"stage {name!r}")
         if low and exact:
@@ -68,6 +70,8 @@ class Compiled:
         n = len(x)
         if self.batch is not None and n > self.batch:
             return [torch.cat(parts) for parts in zip(*(self(part) for part in x.split(self.batch)))]
+        if self.bytes:
+            x = (x * 255).round().byte()
         wanted = self.batch or max(-(-n // GROUP), 1) * GROUP
         if n < wanted:
             x = torch.cat([x, x.new_zeros(wanted - n, *x.shape[1:])])
@@ -102,6 +106,24 @@ def key_of(model: DenseModel) -> str:
     objective = model.objective
     form = "-".join(map(str, (FORM, objective.kind, objective.size)))
     return f"dense-{form}-{hash_tensors(weights)}"
+
+
+def departed(model: DenseModel) -> list[str]:
+    """The ways in which this model was seen to find other things on this processor; none where nothing is known."""
+    try:
+        known = read_json(_memory(model))["departed"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    return [way for way in WAYS if way in known] if isinstance(known, list) else []
+
+
+def remember_departed(model: DenseModel, way: str) -> None:
+    """Not to be tried again."""
+    remember(_memory(model), {"departed": [*departed(model), way]})
+
+
+def _memory(model: DenseModel) -> Path:
+    return folder() / f"{key_of(model)}-{machine()}.json"
 
 
 def _behind(graph: ET.Element) -> list[int]:

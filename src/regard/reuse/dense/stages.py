@@ -29,7 +29,7 @@ Stage = Callable[[Tensor], Sequence[Tensor]]
 
 
 class First(nn.Module):
-    """Pictures (N, 3, S, S) in [0, 1] to what the head chooses from, as a flat tuple of tensors.
+    """Pictures (N, 3, S, S), in [0, 1] or in bytes, to what the head chooses from, as a flat tuple of tensors.
 
     Of Faster and Mask R-CNN the neck's levels, then objectness, then moves; of FCOS logits, boxes and centrality; of
     a semantic head the class of each pixel and its probability.
@@ -41,6 +41,8 @@ class First(nn.Module):
 
     def forward(self, images_NCHW: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
+        if not images_NCHW.is_floating_point():
+            images_NCHW = images_NCHW.float() / 255
         levels, inner = self.head.levels(images_NCHW), self.head.inner
         if isinstance(inner, FasterRCNN):
             seen = inner.neck(levels)
