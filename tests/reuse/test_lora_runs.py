@@ -1,10 +1,13 @@
 """`layers="lora"` in whole runs: few weights learn, the folder is an ordinary one, a stopped run goes on the same."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from helpers.trainables import equal, weights
 from regard.backbones.encoder import make_encoder
 from regard.backbones.network_encoder import NetworkEncoder
 from regard.core.checks import InputError
@@ -12,6 +15,7 @@ from regard.core.storage import load_tensors, read_json
 from regard.data.builtin import builtin
 from regard.data.scenes import scenes
 from regard.learning.freezing import Tuned, freeze
+from regard.learning.lora import LowRank
 from regard.learning.objective import Objective
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import START
@@ -54,12 +58,15 @@ def test_the_matrices_and_the_head_learn_and_are_added_in_the_end():
     norms = [module for module in one.encoder.modules() if isinstance(module, nn.BatchNorm2d)]
     assert norms and not any(module.training for module in norms) and one.head.training
     x = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    trial = copy.deepcopy(one)  # as rates and precisions are tried
+    assert equal(weights(trial), weights(one)) and {type(each) for each in trial.modules()} >= {LowRank}
     before = {name: value.clone() for name, value in make_encoder("timm:test_resnet", size=64).state_dict().items()}
     for _ in range(3):
         optimiser.zero_grad()
         one.objective.loss(one.encoder, one.head, x, None)[0].backward()
         optimiser.step()
     learned = one.encoder(x)
+    assert torch.equal(trial.encoder(x), make_encoder("timm:test_resnet", size=64).eval()(x))
     one.settle()
     after = one.encoder.state_dict()
     assert set(after) == set(before)
@@ -113,10 +120,6 @@ def stopped(events, at=2):
     events.close()
 
 
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
 @pytest.mark.parametrize("keep", ["last", "best"])
 def test_a_tuned_folder_is_an_ordinary_one_and_a_stopped_run_ends_the_same(tmp_path, keep):
     every = builtin("digits")
@@ -127,7 +130,7 @@ def test_a_tuned_folder_is_an_ordinary_one_and_a_stopped_run_ends_the_same(tmp_p
     stopped(finetune_events(train, test, start, out=tmp_path / "cut", **options))
     [*finetune_events(train, test, start, out=tmp_path / "cut", **options)]
     for file in ("model.safetensors", "classifier.safetensors"):
-        assert same(load_tensors(tmp_path / "whole" / file), load_tensors(tmp_path / "cut" / file))
+        assert equal(load_tensors(tmp_path / "whole" / file), load_tensors(tmp_path / "cut" / file))
     found = Representation.load(tmp_path / "whole")
     assert found.encoder.state_dict().keys() == start.encoder.state_dict().keys()
     assert found.fingerprint != start.fingerprint and found.card["training"]["layers"] == "lora:2"
@@ -146,7 +149,7 @@ def test_a_dense_run_does_the_same(tmp_path):
     stopped(train_events(*parts, start, out=tmp_path / "cut", **options))
     [*train_events(*parts, start, out=tmp_path / "cut", **options)]
     for file in ("model.safetensors", "head.safetensors"):
-        assert same(load_tensors(tmp_path / "whole" / file), load_tensors(tmp_path / "cut" / file))
+        assert equal(load_tensors(tmp_path / "whole" / file), load_tensors(tmp_path / "cut" / file))
     found = Representation.load(tmp_path / "whole").encoder.state_dict()
     before = start.encoder.state_dict()
     changed = {name for name, value in found.items() if not torch.equal(value, before[name])}

@@ -7,12 +7,14 @@ Ranftl, Bochkovskiy, Koltun 2021, Vision transformers for dense prediction, ICCV
 
 The decoders are theirs, unchanged: batch normalisation but in `fpn`, and corners aligned where they enlarge so. What
 differs: they get the levels of strides 4, 8, 16, 32 of any network, none of stride 2, so that U-Net has a block less;
-`dpt` gets these levels and no class token; they are 64 channels wide, as the heads here are, not 256.
+`dpt` gets these levels and no class token; they are 64 channels wide, as the heads here are, not 256; UPerNet's
+averages are made so that ONNX can say them.
 """
 
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -71,11 +73,30 @@ class SmpDecoder(nn.Module):
         return self.score(self.decoder([*before, *levels]))
 
 
+class Average(nn.Module):
+    """What `nn.AdaptiveAvgPool2d` does, as two products of matrices: its own form is one that few exports know."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """(N, C, cells, cells)."""
+        down, across = (self._parts(int(side)).to(x_NCHW) for side in x_NCHW.shape[2:])
+        return down @ x_NCHW @ across.T
+
+    def _parts(self, side: int) -> Tensor:
+        rows = torch.zeros(self.cells, side)
+        for place in range(self.cells):
+            low, high = place * side // self.cells, -(-(place + 1) * side // self.cells)
+            rows[place, low:high] = 1 / (high - low)
+        return rows
+
+
 def whole(levels: Sequence[Tensor]) -> list[Tensor]:
     """Levels whose sides are twice those of the next one: the last cells are repeated where a side is short.
 
-    >>> from torch import zeros
-    >>> [tuple(one.shape[2:]) for one in whole([zeros(1, 1, side, side) for side in (25, 13, 7, 4)])]
+    >>> [tuple(one.shape[2:]) for one in whole([torch.zeros(1, 1, side, side) for side in (25, 13, 7, 4)])]
     [(32, 32), (16, 16), (8, 8), (4, 4)]
     """
     down, across = levels[-1].shape[2:]
@@ -101,7 +122,10 @@ def _made(kind: str, channels: list[int], width: int) -> tuple[nn.Module, int, i
     if kind == "upernet":
         from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 
-        return UPerNetDecoder((0, 0, *channels), 5, width), width, 4
+        made = UPerNetDecoder((0, 0, *channels), 5, width)
+        for block in made.psp.blocks:
+            block[0] = Average(block[0].output_size)
+        return made, width, 4
     if kind == "segformer":
         from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
 
