@@ -44,14 +44,19 @@ def surface() -> dict[str, Any]:
 
 
 def told(thing: Any) -> Any:
-    """A function's signature; a class's, with its methods'."""
+    """A function's signature; a class's, with its methods'; of an object its methods'."""
     if not inspect.isclass(thing):
-        return signature(thing) if callable(thing) else type(thing).__name__
+        return signature(thing) if callable(thing) else methods(thing, type(thing))
     if issubclass(thing, Exception):
         return " < ".join(base.__name__ for base in thing.__mro__[:2])
-    own = [name for name in vars(thing) if not name.startswith("_") and callable(getattr(thing, name))]
+    return {"": signature(thing), **methods(thing, thing)}
+
+
+def methods(thing: Any, of: type) -> dict[str, str]:
+    """The signatures of the public methods that a class has of its own."""
+    own = [name for name in vars(of) if not name.startswith("_") and callable(getattr(thing, name))]
     own = [name for name in own if not name.endswith("_request")]  # scikit-learn's, which follow from the others
-    return {"": signature(thing), **{name: signature(getattr(thing, name)) for name in sorted(own)}}
+    return {name: signature(getattr(thing, name)) for name in sorted(own)}
 
 
 def signature(function: Any) -> str:
