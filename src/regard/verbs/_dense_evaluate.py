@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from ..data.imageset import ImageSet
 from ..data.sampling import one_part
-from ..data.sources import open_images
 from ..pages.dense_run import write_dense_page
 from ..report.html import Table, check_page
 from ..reuse.dense.apart import refuse_learned
@@ -15,8 +14,8 @@ from ..reuse.dense.examined import Examined, examine
 from ..reuse.dense.scoring import DenseScores
 from ..reuse.dense.windows import OVERLAP
 from ._dense_scores import class_table, score_table
-from ._dense_task import Task, Watched, tiled
-from ._given import given_images, told_aside
+from ._dense_task import Task, Watched, annotated, tiled
+from ._given import told_aside
 from ._result import Progress, Result, verb, watch_of
 
 
@@ -99,7 +98,7 @@ def evaluate(
     """
     html = None if page is None else check_page("--page", page)
     model = task.open(run, device)
-    images, notes = one_part(open_images(given_images("DATA", data), argument="DATA"), "test", "DATA")
+    images, notes = one_part(annotated("DATA", data), "test", "DATA")
     refuse_learned("DATA", images, Path(run))
     looking = tiled(model, tiles, overlap)
     scores, examined = examine(Watched(looking, watch_of(progress, f"{task.name} evaluate")), images, batch=batch)

@@ -8,10 +8,12 @@ from ..core.checks import bad, check_path
 from ..core.events import passing
 from ..core.runtime import pick_device
 from ..data.imageset import ImageSet
+from ..data.sources import open_images
 from ..reuse.dense.model import Answer, DenseModel
 from ..reuse.dense.rcnn import RcnnModel, made_by_rcnn
 from ..reuse.dense.scoring import Answering, Telling
 from ..reuse.dense.tiles import Tiled
+from ._given import given_images
 from ._result import Watch
 
 
@@ -67,6 +69,19 @@ class Watched:
     def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
         """As the model's."""
         return passing(self.model.predict(images, batch=batch, failed=failed), len(images), "predict", self.watch)
+
+
+def annotated(argument: str, given: object) -> ImageSet:
+    """Open images that carry annotations.
+
+    Raises:
+        InputError: no images, or none that say what they show.
+    """
+    images = open_images(given_images(argument, given), argument=argument)
+    if images.annotations is None:
+        fix = "Name the folder that holds JPEGImages and Annotations, a COCO file (.json), or a folder with masks/."
+        raise bad(argument, f"{images.name}, without annotations", "images with boxes, masks or maps of classes", fix)
+    return images
 
 
 def tiled(model: DenseModel | RcnnModel, tiles: int | None, overlap: float) -> Answering:

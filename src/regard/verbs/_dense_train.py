@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from ..core.checks import bad, check_output
 from ..core.records import anything, listed, mapped, read_record, text
-from ..data.sources import open_images
 from ..learning.run import read_metrics, watched
 from ..learning.settings import TrainSettings
 from ..pages.dense_run import write_run_page
@@ -19,8 +18,8 @@ from ..reuse.dense.rates import RATES
 from ..reuse.dense.rcnn_train import train_rcnn_events
 from ..reuse.dense.train import NEEDED, train_events
 from ._dense_scores import class_table, score_table
-from ._dense_task import Task
-from ._given import Rep, Words, check_machine, given_images, words
+from ._dense_task import Task, annotated
+from ._given import Rep, Words, check_machine, words
 from ._result import Progress, Result, verb, watch_of
 
 
@@ -147,8 +146,8 @@ def train(
         device=device,
         seed=seed,
     )
-    images = open_images(given_images("TRAIN", train), argument="TRAIN")
-    scored = None if val is None else open_images(given_images("--val", val), argument="--val")
+    images = annotated("TRAIN", train)
+    scored = None if val is None else annotated("--val", val)
     told = None if classes is None else words(classes)
     given = None if proposals is None else GivenBoxes.read(proposals)
     if head == "rcnn" and task.what == "boxes":
