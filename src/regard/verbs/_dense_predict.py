@@ -184,7 +184,7 @@ def predict(
         images=given,
         runner=runner,
         seen=seen,
-        answers=held,
+        answers=tuple(held),
         written=written,
         page=html,
         metrics={

@@ -37,6 +37,10 @@ class Task:
         """
         folder = check_path("RUN", run, folder=True)
         place = pick_device(device)
+        if not (folder / "card.json").is_file():
+            raise bad(
+                "RUN", f"{str(run)!r}, where there is no card.json", f"a folder that regard {self.name} train wrote"
+            )
         if made_by_rcnn(folder):
             model: DenseModel | RcnnModel = RcnnModel.load(folder, precision=precision, device=device)
         else:

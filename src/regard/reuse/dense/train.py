@@ -173,9 +173,11 @@ def train_events(
 
 
 def _names(images: ImageSet, what: str) -> tuple[str, ...]:
-    """The classes that the annotations name; before those of objects the background, where pixels are classed."""
+    """The classes that the annotations name: with the background where pixels are classed, else without."""
     assert images.annotations is not None
     names = images.annotations.classes
+    if what != "semantic":
+        names = tuple(name for name in names if name != BACKGROUND)  # of a map beside the boxes
     if not names:
         raise bad("images", f"{images.name}, whose annotations name no class", "annotated objects or pixels")
     if what == "semantic" and BACKGROUND not in names and images.annotations[0].semantic is None:
