@@ -37,6 +37,7 @@ from .rcnn import Rcnn, RcnnModel
 from .rcnn_seen import Seen, targets_hash
 from .scoring import score
 from .selective_search import Searched, SelectiveSearch
+from .targets import class_names
 
 NEEDED = {"steps": whole()}
 NORM = 20.0  # mean norm of the vectors that SVMs learn from
@@ -101,9 +102,7 @@ def train_rcnn_events(
     assert images.annotations is not None
     content, learned = apart(images, val)
     start = representation if isinstance(representation, Representation) else Representation.load(representation)
-    names = tuple(classes) if classes is not None else images.annotations.classes
-    if not names:
-        raise bad("images", f"{images.name}, whose annotations name no class", "annotated objects")
+    names = tuple(classes) if classes is not None else class_names(images, "boxes")
     colour = tuple(float(one) for one in start.encoder.config["mean"])
     task = Rcnn(names, size, crop, colour=colour, search=search or SelectiveSearch())
     chosen = replace(svm or SvmSettings(), seed=seed)

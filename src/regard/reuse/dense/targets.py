@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.checks import InputError
+from ...core.checks import InputError, bad
 from ...data.annotations.boxes import Boxes, RawBox, corners_of, sound_boxes
 from ...data.annotations.faults import ASIDE, NOTED, Fault
 from ...data.annotations.masks import BACKGROUND, drawn
 from ...data.annotations.record import Annotations
+from ...data.imageset import ImageSet
 from .frame import Framed
 
 KINDS = ("boxes", "masks", "semantic")
@@ -130,3 +131,16 @@ def _semantic(carried: Annotations, framed: Framed, classes: Sequence[str], name
     faults = [Fault(name, f"pixels of the unknown class {one!r}: they count neither way", NOTED) for one in strange]
     values = torch.from_numpy(table[known.values])
     return framed.map_in(values, VOID), faults
+
+
+def class_names(images: ImageSet, what: str) -> tuple[str, ...]:
+    """The classes that the annotations name: with the background where pixels are classed, else without."""
+    assert images.annotations is not None
+    names = images.annotations.classes
+    if what != "semantic":
+        names = tuple(name for name in names if name != BACKGROUND)  # of a map beside the boxes
+    if not names:
+        raise bad("images", f"{images.name}, whose annotations name no class", "annotated objects or pixels")
+    if what == "semantic" and BACKGROUND not in names and images.annotations[0].semantic is None:
+        return (BACKGROUND, *names)
+    return names

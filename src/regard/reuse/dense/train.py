@@ -18,7 +18,6 @@ from ...core.events import Event
 from ...core.records import whole
 from ...core.runtime import derive_seed, seeded_init
 from ...core.storage import hash_bytes, hash_json
-from ...data.annotations.masks import BACKGROUND
 from ...data.imageset import ImageSet
 from ...data.sampling import hold_out, one_part
 from ...learning.freezing import Tuned
@@ -35,6 +34,7 @@ from .model import DenseModel
 from .objective import HEADS, Dense
 from .rates import FILE, checked_rates
 from .selective_search import Searched, SelectiveSearch
+from .targets import class_names
 from .training import Ready
 
 NEEDED = {"steps": whole()}
@@ -123,7 +123,7 @@ def train_events(
     content, learned = apart(images, val)
     begun = beginning(representation, init_from, init_layers, from_run)
     start = begun.start
-    names = tuple(classes) if classes is not None else _names(images, what)
+    names = tuple(classes) if classes is not None else class_names(images, what)
     colour = tuple(float(one) for one in start.encoder.config["mean"])
     wanted = {"boxes": ("boxes",), "masks": ("boxes", "masks"), "semantic": ("semantic",)}[what]
     kind, size = begun.settled(what, head, size, HEADS[what][0])
@@ -170,19 +170,6 @@ def train_events(
     notes += [GIVEN] if proposals is not None else []
     ready = Ready(run, module, begun, feed, val, chosen, keep, tuple(notes), tuple(learned), tuple(rates))
     yield from run.logged(ready.trained(report))
-
-
-def _names(images: ImageSet, what: str) -> tuple[str, ...]:
-    """The classes that the annotations name: with the background where pixels are classed, else without."""
-    assert images.annotations is not None
-    names = images.annotations.classes
-    if what != "semantic":
-        names = tuple(name for name in names if name != BACKGROUND)  # of a map beside the boxes
-    if not names:
-        raise bad("images", f"{images.name}, whose annotations name no class", "annotated objects or pixels")
-    if what == "semantic" and BACKGROUND not in names and images.annotations[0].semantic is None:
-        return (BACKGROUND, *names)
-    return names
 
 
 def _targets(feed: DenseFeed) -> tuple[Tensor, str]:
