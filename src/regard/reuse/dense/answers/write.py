@@ -64,12 +64,12 @@ def check_answers(format: str, out: str | Path, what: str, argument: str = "out"
     Raises:
         InputError: such a format or place; a folder that holds files.
     """
-    check_choice("format", format, FORMATS)
+    check_choice("--format", format, FORMATS)
     check_choice("what", what, ("boxes", "masks", "semantic"))
     held = _HELD.get(format, (what,))
     if what not in held:
         others = ", ".join(one for one in FORMATS if what in _HELD.get(one, (what,)))
-        raise bad("format", f"{format!r}, which has no place for {what}", f"one of {others}")
+        raise bad("--format", f"{format!r}, which has no place for {what}", f"one of {others}")
     if format == "json":
         path = check_output(argument, out, ".json")
         if what == "semantic":
