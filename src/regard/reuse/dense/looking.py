@@ -14,9 +14,10 @@ from .found_masks import placed, run_lengths
 from .frame import Framed
 from .joining import Seen, joined
 from .model import Answer, DenseModel
-from .objects import ranked
+from .objects import ranked, suppressed
 from .windows import Window
 
+OVERLAP = 0.5  # IoU above which two boxes of a class are one object, as the heads have it within a window
 # squares (N, 3, S, S) in [0, 1], how pictures lie in them, and rows, to answers: `DenseModel.find`, or what does as it
 Find = Callable[[Tensor, Sequence[Framed], Sequence[int]], list[Answer]]
 
@@ -92,6 +93,8 @@ def _answer(picture: Picture) -> Answer:
     scores = torch.tensor([one.score for one in objects], dtype=torch.float32)
     classes = torch.tensor([one.label for one in objects], dtype=torch.int64)
     order = ranked(scores, classes, boxes)
+    # windows may disagree more than `joined` allows for: then as within a window, the surer of two stays
+    order = order[suppressed(boxes[order], classes[order], OVERLAP)]
     runs = None
     if picture.seen[0].masks is not None:
         runs = Masks(picture.size, tuple(_mask(picture, objects[row].told_by) for row in order.tolist()))
