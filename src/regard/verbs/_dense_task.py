@@ -94,11 +94,11 @@ def tiled(model: DenseModel | RcnnModel, tiles: int | None, overlap: float) -> A
     Raises:
         InputError: windows of a model that proposes boxes by itself.
     """
-    if tiles is None:
+    if tiles is None and (isinstance(model, RcnnModel) or model.objective.what != "masks"):
         return model
     if isinstance(model, RcnnModel):
         raise bad("--tiles", f"{tiles}, with a run of the head rcnn", "whole pictures", "Train another head.")
-    return Tiled(model, tiles, overlap)
+    return Tiled(model, tiles, overlap)  # masks as run lengths: a hundred of a photograph are no gigabyte then
 
 
 TASKS = {"detect": "boxes", "instances": "masks", "segment": "semantic"}
