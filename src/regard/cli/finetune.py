@@ -39,6 +39,7 @@ def finetune(
         str, typer.Option(help="What learns: all, head, last:N stages of the network, or lora:R (of rank R).")
     ] = "all",
     backbone_lr_factor: Annotated[float, typer.Option(help="The network's rate is this times the classifier's.")] = 0.1,
+    layer_decay: Annotated[float, typer.Option(help="Each stage has the next one's rate times this.")] = 1.0,
     epochs: Epochs = None,
     steps: Steps = None,
     minutes: Minutes = None,
@@ -73,6 +74,7 @@ def finetune(
         with_=with_,
         layers=layers,
         backbone_lr_factor=backbone_lr_factor,
+        layer_decay=layer_decay,
         epochs=epochs,
         steps=steps,
         minutes=minutes,

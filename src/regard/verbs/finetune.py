@@ -53,6 +53,7 @@ def finetune(
     with_: Rep = "imagenet",
     layers: str = "all",
     backbone_lr_factor: float = 0.1,
+    layer_decay: float = 1.0,
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -82,6 +83,7 @@ def finetune(
         with_: what to start from (`--with`): a name, a folder, or a `Representation`; it is not changed.
         layers: what learns: all, head, last:N stages of the network, or lora:R, matrices of rank R beside it.
         backbone_lr_factor: the network's rate is this times the classifier's.
+        layer_decay: each stage of the network has the next one's rate times this.
         epochs: passes over `train`.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
@@ -124,6 +126,7 @@ def finetune(
         out=folder,
         layers=layers,
         backbone_lr_factor=backbone_lr_factor,
+        layer_decay=layer_decay,
         settings=recipe,
         method=dict(set_ or {}),
         resume=not no_resume,

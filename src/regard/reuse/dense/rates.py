@@ -173,9 +173,8 @@ def _try(module: Tuned, feed: DenseFeed, learned: np.ndarray, judged: np.ndarray
 
     def evaluate() -> Scores:
         head: Any = trial.head
-        value = score(DenseModel(objective, trial.encoder, head), held_out, interval=False).metrics[
-            MAIN[objective.what]
-        ]
+        model = DenseModel(objective, trial.encoder, head, feed.proposals)
+        value = score(model, held_out, interval=False).metrics[MAIN[objective.what]]
         known = {} if value is None else {"score": value}
         return Scores({"loss": _loss(trial, feed, judged, settings), **known}, "loss", higher=False)
 

@@ -15,6 +15,7 @@ from ...core.runtime import measured
 from ...core.storage import write_json
 from ...representation.folder_records import read_card
 from ..dense.model import DenseModel
+from ..dense.objective import Dense
 from . import to_onnx
 from .dense_check import agreement, insist
 from .dense_graph import DenseGraph
@@ -52,6 +53,8 @@ def export_dense(
             "--format", "timm for a run of a dense task", "a network by itself", "Use onnx, openvino, torchscript."
         )
     model = DenseModel.load(source)
+    if why := _impossible(model.objective, format):
+        raise bad("--format", f"{format} for a run of the head {model.objective.kind}", "another head or format", why)
     with measured() as cost, beside(target) as folder:
         graph = frozen(DenseGraph(model, layout))
         about = _about(read_card(Path(source)), model, format, graph)
@@ -63,6 +66,15 @@ def export_dense(
         write_json(folder / f"{target.name}.json", card)
         files = put(folder, target)
     return Exported(target, files, card, found, cost.seconds)
+
+
+def _impossible(objective: Dense, format: str) -> str:
+    """Why a run cannot be written; empty where it can."""
+    if objective.search is not None:
+        return "It is given its boxes, which no graph searches."
+    if objective.kind == "smp:upernet" and format == "onnx":
+        return "Its averages are not in ONNX's operators: use openvino or torchscript."
+    return ""
 
 
 def _about(card: dict[str, Any], model: DenseModel, format: str, graph: DenseGraph) -> dict[str, Any]:
