@@ -12,6 +12,7 @@ must point where torch's point, too, so that pictures without objects do not pas
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -21,7 +22,7 @@ from ...data.imageset import ImageSet
 from ...representation.openvino_graph import FLOOR, cosines
 from .alike import Alike, compared
 from .model import DenseModel
-from .stages import Staged, Told, by_torch
+from .stages import Staged, Told, by_torch, in_stages
 
 PRECISIONS = ("auto", "bf16", "fp32")
 CHECKED = 8  # pictures
@@ -65,6 +66,10 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
     check_number("batch", batch, 1, whole=True)
     exact, device = by_torch(model.encoder, model.head), next(model.encoder.parameters()).device
     torch_itself = f"torch fp32 on {device.type}"
+    if not in_stages(model.head):
+        if precision == "bf16":
+            raise bad("--precision", f"bf16 for {model.objective.kind}", "auto or fp32", "This head runs in torch.")
+        return Runner(torch_itself, f"{model.objective.kind} is not taken apart for OpenVINO", _plain(model))
     if device.type != "cpu":
         if precision == "bf16":
             raise bad("--precision", f"bf16 on {device.type}", "auto or fp32", "Boxes are exact there, and fast.")
@@ -97,6 +102,11 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
     if precision == "bf16":
         raise bad("--precision", "bf16", "a precision in which this model finds the same", f"{'; '.join(notes)}.")
     return Runner(torch_itself, "; ".join(notes), exact)
+
+
+def _plain(model: DenseModel) -> Callable[[Tensor], Told]:
+    inner: Any = model.head.inner
+    return lambda x: inner.predict(model.head.levels(x), int(x.shape[2]))
 
 
 @dataclass(frozen=True)

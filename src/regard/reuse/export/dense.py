@@ -15,6 +15,7 @@ from ...core.runtime import measured
 from ...core.storage import write_json
 from ...representation.folder_records import read_card
 from ..dense.model import DenseModel
+from ..dense.stages import in_stages
 from . import to_onnx
 from .dense_check import agreement, insist
 from .dense_graph import DenseGraph
@@ -26,6 +27,7 @@ INSIDE = {
     "masks": "letterbox, normalisation, network, head, non-maximum suppression, masks put into the picture",
     "semantic": "letterbox, normalisation, network, head, the class of each pixel of the picture",
 }
+HEADS = "Faster R-CNN, Mask R-CNN, FCOS and the semantic heads have one."
 ONE = "one picture at a time, as each has its own number of objects"
 VISION = "torchvision must be there (`import torchvision`) before torch.jit.load: its operators are inside"
 
@@ -52,6 +54,8 @@ def export_dense(
             "--format", "timm for a run of a dense task", "a network by itself", "Use onnx, openvino, torchscript."
         )
     model = DenseModel.load(source)
+    if not in_stages(model.head):
+        raise bad("--format", f"{format} for a run of {model.objective.kind}", "a head that has a form there", HEADS)
     with measured() as cost, beside(target) as folder:
         graph = frozen(DenseGraph(model, layout))
         about = _about(read_card(Path(source)), model, format, graph)
