@@ -233,11 +233,17 @@ def test_where_nothing_is_found_the_check_says_so(runs, few):
     assert found.objects == 0 and found.good
 
 
-def test_what_cannot_be_is_told(runs, tmp_path):
+def test_what_cannot_be_is_told(runs, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--format: expected a network by itself, got timm for a run of a dense task"):
         export(runs["fcos"], tmp_path / "m", "timm")
     with pytest.raises(InputError, match="--out: expected a file that ends in .onnx"):
         export(runs["fcos"], tmp_path / "m.pt", "onnx")
+    with monkeypatch.context() as patch:
+        patch.setattr("regard.reuse.export.dense.in_stages", lambda head: False)
+        with pytest.raises(
+            InputError, match="--format: expected a head that has a form there, got onnx for a run of fcos"
+        ):
+            export(runs["fcos"], tmp_path / "m.onnx", "onnx")
     head = runs["deeplab"] / "head.safetensors"
     before = head.read_bytes()
     try:

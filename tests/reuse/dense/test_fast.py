@@ -165,6 +165,15 @@ def test_a_network_that_openvino_cannot_convert_is_run_by_torch(models, pictures
     assert runner.name == "torch fp32 on cpu" and "no such operator" in runner.note and runner.alike is None
 
 
+def test_a_head_that_is_not_taken_apart_runs_in_torch(models, pictures, monkeypatch):
+    monkeypatch.setattr(fast, "in_stages", lambda head: False)
+    runner = runner_for(models["fcos"], pictures)
+    assert runner.name == "torch fp32 on cpu" and "fcos is not taken apart" in runner.note
+    same(replace(models["fcos"], runner=runner.run).predict(pictures), models["fcos"].predict(pictures))
+    with pytest.raises(InputError, match="--precision: expected auto or fp32, got bf16 for fcos"):
+        runner_for(models["fcos"], pictures, "bf16")
+
+
 def test_bf16_is_refused_where_it_cannot_be(models, pictures, monkeypatch):
     monkeypatch.setattr(openvino_library, "has_bf16", lambda: False)
     with pytest.raises(InputError, match="--precision: expected a precision that this processor has, got bf16"):

@@ -1,7 +1,7 @@
 """Who runs a dense model in prediction: OpenVINO on a CPU, where that finds what torch finds, otherwise torch.
 
     runner = runner_for(model, images)
-    answers = model.predict(images, runner=runner)
+    answers = replace(model, runner=runner.run).predict(images)
     print(runner.name, runner.note)
 
 Each way of OpenVINO, the fastest first, is compared with torch in fp32 on up to eight of the very pictures: every
@@ -21,7 +21,7 @@ from ...data.imageset import ImageSet
 from ...representation.openvino_graph import FLOOR, cosines
 from .alike import Alike, compared
 from .model import DenseModel
-from .stages import Staged, Told, by_torch
+from .stages import Staged, Told, by_torch, in_stages
 
 PRECISIONS = ("auto", "bf16", "fp32")
 CHECKED = 8  # pictures
@@ -61,8 +61,10 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
     check_number("batch", batch, 1, whole=True)
     device = next(model.encoder.parameters()).device
     torch_itself = f"torch fp32 on {device.type}"
-    if model.objective.search is not None:
-        return Runner(torch_itself, f"{model.objective.kind} is given its proposals, which torch alone takes", None)
+    if not in_stages(model.head):
+        if precision == "bf16":
+            raise bad("--precision", f"bf16 for {model.objective.kind}", "auto or fp32", "This head runs in torch.")
+        return Runner(torch_itself, f"{model.objective.kind} is not taken apart for OpenVINO", None)
     exact = by_torch(model.encoder, model.head)
     if device.type != "cpu":
         if precision == "bf16":

@@ -3,7 +3,7 @@
 Each stage is traced once and kept in the cache with a hash that tells damage, as the networks of `embed` are. The first
 takes batches of one size, and a short one is filled up; those of regions take any number, filled up to the next
 multiple of 64, so that few shapes are ever met. In bf16 the head can stay in fp32, its convolutions behind the network
-and both stages of regions: what a move of a box is worth in pixels bf16 tells to one part in 256 only.
+and both stages of regions.
 """
 
 import xml.etree.ElementTree as ET
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ...backbones.modes import evaluating
 from ...core.checks import RunError
-from ...core.storage import hash_tensors, read_json
+from ...core.storage import hash_json, hash_tensors, read_json
 from ...representation.openvino_files import traced_with
 from ...representation.openvino_graph import remember, with_exact
 from ...representation.openvino_library import core, folder, machine
@@ -104,8 +104,7 @@ def key_of(model: DenseModel) -> str:
     weights = {f"encoder.{name}": value for name, value in model.encoder.state_dict().items()}
     weights |= {f"head.{name}": value for name, value in model.head.state_dict().items()}
     objective = model.objective
-    form = "-".join(map(str, (FORM, objective.kind, objective.size)))
-    return f"dense-{form}-{hash_tensors(weights)}"
+    return f"dense-{hash_json([FORM, objective.kind, objective.size, hash_tensors(weights)])}"
 
 
 def departed(model: DenseModel) -> list[str]:

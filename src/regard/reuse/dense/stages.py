@@ -93,6 +93,11 @@ class Parts:
         return int(self.first.head.inner.neck.width)
 
 
+def in_stages(head: OnPyramid) -> bool:
+    """Whether a head is one of those that are taken apart here."""
+    return isinstance(head.inner, FasterRCNN | FCOS | Semantic)
+
+
 def parts_of(encoder: nn.Module, head: OnPyramid) -> Parts:
     """The stages of a network with its head."""
     first, inner = First(encoder, head), head.inner

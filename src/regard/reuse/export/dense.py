@@ -15,7 +15,7 @@ from ...core.runtime import measured
 from ...core.storage import write_json
 from ...representation.folder_records import read_card
 from ..dense.model import DenseModel
-from ..dense.objective import Dense
+from ..dense.stages import in_stages
 from . import to_onnx
 from .dense_check import agreement, insist
 from .dense_graph import DenseGraph
@@ -27,6 +27,7 @@ INSIDE = {
     "masks": "letterbox, normalisation, network, head, non-maximum suppression, masks put into the picture",
     "semantic": "letterbox, normalisation, network, head, the class of each pixel of the picture",
 }
+HEADS = "Faster R-CNN, Mask R-CNN, FCOS and the semantic heads have one."
 ONE = "one picture at a time, as each has its own number of objects"
 VISION = "torchvision must be there (`import torchvision`) before torch.jit.load: its operators are inside"
 
@@ -53,8 +54,10 @@ def export_dense(
             "--format", "timm for a run of a dense task", "a network by itself", "Use onnx, openvino, torchscript."
         )
     model = DenseModel.load(source)
-    if why := _impossible(model.objective, format):
-        raise bad("--format", f"{format} for a run of the head {model.objective.kind}", "another head or format", why)
+    if not in_stages(model.head):
+        raise bad("--format", f"{format} for a run of {model.objective.kind}", "a head that has a form there", HEADS)
+    if model.objective.kind == "smp:upernet" and format == "onnx":
+        raise bad("--format", "onnx for a run of smp:upernet", "openvino or torchscript, which have its averages")
     with measured() as cost, beside(target) as folder:
         graph = frozen(DenseGraph(model, layout))
         about = _about(read_card(Path(source)), model, format, graph)
@@ -66,15 +69,6 @@ def export_dense(
         write_json(folder / f"{target.name}.json", card)
         files = put(folder, target)
     return Exported(target, files, card, found, cost.seconds)
-
-
-def _impossible(objective: Dense, format: str) -> str:
-    """Why a run cannot be written; empty where it can."""
-    if objective.search is not None:
-        return "It is given its boxes, which no graph searches."
-    if objective.kind == "smp:upernet" and format == "onnx":
-        return "Its averages are not in ONNX's operators: use openvino or torchscript."
-    return ""
 
 
 def _about(card: dict[str, Any], model: DenseModel, format: str, graph: DenseGraph) -> dict[str, Any]:
