@@ -8,7 +8,8 @@ DATA   ?=
 .PHONY: help demo test test-all check format docs clean
 help:
 	@echo "make demo        the whole story on real images, with a report (demo-report/report.html)"
-	@echo "make test        all tests; TESTS='-m \"not slow\"' for the quick ones"
+	@echo "make test        the tests that take seconds; TESTS=tests/core for some of them"
+	@echo "make test-all    all tests, those of tests/slow.txt too"
 	@echo "make check       format, lint, types, import order, docs"
 	@echo "make docs        build the documentation into site/"
 	@echo "make bench-NAME  a benchmark of bench/NAME.py; some take DATA=folder"
@@ -23,8 +24,13 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/regard demo --out demo-report
 
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
+	$(PYTEST) -m "not slow" $(TESTS)
+
+test-all: $(STAMP)
+	$(PYTEST) $(TESTS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -91,8 +91,13 @@ def class_folder(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave browser tests out where there is no Chromium, and say so at the top of the run."""
+    """Mark what was measured to be slow (tests/slow.py), and leave browser tests out where there is no Chromium."""
+    slow = set(Path(__file__).with_name("slow.txt").read_text(encoding="utf-8").splitlines())
+    for item in items:
+        if item.nodeid in slow:
+            item.add_marker(pytest.mark.slow)
     if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         return
     away = [item for item in items if item.get_closest_marker("browser")]

@@ -149,7 +149,7 @@ def test_what_departed_is_not_tried_again(models, pictures, monkeypatch, own_cac
     monkeypatch.setattr(openvino_library, "has_bf16", lambda: True)
     assert openvino.departed(model) == ["bf16"]
     again = runner_for(model, one, batch=1)
-    assert again.name != "openvino bf16" and "in bf16 departed from torch before" in again.note
+    assert again.name != "openvino bf16" and "in bf16 departs from torch" in again.note
     memory = next((own_cache / "openvino").rglob("dense-*.json"))
     for damaged in ('{"departed": 3}', "[1]", "{", '{"departed": ["bf17"]}'):
         memory.write_text(damaged)

@@ -25,6 +25,7 @@ from .stages import Staged, Told, by_torch, in_stages
 
 PRECISIONS = ("auto", "bf16", "fp32")
 CHECKED = 8  # pictures
+DEPARTS = "OpenVINO in {} departs from torch"  # the same words whether it was seen now or before
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
     known = departed(model) if precision == "auto" else []
     for way in ways:
         if way in known:
-            notes.append(f"OpenVINO in {way} departed from torch before")
+            notes.append(DEPARTS.format(way))
             continue
         try:
             fast = in_openvino(model, batch, way)
@@ -92,7 +93,7 @@ def runner_for(model: DenseModel, images: ImageSet, precision: str = "auto", bat
         alike = _alike(fast, seen)
         if alike.good and alike.cosine >= FLOOR[way[:4]]:
             return Runner(f"openvino {way}", "; ".join(notes), fast, alike)
-        notes.append(f"OpenVINO in {way} departs from torch ({alike})")
+        notes.append(DEPARTS.format(way) if precision == "auto" else f"{DEPARTS.format(way)} ({alike})")
         if way.startswith("bf16"):
             remember_departed(model, way)
     if precision == "bf16":
