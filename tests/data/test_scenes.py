@@ -206,6 +206,8 @@ def test_some_classes_and_how_many():
 
 def test_they_are_a_built_in_set():
     images = builtin("scenes")
-    assert len(images) == 400 and images.items[0].shape == (96, 96, 3) and len(images.annotations[0].boxes) > 0
+    assert len(images) == 200 and images.items[0].shape == (96, 96, 3) and len(images.annotations[0].boxes) > 0
     assert builtin_item("scenes/nothing") is None
     assert np.array_equal(builtin_item(str(images.ids[5])), images.items[5])
+    others = builtin("scenes_b")
+    assert len(others) == 60 and np.array_equal(builtin_item(str(others.ids[5])), others.items[5])
