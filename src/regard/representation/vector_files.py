@@ -36,7 +36,7 @@ def load_npz(path: Path) -> Read:
     check_plain(path, "an .npz archive of plain arrays")
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_members(path, archive)
+            check_members(path, archive)
         with np.load(path, allow_pickle=False) as arrays_of:
             arrays = {key: arrays_of[key] for key in arrays_of.files}
     except InputError:
@@ -79,7 +79,7 @@ def load_parquet(path: Path) -> Read:
     return arrays, _card(path, metadata.get("regard", b"{}"))
 
 
-def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
+def check_members(path: Path, archive: zipfile.ZipFile) -> None:
     """Compare what a zip and each array's header say of their sizes, before any of it is read."""
     members = archive.infolist()
     names = [member.filename for member in members]

@@ -4,6 +4,7 @@ The historical transfer protocol (Girshick 2015, Fast R-CNN) takes its proposals
 on the same ones.
 """
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from torch import Tensor
 from ...core.arrow import column_of, read_table
 from ...core.checks import InputError, bad
 from ...core.storage import hash_bytes
+from ...representation.vector_files import check_members
 from .frame import Framed
 
 CORNERS = ("x0", "y0", "x1", "y1")
@@ -79,9 +81,11 @@ class GivenBoxes:
         path = Path(path)
         if path.suffix == ".npz":
             try:
+                with zipfile.ZipFile(path) as archive:
+                    check_members(path, archive)
                 with np.load(path, allow_pickle=False) as file:
                     ids, boxes = file["ids"], file["boxes"]
-            except (OSError, KeyError, ValueError) as error:
+            except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
                 raise bad("proposals", f"{path} ({error})", FORM) from error
         else:
             columns = _columns(path)
