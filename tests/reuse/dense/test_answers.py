@@ -168,6 +168,29 @@ def test_names_stay_inside_and_apart(tmp_path) -> None:
     assert not any(".." in one.split("/") or one.startswith("/") for one in every)
 
 
+def test_coco_keeps_the_ids_of_the_users_own_file_so_that_it_can_be_scored_against_it(tmp_path) -> None:
+    from faster_coco_eval import COCO
+
+    pictures(tmp_path, IDS)
+    listed = [{"id": 40 - row, "file_name": name, "width": 56, "height": 40} for row, name in enumerate(IDS)]
+    own = {"images": listed, "annotations": [], "categories": [{"id": 90, "name": NAMES[1]}, {"id": 3, "name": "else"}]}
+    for change, wanted in (({}, [40, 39, 38, 37]), ({"id": "a"}, [1, 2, 3, 4])):
+        (tmp_path / "own.json").write_text(json.dumps(own | {"images": [listed[0] | change, *listed[1:]]}))
+        images = read_coco(tmp_path / "own.json")
+        out = tmp_path / f"out{len(change)}"
+        write_answers(answers("boxes"), images, NAMES, out, "coco", threshold=0)
+        made, results = (json.loads((out / name).read_text()) for name in ("instances.json", "results.json"))
+        assert [one["id"] for one in made["images"]] == wanted
+        assert {one["image_id"] for one in [*made["annotations"], *results]} == set(wanted)
+        numbers = {one["name"]: one["id"] for one in made["categories"]}
+        assert numbers[NAMES[1]] == (90 if not change else 2) and len(set(numbers.values())) == len(NAMES)
+        assert {one["category_id"] for one in results} <= set(numbers.values())
+        if not change:
+            assert min(set(numbers.values()) - {90}) > 90  # a class that the file does not list gets a new one
+            with redirect_stdout(StringIO()):
+                assert COCO(str(tmp_path / "own.json")).loadRes(str(out / "results.json")).getAnnIds()
+
+
 def test_nothing_is_left_of_what_is_not_whole_and_bad_askings_are_refused_before_the_work(tmp_path) -> None:
     images = pictures(tmp_path / "in", IDS)
 

@@ -44,6 +44,17 @@ class CocoFile:
         """The categories, in the file's order, whatever their ids are."""
         return tuple(dict.fromkeys(self._content.categories.values()))
 
+    def ids(self) -> list[int | None]:
+        """The file's own id of each image; None for one that is no whole number."""
+        return [_number(_key(self._content.images[place].get("id"))) for place in self.places]
+
+    def category_ids(self) -> dict[str, int | None]:
+        """The file's own id of each category, by its name; of a name that is there twice the first."""
+        found: dict[str, int | None] = {}
+        for key, name in self._content.categories.items():
+            found.setdefault(name, _number(key))
+        return found
+
     def general(self) -> list[Fault]:
         """Annotations of images that the file does not list, and categories that are none."""
         return list(self._content.faults)
@@ -116,6 +127,11 @@ def _key(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value) if isinstance(value, int | str) else None
+
+
+def _number(key: object) -> int | None:
+    """The whole number that an id is, if it is one."""
+    return int(key) if isinstance(key, str) and key.isascii() and key.isdigit() else None
 
 
 def _read(

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from ....data.annotations import rle
 from ....data.annotations._writing import put_picture
+from ....data.annotations.coco_ids import coco_ids
 from ....data.annotations.coco_write import FILE, object_rows
 from ..found_masks import masks_of
 from ..model import Answer
@@ -22,22 +23,24 @@ _OPEN = {"images": "images.part", "annotations": "annotations.part", "results": 
 
 
 class CocoFiles:
-    """Both files, of boxes or masks; ids count from 1, of images in the order of those that were asked about."""
+    """Both files, of boxes or masks; ids are those of the user's own COCO file where the images come from one."""
 
     def __init__(self, root: Path, asked: Asked) -> None:
         self.root, self.asked = root, asked
-        self.ids = {name: number for number, name in enumerate(asked.names, start=1)}
+        self.images, self.ids = coco_ids(asked.images.annotations, len(asked.images), asked.names)
         self.files: dict[str, TextIO] = {key: open(root / name, "w", encoding="utf-8") for key, name in _OPEN.items()}
         self.counts = dict.fromkeys(_OPEN, 0)
 
     def add(self, answer: Answer) -> None:
         """One picture."""
         name, (height, width) = self.asked.places.picture(answer.row), answer.size
-        self._put("images", {"id": answer.row + 1, "file_name": name, "width": width, "height": height})
+        self._put("images", {"id": self.images[answer.row], "file_name": name, "width": width, "height": height})
         made = told(answer, self.asked.names, self.asked.threshold)
         for row, score in zip(object_rows(made.carried, self.ids), made.scores.tolist()):
             number = self.counts["annotations"] + 1
-            self._put("annotations", {"id": number, "image_id": answer.row + 1} | row | {"score": round(score, 6)})
+            self._put(
+                "annotations", {"id": number, "image_id": self.images[answer.row]} | row | {"score": round(score, 6)}
+            )
         self._results(answer)
         if self.asked.pictures:
             put_picture(self.asked.images.items[answer.row], self.root / "images", name)
@@ -47,7 +50,8 @@ class CocoFiles:
         every = zip(answer.boxes.tolist(), answer.scores.tolist(), answer.classes.tolist())
         for place, ((left, top, right, bottom), score, number) in enumerate(every):
             box = [round(one, 4) for one in (left, top, right - left, bottom - top)]
-            row = {"image_id": answer.row + 1, "category_id": number + 1, "bbox": box, "score": round(score, 6)}
+            about = {"image_id": self.images[answer.row], "category_id": self.ids[self.asked.names[number]]}
+            row = about | {"bbox": box, "score": round(score, 6)}
             runs = None if masks is None else masks.runs[place]
             if masks is not None and runs is not None:
                 row["segmentation"] = {"size": list(masks.size), "counts": rle.to_text(runs)}
