@@ -84,7 +84,9 @@ def test_the_letterbox_inside_is_that_of_regard(photo, size):
     for picture in (photo, *(photo[:, :height, :width].contiguous() for height, width in shapes)):
         framed = Framed(picture.shape[1], picture.shape[2], size)
         apart = (box(picture[None])[0] - framed.picture(picture, colour_bytes(COLOUR)).float()).abs()
-        assert apart.max() <= 1 and (apart > 0).float().mean() < 0.02, picture.shape
+        # where it averages, weights are the same whole numbers; where it enlarges, rounding may fall the other way
+        most = 1e-3 if max(picture.shape[1:]) > size else 0.02
+        assert apart.max() <= 1 and (apart > 0).float().mean() < most, picture.shape
 
 
 def test_what_is_told_goes_back_to_the_pictures_pixels():

@@ -3,7 +3,9 @@
 As in `resize.py` a resize is a product with a matrix of weights from each side, which follow from the picture's height
 and width in whole numbers. It is what `dense.frame.Framed.picture` does: one scale for both sides, linear, averaging
 where the square is smaller, the picture's last pixels repeated beyond its end, the rest in one colour. Computed in 8
-bits as there: rounded after each direction where it averages, at the end where it enlarges.
+bits as there: rounded after each direction where it averages, at the end where it enlarges; and with weights in whole
+numbers of 16 bits where it averages, as `interpolate` has them. A grey level in a thousandth of the pixels would be
+enough to let another of two objects that nearly tie survive non-maximum suppression.
 """
 
 from collections.abc import Sequence
@@ -34,18 +36,20 @@ class Letterbox(nn.Module):
         longer = torch.maximum(height, width)
         averaged = longer > self.size
         x = images_NCHW.float()
-        made, seen = [], []
+        seen = []
         for axis, side in ((3, width), (2, height)):
             # as far as the last pixels of the square look
             beyond = torch.div(2 * longer, self.size, rounding_mode="floor") + 3
             place = torch.arange(side + beyond)
             x = x.index_select(axis, torch.minimum(place, side - 1))
             weights = self._weights(place, longer)
+            shown = torch.div(side * self.size + longer - 1, longer, rounding_mode="floor")
+            there = (torch.arange(self.size) < shown).float()
+            steps = _steps(weights * there[:, None])  # rows beyond the picture do not look at all their pixels
+            weights = torch.where(averaged, torch.floor(weights * steps + 0.5) / steps, weights)
             x = x @ weights.transpose(0, 1) if axis == 3 else weights @ x
             x = torch.where(averaged, _levels(x), x) if axis == 3 else _levels(x)
-            made.append(weights)
-            shown = torch.div(side * self.size + longer - 1, longer, rounding_mode="floor")
-            seen.append((torch.arange(self.size) < shown).float())
+            seen.append(there)
         inside = seen[1][:, None] * seen[0][None, :]
         return x * inside + self.fill * (1 - inside)
 
@@ -77,6 +81,13 @@ class Letterbox(nn.Module):
 def sides_of(images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
     """Height and width as tensors, not numbers, so that a trace keeps how all that follows depends on them."""
     return torch.as_tensor(images_NCHW.shape[2]), torch.as_tensor(images_NCHW.shape[3])
+
+
+def _steps(weights: Tensor) -> Tensor:
+    """In how many steps 1 is divided, (1,): the largest power of 2 up to 2^22 with which the weights fit in 15 bits."""
+    powers = 2.0 ** torch.arange(23)
+    bits = (torch.floor(weights.max() * powers[1:] + 0.5) < 2**15).sum()
+    return powers.index_select(0, bits.view(1))
 
 
 def _levels(x: Tensor) -> Tensor:
