@@ -179,15 +179,16 @@ def test_a_folder_with_such_names_from_outside(tmp_path, setting):
         (folder / name).write_bytes(b"no image")
     with open(os.fsencode(folder) + b"/lone\xff.png", "wb") as file:
         file.write(b"no image")
-    line = [sys.executable, "-m", "regard", "embed", folder, "--with", "random:convnet4", "--out", tmp_path / "o.npz"]
-    environment = os.environ | setting
-    done = subprocess.run(line, capture_output=True, env=environment)
-    shown = (done.stdout + done.stderr).decode("utf-8")
-    assert done.returncode == 0, shown
+    line = ["embed", str(folder), "--with", "random:convnet4", "--out", str(tmp_path / "o.npz")]
+    # both forms in one process, which takes its encoding from outside; PARTED stands between them
+    code = "import sys; from regard import cli; a = cli.main(sys.argv[1:]); print('PARTED', flush=True); "
+    code += "sys.exit(a or cli.main([*sys.argv[1:], '--json', '-q']))"
+    done = subprocess.run([sys.executable, "-c", code, *line], capture_output=True, env=os.environ | setting)
+    assert done.returncode == 0, done.stderr
+    out, text = done.stdout.decode("utf-8").split("PARTED\n")
+    shown = out + done.stderr.decode("utf-8")
     assert not HIDDEN.search(shown.replace("\n", "")), ascii(shown)
     assert shown.count("set aside: ") == 5 and shown.count("\n") == len(shown.splitlines())
-    done = subprocess.run([*line, "--json", "-q"], capture_output=True, env=environment)
-    text = done.stdout.decode("utf-8")
     assert not HIDDEN.search(text.rstrip("\n")), ascii(text)
     said = {Path(one["path"]).name for one in json.loads(text)["set_aside"]}
     assert len(said) == 5 and set(names) <= said

@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -41,6 +42,24 @@ def test_a_broken_method_is_not_a_missing_one(methods):
 def test_a_new_file_is_found_without_an_edit(methods):
     (methods / "newer.py").write_text("Method = float\n")
     assert "newer" in discover.names("test")
+
+
+def test_what_is_installed_while_it_runs_is_found_and_what_is_removed_is_not(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(discover.KINDS, "late", ())
+    assert discover.names("late") == []
+    for turn, name in enumerate(("first", "second"), 1):
+        told = tmp_path / f"{name}-1.0.dist-info"
+        told.mkdir()
+        (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (told / "entry_points.txt").write_text(f"[regard.late]\n{name} = builtins:dict\n")
+        os.utime(tmp_path, ns=(turn, turn))  # clocks of file systems tick slowly
+        assert name in discover.names("late")
+    (tmp_path / "first-1.0.dist-info" / "entry_points.txt").unlink()
+    (tmp_path / "first-1.0.dist-info" / "METADATA").unlink()
+    (tmp_path / "first-1.0.dist-info").rmdir()
+    os.utime(tmp_path, ns=(3, 3))
+    assert discover.names("late") == ["second"]
 
 
 def test_entry_points_of_other_packages_are_methods_too(methods, monkeypatch):

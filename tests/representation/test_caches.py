@@ -10,7 +10,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 
+from regard.backbones.encoder import make_encoder
+from regard.core.checks import RunError
+from regard.representation import openvino_graph
 from regard.representation.embed import embed
+from regard.representation.runner import Pixels
 from regard.representation.vector_cache import TABLE, VectorCache
 
 VECTORS = {f"{i:032x}": np.random.default_rng(i).standard_normal(48).astype(np.float32) for i in range(5)}
@@ -106,8 +110,10 @@ def graphs(own_cache):
 
 
 @pytest.mark.parametrize("damage", ["folders", "link", "other network", "nothing to read"])
-def test_what_lies_in_the_folder_of_graphs_is_not_trusted(own_cache, damage):
+def test_what_lies_in_the_folder_of_graphs_is_not_trusted(own_cache, damage, monkeypatch):
     (own_cache / "openvino").unlink()  # the one that tests share
+    monkeypatch.setattr(openvino_graph, "SMALL", -1)  # nothing stays in memory
+    monkeypatch.setattr(openvino_graph, "_last", {})
     sound = embed(IMAGES, NETWORK, cache=False)
     mine = graphs(own_cache)
     if damage == "other network":
@@ -131,43 +137,70 @@ def test_what_lies_in_the_folder_of_graphs_is_not_trusted(own_cache, damage):
     np.testing.assert_array_equal(made.vectors, sound.vectors)
 
 
+def test_a_small_graph_stays_in_memory_and_is_never_taken_for_another_network(monkeypatch):
+    monkeypatch.setattr(openvino_graph, "_last", {})
+    compiles = []
+    real = openvino_graph.compile_graph
+    monkeypatch.setattr(openvino_graph, "compile_graph", lambda *given: compiles.append(given) or real(*given))
+    one, other = (Pixels(make_encoder("convnet4", seed=seed).eval(), None).eval() for seed in (0, 1))
+    first = openvino_graph.compiled(one, 32, 8, "fp32", "stays")
+    assert openvino_graph.compiled(one, 32, 8, "fp32", "stays")[0] is first[0] and len(compiles) == 1
+    with pytest.raises(RunError, match="departs from torch"):  # as the file of that name does
+        openvino_graph.compiled(other, 32, 8, "fp32", "stays")
+    for batch in (1, 2, 3):
+        openvino_graph.compiled(one, 32, batch, "fp32", "stays")
+    assert [place[2] for place in openvino_graph._last] == [2, 3] and len(compiles) == 5
+
+
 OUT_OF_REACH = """
 import os, resource, sys
 import numpy as np
+from regard.representation import openvino_graph
 from regard.representation.embed import embed
-images, how = [np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)], sys.argv[1]
+images = [np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)]
 embed(images, "random:timm:test_resnet")  # what is imported late may not be there for another user
-if how == "full":  # as on disks with no room: no file may grow
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-elif not os.getuid():  # root may write anywhere
+
+def told(how, cache):
+    os.environ["REGARD_CACHE"] = cache
+    openvino_graph._last.clear()
+    made = embed(images, "random:convnet4")
+    print(how, "|", made.card["runner"], "|", made.card.get("runner_note") or "")
+
+# as on disks with no room: no file may grow
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+told("full", sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+if not os.getuid():  # root may write anywhere
     os.setgid(65534)
     os.setuid(65534)
 for cache in sys.argv[2:]:
-    os.environ["REGARD_CACHE"] = cache
-    made = embed(images, "random:convnet4")
-    print(made.card["runner"], "|", made.card.get("runner_note") or "")
+    told("not mine", cache)
 """
 
 
-@pytest.mark.parametrize("how", ["full", "not mine"])
-def test_a_cache_that_cannot_be_written_to_fails_nothing_and_is_not_blamed_on_openvino(how):
+@pytest.fixture(scope="module")
+def out_of_reach():
+    """Who ran a network for each cache that could not be written to, and what was noted: lines by what was wrong."""
     with TemporaryDirectory() as above:
         Path(above).chmod(0o755)
-        caches = [Path(above) / name for name in ("read-only", "out of sight", "file")]
-        caches[0].mkdir(0o555)
-        caches[1].mkdir(0o000)
-        caches[2].write_text("")
-        if how == "full":
-            caches = caches[:1]
-            caches[0].chmod(0o755)
-        line = [sys.executable, "-c", OUT_OF_REACH, how, *map(str, caches)]
+        caches = [Path(above) / name for name in ("full", "read-only", "out of sight", "file")]
+        caches[0].mkdir(0o755)
+        caches[1].mkdir(0o555)
+        caches[2].mkdir(0o000)
+        caches[3].write_text("")
+        line = [sys.executable, "-c", OUT_OF_REACH, *map(str, caches)]
         done = subprocess.run(line, capture_output=True, text=True)
-        Path(above, "out of sight").chmod(0o700)
+        caches[2].chmod(0o700)
     assert done.returncode == 0 and not done.stderr.strip(), done.stderr
-    for told in done.stdout.splitlines():
-        runner, note = (part.strip() for part in told.split("|"))
+    told = [[part.strip() for part in line.split("|")] for line in done.stdout.splitlines()]
+    return {how: [rest for name, *rest in told if name == how] for how in ("full", "not mine")}
+
+
+@pytest.mark.parametrize("how", ["full", "not mine"])
+def test_a_cache_that_cannot_be_written_to_fails_nothing_and_is_not_blamed_on_openvino(how, out_of_reach):
+    for runner, note in out_of_reach[how]:
         if how == "full":  # not even elsewhere is there room for a graph: torch stands in, and says so once
             assert note.count("OpenVINO cannot convert") == note.count("no disk has room for its graph") == 1
         else:
             assert runner.startswith("openvino") and not note
-    assert len(done.stdout.splitlines()) == len(caches)
+    assert len(out_of_reach[how]) == {"full": 1, "not mine": 3}[how]

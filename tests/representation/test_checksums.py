@@ -85,16 +85,15 @@ def test_one_flipped_bit_anywhere(folder, name):
     good = path.read_bytes()
     before = Representation.load(folder)
     # every part of the file: length, header, names, numbers
-    for place in np.unique(np.linspace(0, len(good) - 1, 40).astype(int)):
-        for bit in (0, 6):
-            damaged = bytearray(good)
-            damaged[place] ^= 1 << bit
-            path.write_bytes(bytes(damaged))
-            try:
-                assert Representation.load(folder).fingerprint == before.fingerprint  # white space in JSON
-                assert path.suffix == ".json" and json.loads(path.read_text()) == json.loads(good)
-            except InputError as error:
-                assert path.name in str(error) or "transform" in str(error)
+    for turn, place in enumerate(np.unique(np.linspace(0, len(good) - 1, 40).astype(int))):
+        damaged = bytearray(good)
+        damaged[place] ^= 1 << (0, 6)[turn % 2]
+        path.write_bytes(bytes(damaged))
+        try:
+            assert Representation.load(folder).fingerprint == before.fingerprint  # white space in JSON
+            assert path.suffix == ".json" and json.loads(path.read_text()) == json.loads(good)
+        except InputError as error:
+            assert path.name in str(error) or "transform" in str(error)
     path.write_bytes(good)
     assert Representation.load(folder).fingerprint == before.fingerprint
 

@@ -1,6 +1,7 @@
 """Fine-tuning: what learns and what stays, that it helps, that a killed run goes on, and bad input."""
 
 import json
+import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -284,15 +285,15 @@ assert found.metrics["steps"] == 10, found.metrics
 
 
 @pytest.mark.slow
-def test_two_processes_of_torchrun_share_the_work_and_one_writes(tmp_path):
+def test_two_processes_of_torchrun_share_the_work_and_one_writes(tmp_path, monkeypatch):
     script = tmp_path / "shared.py"
     script.write_text(SHARED)
-    found = []
-    for name, launcher in (("one", []), ("two", ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"])):
-        arguments = [sys.executable, *launcher, str(script), str(tmp_path / name)]
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        found.append(load_tensors(tmp_path / name / "classifier.safetensors"))
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "one")])
+    runpy.run_path(str(script))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run([*launcher, str(script), str(tmp_path / "two")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = [load_tensors(tmp_path / name / "classifier.safetensors") for name in ("one", "two")]
     # half a batch each, gradients averaged: the same up to rounding
     assert all(torch.allclose(found[0][name], found[1][name], atol=1e-5) for name in found[0])
 
