@@ -2,7 +2,7 @@
 
 Paper: Caesar et al. 2020, nuScenes: a multimodal dataset for autonomous driving, CVPR, section 3.1, and its
 `nuscenes-devkit`. A box matches the nearest free true one of its class whose centre is less than .5, 1, 2 or 4 m away
-on the ground plane, so that the measure says the same of a cyclist and of a lorry, whose boxes overlap by little or much.
+on the ground plane, so that the measure says the same of a cyclist and of a lorry, whose boxes overlap little or much.
 
 Two measures, both named:
 
