@@ -44,6 +44,7 @@ _FLOW = (
     "detect",
     "instances",
     "segment",
+    "depth",
     "whiten",
     "index",
     "search",

@@ -1,4 +1,4 @@
-"""What `regard detect`, `instances` and `segment` share: each is a group of train, predict and evaluate."""
+"""What `regard detect`, `instances`, `segment` and `depth` share: each is a group of train, predict and evaluate."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,8 +27,9 @@ _HEADS = {
     "detect": "faster_rcnn, fcos, fast_rcnn (boxes are given), or rcnn (and nothing of the network learns)",
     "instances": "mask_rcnn",
     "segment": "linear, fcn, deeplab, or smp:NAME (extra segment)",
+    "depth": "bins or log",
 }
-_DATA = "Annotated pictures: a folder of VOC, COCO, YOLO or mask files, or builtin:scenes."
+_DATA = "Annotated pictures: a folder of VOC, COCO, YOLO, mask or depth files, or builtin:scenes."
 _RUN = Annotated[str, typer.Argument(metavar="RUN", help="The folder that train wrote.")]
 _Tiles = Annotated[
     int | None,
@@ -165,7 +166,7 @@ def _predict(task: str) -> Any:
             Path | None,
             typer.Option("--out", help="Write what is found here: a file, or a new folder.", show_default=False),
         ] = None,
-        format_: Annotated[str, typer.Option("--format", help="json, coco, voc, yolo, png or overlay.")] = "json",
+        format_: Annotated[str, typer.Option("--format", help="json, coco, voc, yolo, png, npy or overlay.")] = "json",
         page: Annotated[
             Path | None, typer.Option("--page", help="Write a page with pictures to this .html.", show_default=False)
         ] = None,

@@ -4,7 +4,8 @@ A mirror image, another scale with a part cut out or room around it, and other c
 into one another, so that every picture stays one that a camera could have taken. All draws come from the generator
 that is given.
 
-Masks and maps take the value of the pixel in which a pixel's middle lies. A box moves exactly, and where it has a mask
+Masks and maps take the value of the pixel in which a pixel's middle lies. A zoom by z divides depth by z: the camera
+stays the same, and what it shows z times as large is z times as near. A box moves exactly, and where it has a mask
 it never lies more than half a pixel from the mask's extent, so that it fits what a cut has left of the object. An
 object of which less than a share is left counts neither way, and one of which nothing is left is gone.
 """
@@ -20,7 +21,7 @@ from ...core.checks import bad, check_number
 from ...data.views import colour_jitter
 from ...learning.batch import Batch
 from .frame import resampled
-from .targets import VOID
+from .target_semantic import VOID
 
 _HALF = 0.5  # pixels that a mask's extent may be from its object's edge
 _FLAT = 1e-3
@@ -95,7 +96,7 @@ def augmented(batch: Batch, changes: Changes, generator: Generator, colour: Sequ
 def flipped(batch: Batch, which: Tensor) -> Batch:
     """Mirror some pictures (N,) left to right, with all that they carry."""
     made: dict[str, Tensor] = {}
-    for name in ("images", "masks", "semantic"):
+    for name in ("images", "masks", "semantic", "depth"):
         if (value := batch.get(name)) is not None:
             chosen = which.to(value.device).view(-1, *[1] * (value.ndim - 1))
             made[name] = torch.where(chosen, value.flip(-1), value)
@@ -116,7 +117,8 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
     """Enlarge pictures, each its own: the point (x, y) goes to zoom * ((x, y) - cut) + put, and what leaves is cut off.
 
     Args:
-        batch: with images (N, 3, S, S), and what else of `boxes`, `masks`, `semantic` and `proposals` there is.
+        batch: with images (N, 3, S, S), and what else of `boxes`, `masks`, `semantic`, `depth` and `proposals`
+            there is.
         zoom: (N,) above 0.
         cut: (N, 2) whole numbers x, y of at least 0: what lies above and to the left of it is cut off.
         put: (N, 2) whole numbers x, y of at least 0: where it begins.
@@ -130,6 +132,8 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
     made = {"images": _pictures(x, zoom, cut, put, colour)}
     if (semantic := batch.get("semantic")) is not None:
         made["semantic"] = _taken(semantic, places, beyond, VOID)
+    if (depth := batch.get("depth")) is not None:
+        made["depth"] = _taken(depth, places, beyond, float("nan")) / zoom.to(depth)[:, None, None]
     if batch.get("boxes") is not None:
         masks = batch.get("masks")
         moved = None if masks is None else _taken(masks, places, beyond, False)

@@ -41,6 +41,7 @@ class Answer:
         classes: (n,) int64.
         masks: (n, H, W) bool, or None.
         semantic: (H, W) int64, the class of each pixel, or None.
+        depth: (H, W) float32 metres, how far away each pixel is, or None.
         runs: the masks as run lengths, where they are told so and not as arrays; `found_masks.masks_of` reads either.
     """
 
@@ -52,6 +53,40 @@ class Answer:
     masks: Tensor | None = None
     semantic: Tensor | None = None
     runs: Masks | None = None
+    depth: Tensor | None = None
+
+
+def without_objects(row: int, size: tuple[int, int], **told: Tensor) -> Answer:
+    """An answer that tells of no objects, which is another thing than that there are none."""
+    empty = torch.zeros(0)
+    return Answer(row, size, empty.view(0, 4), empty, empty.long(), **told)
+
+
+def _objects(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+    answers = []
+    for row, one, its in zip(rows, framed, found):
+        boxes = one.boxes_out(its.boxes.cpu())
+        there = (boxes[:, 2:] > boxes[:, :2]).all(1)  # not one that lies wholly in what fills the square up
+        masks = None if its.masks is None else one.map_out(its.masks.cpu()[there])
+        scores, classes = its.scores.cpu()[there], its.classes.cpu()[there]
+        answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
+    return answers
+
+
+def _maps(name: str) -> "Told":
+    def answers(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+        return [
+            without_objects(row, (one.height, one.width), **{name: one.map_out(values)})
+            for row, one, values in zip(rows, framed, found[0].cpu())
+        ]
+
+    return answers
+
+
+# what a head's `predict` gives, how pictures lie in the squares, and their rows, to answers in the pictures' pixels
+Told = Callable[[Any, Sequence[Framed], Sequence[int]], list[Answer]]
+MAPS = ("semantic", "depth")  # what is told of each pixel, as fields of an answer
+ANSWERS: dict[str, Told] = {"boxes": _objects, "masks": _objects, **{name: _maps(name) for name in MAPS}}
 
 
 @dataclass(frozen=True)
@@ -120,20 +155,7 @@ class DenseModel:
                 found = self.runner(images_NCHW)
             else:
                 found = inner.predict(self.head.levels(images_NCHW), int(images_NCHW.shape[2]), *more)
-        if self.objective.what == "semantic":
-            empty = torch.zeros(0)
-            return [
-                Answer(row, (one.height, one.width), empty.view(0, 4), empty, empty.long(), None, one.map_out(pixels))
-                for row, one, pixels in zip(rows, framed, found[0].cpu())
-            ]
-        answers = []
-        for row, one, its in zip(rows, framed, found):
-            boxes = one.boxes_out(its.boxes.cpu())
-            there = (boxes[:, 2:] > boxes[:, :2]).all(1)  # not one that lies wholly in what fills the square up
-            masks = None if its.masks is None else one.map_out(its.masks.cpu()[there])
-            scores, classes = its.scores.cpu()[there], its.classes.cpu()[there]
-            answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
-        return answers
+        return ANSWERS[self.objective.what](found, framed, rows)
 
     def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
         """What is in each picture, in order; those that cannot be read are left out and named in `failed`.
@@ -186,6 +208,7 @@ def objective_of(task: Any, folder: str) -> Dense:
         given["names"], given["colour"] = tuple(map(str, given["names"])), tuple(map(float, given["colour"]))
         if anchors is not None:
             anchors = Anchors(tuple(map(tuple, anchors["sizes"])), tuple(anchors["ratios"]))
+        given["statistics"] = {name: tuple(map(float, one)) for name, one in given.get("statistics", {}).items()}
         return Dense(**given | {"search": search_of(given.get("search"))}, anchors=anchors)
     except (TypeError, ValueError, LookupError) as error:
         raise bad("folder", folder, NO_RUN, f"{type(error).__name__} in its card's `task`.") from error

@@ -1,7 +1,8 @@
-"""A picture with what was found drawn over it: boxes, outlines of masks, names and scores, or the class of each pixel.
+"""A picture with what was found drawn over it: boxes, outlines of masks, names and scores, the class of each pixel.
 
-Small pictures are enlarged and large ones made smaller, so that lines and letters have a size that is seen whatever the
-picture's is. Lines have a dark and a light side, and letters a plate, so that they are seen on any ground.
+Of depth the map itself is drawn, in colours. Small pictures are enlarged and large ones made smaller, so that lines and
+letters have a size that is seen whatever the picture's is. Lines have a dark and a light side, and letters a plate, so
+that they are seen on any ground.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from ...core.checks import bad, check_number
 from ...data.annotations import rle
 from ...data.annotations.masks import BACKGROUND
 from .colours import Colour, class_colour
+from .depth_colours import limits, painted, with_bar
 from .lettering import Lettering, with_legend
 from .model import Answer
 from .told import LOOKED_AT, Told, told
@@ -65,6 +67,8 @@ def overlay(
     way = Image.Resampling.LANCZOS if wide <= given.shape[1] else Image.Resampling.BICUBIC
     picture = Image.fromarray(given).resize((wide, high), way)
     made = told(answer, names, threshold)
+    if answer.depth is not None:
+        return _depth(answer.depth.numpy(), wide, high, size if legend else None)
     if made.carried.semantic is not None:
         painted, rows = _map(np.asarray(picture), made.carried.semantic.values, names)
         return with_legend(painted, rows if legend else [], size)
@@ -147,6 +151,16 @@ def _map(pixels: np.ndarray, values: np.ndarray, names: Sequence[str]) -> tuple[
         for place in order
     ]
     return Image.fromarray(painted.round().clip(0, 255).astype(np.uint8)), legend
+
+
+def _depth(metres: np.ndarray, wide: int, high: int, size: int | None) -> Any:
+    """The map of depth at this width and height, with a bar below it in letters of this size; None: without one."""
+    from PIL import Image
+
+    near, far = limits(metres)
+    rows, columns = _nearest(metres.shape[0], high), _nearest(metres.shape[1], wide)
+    shown = Image.fromarray(painted(metres[np.ix_(rows, columns)], near, far))
+    return shown if size is None else with_bar(shown, near, far, size)
 
 
 def share_text(value: float) -> str:

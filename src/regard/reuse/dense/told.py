@@ -8,6 +8,7 @@ import numpy as np
 from ...core.checks import check_number
 from ...data.annotations import rle
 from ...data.annotations.boxes import Boxes
+from ...data.annotations.depth import Depth
 from ...data.annotations.masks import IGNORE, Masks, SemanticMap
 from ...data.annotations.record import Annotations
 from .found_masks import masks_of
@@ -34,7 +35,7 @@ class Told:
 def told(answer: Answer, names: Sequence[str], threshold: float = LOOKED_AT) -> Told:
     """An answer as annotations.
 
-    A mask of no pixel is none: its object has a box alone. Of a semantic answer there are no boxes, which is not the
+    A mask of no pixel is none: its object has a box alone. Of an answer of pixels there are no boxes, which is not the
     same as none found.
 
     Args:
@@ -43,6 +44,8 @@ def told(answer: Answer, names: Sequence[str], threshold: float = LOOKED_AT) -> 
         threshold: the least score of an object, in [0, 1].
     """
     check_number("threshold", threshold, 0, 1)
+    if answer.depth is not None:
+        return Told(answer, Annotations(answer.size, depth=Depth(answer.depth.numpy())), np.zeros(0))
     if answer.semantic is not None:
         kind = np.uint8 if len(names) <= IGNORE else np.uint16
         values = np.asarray(answer.semantic).astype(kind)
