@@ -45,6 +45,7 @@ _FLOW = (
     "instances",
     "segment",
     "depth",
+    "boxes3d",
     "whiten",
     "index",
     "search",

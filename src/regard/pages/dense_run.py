@@ -15,8 +15,9 @@ from ..reuse.dense.examined import Examined
 from ..reuse.dense.examined_depth import DepthErrors
 from ..reuse.dense.examined_objects import ObjectErrors
 from ..reuse.dense.examined_pixels import PixelErrors
+from ..reuse.dense.examined_space import SpaceErrors
 from ..reuse.dense.scoring import MAIN, DenseScores
-from . import dense_depth, dense_objects, dense_pixels
+from . import dense_depth, dense_objects, dense_pixels, dense_space
 
 REPORT = "report.html"
 NOTES = 40  # pictures that were not scored, and notes, that are listed
@@ -33,10 +34,16 @@ FIGURES = {
     "pixel_accuracy": "share of the pixels with the right class",
     "boundary_f": "F of outlines, mean over classes",
     **dense_depth.FIGURES,
+    **dense_space.FIGURES,
 }
-TITLES = {"ap50": "AP50", "mask_ap50": "mask AP50", "miou": "mIoU", "abs_rel": "AbsRel"}
+TITLES = {"ap50": "AP50", "mask_ap50": "mask AP50", "miou": "mIoU", "abs_rel": "AbsRel", "ap_1m": "AP at 1 m"}
 # what a page says of each kind of errors: modules with `summary`, `sections` and `highlights`
-KINDS: dict[type, ModuleType] = {ObjectErrors: dense_objects, PixelErrors: dense_pixels, DepthErrors: dense_depth}
+KINDS: dict[type, ModuleType] = {
+    ObjectErrors: dense_objects,
+    PixelErrors: dense_pixels,
+    DepthErrors: dense_depth,
+    SpaceErrors: dense_space,
+}
 
 
 def write_dense_page(

@@ -15,8 +15,9 @@ from ..pages.dense_predict import DenseShown, Shown, write_predictions_page
 from ..report.html import Table, check_page
 from ..reuse.dense.answers.json_file import picture_row
 from ..reuse.dense.answers.write import WrittenAnswers, check_answers, writing
+from ..reuse.dense.camera import Camera
 from ..reuse.dense.fast import runner_for
-from ..reuse.dense.model import Answer, DenseModel
+from ..reuse.dense.model import SPACE, Answer, DenseModel
 from ..reuse.dense.rcnn import RcnnModel
 from ..reuse.dense.tiles import check_tiles
 from ..reuse.dense.told import LOOKED_AT, told
@@ -108,6 +109,7 @@ def predict(
     scores: bool = False,
     tiles: int | None = None,
     overlap: float = OVERLAP,
+    camera: Sequence[float] | str | None = None,
     batch: int = 8,
     precision: str = "auto",
     device: str = "auto",
@@ -124,7 +126,7 @@ def predict(
         images: a folder, a table, an image, `builtin:NAME`, an `ImageSet`, or a list of paths or arrays.
         out: a file for the format `json`, a new or empty folder for all others; None holds what is found.
         format_: `json`, `coco`, `voc`, `yolo`, `png` (index pictures of classes and objects, depth in millimetres),
-            `npy` (depth in metres), or `overlay` (pictures to look at).
+            `npy` (depth in metres), `kitti` (texts of boxes in space), or `overlay` (pictures to look at).
         page: write a page with pictures to this .html.
         threshold: the least score of an object; the results of `coco` have all.
         pictures: copy the pictures too, so that the folder is a data set.
@@ -132,6 +134,7 @@ def predict(
         tiles: side of overlapping windows, in pixels of the picture, for large pictures and small objects; None: whole
             pictures.
         overlap: the least share of a window that the next one repeats.
+        camera: fx, fy, cx, cy in pixels, of pictures of which no camera is known, for boxes in space.
         batch: pictures or windows a call of the network.
         precision: auto | fp32 | bf16.
         device: auto | cpu | cuda | cuda:N | mps.
@@ -145,7 +148,10 @@ def predict(
     if out is not None:
         check_answers(format_, out, task.what, "--out")
     check_tiles(task.what, tiles)
+    lens = _camera(task, camera)
     model = task.open(run, device, precision)
+    if lens is not None and isinstance(model, DenseModel):
+        model = replace(model, camera=lens)
     given = open_images(given_images("IMAGES", images))
     running, runner, note = _running(model, given, precision, batch)
     failed: dict[str, str] = {}
@@ -200,6 +206,18 @@ def predict(
     if html is not None:
         found.write_page(html)
     return found
+
+
+def _camera(task: Task, given: Sequence[float] | str | None) -> Camera | None:
+    if given is None:
+        return None
+    if task.what != SPACE:
+        raise bad("--camera", given, f"none for {task.name}", "Boxes in space alone need a camera.")
+    try:
+        numbers = [float(one) for one in (given.split(",") if isinstance(given, str) else given)]
+    except (TypeError, ValueError):
+        raise bad("--camera", given, "fx,fy,cx,cy in pixels", "Such as 700,700,320,240.") from None
+    return Camera.given(numbers)
 
 
 def _running(

@@ -5,9 +5,10 @@ into one another, so that every picture stays one that a camera could have taken
 that is given.
 
 Masks and maps take the value of the pixel in which a pixel's middle lies. A zoom by z divides depth by z: the camera
-stays the same, and what it shows z times as large is z times as near. A box moves exactly, and where it has a mask
-it never lies more than half a pixel from the mask's extent, so that it fits what a cut has left of the object. An
-object of which less than a share is left counts neither way, and one of which nothing is left is gone.
+stays the same, and what it shows z times as large is z times as near. Boxes in space stay where they are, and their
+camera gets a lens z times as long: a part beside the middle is seen as it is only so. A box moves exactly, and where it
+has a mask it never lies more than half a pixel from the mask's extent, so that it fits what a cut has left of the
+object. An object of which less than a share is left counts neither way, and one of which nothing is left is gone.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from torch import Generator, Tensor
 from ...core.checks import bad, check_number
 from ...data.views import colour_jitter
 from ...learning.batch import Batch
+from . import in_space
 from .frame import resampled
 from .target_semantic import VOID
 
@@ -106,6 +108,13 @@ def flipped(batch: Batch, which: Tensor) -> Batch:
         there = batch["classes"] >= 0  # what fills up stays zero
         chosen = which.to(boxes.device)[:, None] & there
         made["boxes"] = torch.where(chosen[..., None], mirrored, boxes)
+    if (space := batch.get("space")) is not None:  # of boxes in space the camera is turned over too
+        made["space"] = torch.where(
+            (which.to(space.device)[:, None] & there)[..., None], in_space.mirrored(space), space
+        )
+        camera = batch["camera"]
+        other = in_space.camera_mirrored(camera, batch.images.shape[-1])
+        made["camera"] = torch.where(which.to(camera.device)[:, None], other, camera)
     if (given := batch.get("proposals")) is not None:
         size = batch.images.shape[-1]
         mirrored = torch.stack([size - given[..., 2], given[..., 1], size - given[..., 0], given[..., 3]], dim=-1)
@@ -138,6 +147,8 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
         masks = batch.get("masks")
         moved = None if masks is None else _taken(masks, places, beyond, False)
         made |= _objects(batch, moved, zoom, cut, put, least)
+    if (camera := batch.get("camera")) is not None:
+        made["camera"] = in_space.camera_moved(camera, zoom, cut, put)
     if (given := batch.get("proposals")) is not None:  # those of which nothing is left have no area
         made["proposals"] = _moved(given, size, zoom, cut, put)[1].to(given)
     return batch.replace(**made)

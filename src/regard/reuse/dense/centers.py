@@ -3,8 +3,8 @@
 Papers: Zhou, Wang, Krähenbühl 2019, Objects as points, arXiv 1904.07850 (section 5); Liu, Wu, Tóth 2020, SMOKE, CVPR
 workshops; Wang, Zhu, Pang, Lin 2021, FCOS3D, ICCV workshops. For the rays: Facil et al. 2019, CAM-Convs, CVPR.
 
-The idea: an object is the place in the picture at which the middle of its box in space is seen. There the head tells how
-far away it is, how large, and from which side it is seen; with the camera that makes a box in space.
+The idea: an object is the place in the picture at which the middle of its box in space is seen. There the head tells
+how far away it is, how large, and from which side it is seen; with the camera that makes a box in space.
 
 What differs: depth is told by the focal length (see `in_space`), so that one head serves several cameras; a map of the
 ray of each cell, x / z and y / z, stands beside the features, as where a thing stands on the ground says how far it is;
@@ -15,6 +15,7 @@ learns to tell how far off it is (Kendall and Gal 2017, NeurIPS) and lowers the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,8 +65,7 @@ class Settings:
     most: int = 50
 
 
-@dataclass(frozen=True)
-class SpaceObjects:
+class SpaceObjects(NamedTuple):
     """The objects of N pictures, at most M in one, filled up.
 
     Attributes:

@@ -8,16 +8,18 @@ from ...data.imageset import ImageSet
 from .examined_depth import DepthErrors, DepthSeen
 from .examined_objects import KEPT, ObjectErrors, ObjectsSeen
 from .examined_pixels import PixelErrors, PixelsSeen
+from .examined_space import SpaceErrors, SpaceSeen
 from .scoring import Answering, DenseScores, score
 from .tally import Telling
 
-Examined = ObjectErrors | PixelErrors | DepthErrors
+Examined = ObjectErrors | PixelErrors | DepthErrors | SpaceErrors
 # what looks on while a model is scored; called with what it tells, and how many of the worst pictures are kept
-SEEN: dict[str, Callable[[Telling, int], ObjectsSeen | PixelsSeen | DepthSeen]] = {
+SEEN: dict[str, Callable[[Telling, int], ObjectsSeen | PixelsSeen | DepthSeen | SpaceSeen]] = {
     "boxes": lambda telling, kept: ObjectsSeen(telling.names, False, kept),
     "masks": lambda telling, kept: ObjectsSeen(telling.names, True, kept),
     "semantic": lambda telling, kept: PixelsSeen(telling.names, kept),
     "depth": lambda telling, kept: DepthSeen(kept),
+    "boxes3d": lambda telling, kept: SpaceSeen(kept),
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ...representation import checksums
 from ...representation.folder_records import read_card
 from ...representation.representation import Representation
 from .anchors import Anchors
+from .camera import NONE, Camera
 from .frame import Framed, colour_bytes
 from .given_boxes import Proposals
 from .objective import Dense, OnPyramid
@@ -42,6 +43,8 @@ class Answer:
         masks: (n, H, W) bool, or None.
         semantic: (H, W) int64, the class of each pixel, or None.
         depth: (H, W) float32 metres, how far away each pixel is, or None.
+        space: (n, 7) float32, the boxes in space, see `in_space`, where the labels have their origin; or None.
+        camera: who saw them, or None.
         runs: the masks as run lengths, where they are told so and not as arrays; `found_masks.masks_of` reads either.
     """
 
@@ -54,6 +57,8 @@ class Answer:
     semantic: Tensor | None = None
     runs: Masks | None = None
     depth: Tensor | None = None
+    space: Tensor | None = None
+    camera: Camera | None = None
 
 
 def without_objects(row: int, size: tuple[int, int], **told: Tensor) -> Answer:
@@ -73,6 +78,16 @@ def _objects(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[
     return answers
 
 
+def _in_space(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+    answers = []
+    for row, one, its in zip(rows, framed, found):
+        boxes = one.boxes_out(its.boxes.cpu())
+        there = (boxes[:, 2:] > boxes[:, :2]).all(1)
+        scores, classes, space = (value.cpu()[there] for value in (its.scores, its.classes, its.space))
+        answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, space=space))
+    return answers
+
+
 def _maps(name: str) -> "Told":
     def answers(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
         return [
@@ -85,8 +100,14 @@ def _maps(name: str) -> "Told":
 
 # what a head's `predict` gives, how pictures lie in the squares, and their rows, to answers in the pictures' pixels
 Told = Callable[[Any, Sequence[Framed], Sequence[int]], list[Answer]]
+SPACE = "boxes3d"  # which needs cameras
 MAPS = ("semantic", "depth")  # what is told of each pixel, as fields of an answer
-ANSWERS: dict[str, Told] = {"boxes": _objects, "masks": _objects, **{name: _maps(name) for name in MAPS}}
+ANSWERS: dict[str, Told] = {
+    "boxes": _objects,
+    "masks": _objects,
+    "boxes3d": _in_space,
+    **{name: _maps(name) for name in MAPS},
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,7 @@ class DenseModel:
         head: on its pyramid.
         proposals: what proposes boxes to a head that is given them; None: the objective's search.
         runner: who runs the network and the head, from `fast.runner_for`; None: torch.
+        camera: of pictures of which none is known, for boxes in space; None: such pictures are told of as failed.
     """
 
     objective: Dense
@@ -106,6 +128,7 @@ class DenseModel:
     head: OnPyramid
     proposals: Proposals | None = None
     runner: Run | None = None
+    camera: Camera | None = None
 
     @staticmethod
     def load(folder: str | Path, proposals: Proposals | None = None) -> "DenseModel":
@@ -136,12 +159,15 @@ class DenseModel:
         images_NCHW: Tensor,
         framed: Sequence[Framed],
         rows: Sequence[int],
-        given: Sequence[Tensor | None] = (),
+        given: Sequence[Any] = (),
     ) -> list[Answer]:
         """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show.
 
         `given` are proposals in the squares, for a head that is given them; where there are none they are searched.
+        For boxes in space they are the pictures' cameras.
         """
+        if self.objective.what == SPACE:
+            return self._space(images_NCHW, framed, rows, given)
         with evaluating(self.encoder), evaluating(self.head):
             inner: Any = self.head.inner
             more: tuple[list[Tensor], ...] = ()
@@ -156,6 +182,23 @@ class DenseModel:
             else:
                 found = inner.predict(self.head.levels(images_NCHW), int(images_NCHW.shape[2]), *more)
         return ANSWERS[self.objective.what](found, framed, rows)
+
+    def _space(
+        self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int], given: Sequence[Camera]
+    ) -> list[Answer]:
+        """Boxes in space, as `find`, moved from where the camera has its origin to where the labels have theirs."""
+        with evaluating(self.encoder), evaluating(self.head):
+            inner: Any = self.head.inner
+            cameras = torch.stack([own.in_square(one) for own, one in zip(given, framed, strict=True)])
+            found = inner.predict(
+                self.head.levels(images_NCHW), int(images_NCHW.shape[2]), cameras.to(images_NCHW.device)
+            )
+        answers = []
+        for answer, own in zip(ANSWERS[SPACE](found, framed, rows), given):
+            assert answer.space is not None
+            beside = answer.space.new_tensor([*own.beside, 0, 0, 0, 0])
+            answers.append(replace(answer, space=answer.space - beside, camera=own))
+        return answers
 
     def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
         """What is in each picture, in order; those that cannot be read are left out and named in `failed`.
@@ -179,14 +222,21 @@ class DenseModel:
                     rows_there, framed, _, given = zip(*good)
                     yield from self.find(x, framed, rows_there, given)
 
-    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Tensor | None] | str:
-        """How a picture lies in its square, that, and proposals in it where wanted; or why it cannot be used."""
+    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Any] | str:
+        """How a picture lies in its square, that, and what `find` is given of it; or why it cannot be used."""
         size = self.objective.size
         try:
             content = read(images.items[row])
             width, height = upright_size(content)
             framed = Framed(height, width, size)
             square = framed.picture(decode(content, size), colour_bytes(list(self.objective.colour)))
+            if self.objective.what == SPACE:
+                carried = None if images.annotations is None else images.annotations[row]
+                if carried is None or (carried.seen_by is None and self.camera is not None):
+                    if self.camera is None:
+                        raise InputError(NONE)
+                    return framed, square, self.camera
+                return framed, square, Camera.of(carried)
             search = self.objective.search
             source = self.proposals or (None if search is None else Searched(search))
             return framed, square, source and source.of(str(images.ids[row]), framed, square)

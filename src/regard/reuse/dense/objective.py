@@ -16,6 +16,7 @@ from ...learning.objective import Objective
 from ...learning.trainable import START, Log, Moment
 from .anchors import Anchors
 from .augment import Changes, augmented
+from .centers import Centers, SpaceObjects
 from .depth import HEADS as DEPTH
 from .depth import DepthHead, limits_of
 from .fast_rcnn import FastRCNN, Proposed
@@ -25,6 +26,7 @@ from .objects import Objects
 from .selective_search import SelectiveSearch
 from .semantic import Semantic
 from .smp_decoders import SMP
+from .space_statistics import usual_of
 from .targets import CLASSLESS
 
 # heads by what they tell, the first one being the usual one
@@ -33,10 +35,11 @@ HEADS = {
     "masks": ("mask_rcnn",),
     "semantic": ("linear", "fcn", "deeplab"),
     "depth": DEPTH,
+    "boxes3d": ("centers",),
 }
 
 
-Target: TypeAlias = Objects | Proposed | Tensor
+Target: TypeAlias = Objects | Proposed | SpaceObjects | Tensor
 
 
 class OnPyramid(nn.Module):
@@ -58,7 +61,7 @@ class OnPyramid(nn.Module):
 
 @dataclass(frozen=True)
 class Dense(Objective):
-    """Boxes, boxes with masks, the class of each pixel, or how far away it is.
+    """Boxes, boxes with masks, the class of each pixel, how far away it is, or boxes in space.
 
     Attributes:
         what: one of `HEADS`.
@@ -147,12 +150,14 @@ MAKERS: Mapping[str, Callable[[Dense, Sequence[FeatureInfo]], nn.Module]] = {
     "masks": _object_head,
     "semantic": lambda task, info: Semantic(info, len(task.names), task.kind),
     "depth": lambda task, info: DepthHead(info, task.kind, limits_of(task.statistics)),
+    "boxes3d": lambda task, info: Centers(info, len(task.names), usual_of(task.statistics, len(task.names))),
 }
 TARGETS: Mapping[str, Callable[[Dense, Batch], Target]] = {
     "boxes": _object_targets,
     "masks": _object_targets,
     "semantic": lambda task, batch: batch["semantic"],
     "depth": lambda task, batch: batch["depth"],
+    "boxes3d": lambda task, batch: SpaceObjects(*(batch[name] for name in SpaceObjects._fields)),
 }
 
 

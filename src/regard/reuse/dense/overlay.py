@@ -18,6 +18,7 @@ from .colours import Colour, class_colour
 from .depth_colours import limits, painted, with_bar
 from .lettering import Lettering, with_legend
 from .model import Answer
+from .space_drawn import draw_boxes, rows_of
 from .told import LOOKED_AT, Told, told
 
 SHORTEST, LONGEST = 480, 1600  # pixels of the longer side
@@ -69,6 +70,8 @@ def overlay(
     made = told(answer, names, threshold)
     if answer.depth is not None:
         return _depth(answer.depth.numpy(), wide, high, size if legend else None)
+    if made.carried.boxes3d is not None:
+        return _space(picture, made, names, scale, size, labels, legend, threshold)
     if made.carried.semantic is not None:
         painted, rows = _map(np.asarray(picture), made.carried.semantic.values, names)
         return with_legend(painted, rows if legend else [], size)
@@ -87,6 +90,28 @@ def overlay(
     if legend and not legend_rows:
         legend_rows = [((255, 255, 255), f"nothing with a score of at least {threshold:g}")]
     return with_legend(picture, legend_rows if legend else [], size)
+
+
+def _space(
+    picture: Any, made: Told, names: Sequence[str], scale: float, size: int, labels: bool, legend: bool, least: float
+) -> Any:
+    """Boxes in space, with a cross on the front side of each."""
+    from PIL import ImageDraw
+
+    boxes, camera = made.carried.boxes3d, made.answer.camera
+    assert boxes is not None and camera is not None
+    numbers = [names.index(name) for name in boxes.classes.tolist()]
+    draw, colours = ImageDraw.Draw(picture), [class_colour(number) for number in numbers]
+    draw_boxes(draw, rows_of(boxes), camera, scale, colours, max(2, size // 6))
+    letters = Lettering(draw, picture.width, picture.height, size)
+    if labels:
+        for box, number, score, away in zip(boxes.xyxy * scale, numbers, made.scores.tolist(), boxes.bottom[:, 2]):
+            left, top, right, bottom = box.round().astype(int).tolist()
+            letters.name(f"{names[number]} {score:.2f} {away:.1f} m", (left, top, right, bottom), class_colour(number))
+    counts = Counter(numbers)
+    rows = [(class_colour(one), f"{names[one]}: {counts[one]}") for one in sorted(counts)]
+    rows = rows or [((255, 255, 255), f"nothing with a score of at least {least:g}")]
+    return with_legend(picture, rows if legend else [], size)
 
 
 def _corners(made: Told, wide: int, high: int, scale: float) -> list[tuple[int, int, int, int]]:

@@ -13,14 +13,16 @@ from .tally import Seen, Tally, Telling
 from .tally_depth import DepthTally
 from .tally_objects import ObjectTally
 from .tally_pixels import PixelTally
+from .tally_space import SpaceTally
 
-MAIN = {"boxes": "ap50", "masks": "mask_ap50", "semantic": "miou", "depth": "abs_rel"}
+MAIN = {"boxes": "ap50", "masks": "mask_ap50", "semantic": "miou", "depth": "abs_rel", "boxes3d": "ap_1m"}
 SMALLER = ("abs_rel",)  # measures of which less is better
 TALLIES: dict[str, type[Tally]] = {
     "boxes": ObjectTally,
     "masks": ObjectTally,
     "semantic": PixelTally,
     "depth": DepthTally,
+    "boxes3d": SpaceTally,
 }
 FEWEST = 2  # pictures from which an interval over pictures is thought of
 
@@ -31,9 +33,9 @@ class DenseScores:
 
     Attributes:
         metrics: `ap`, `ap50`, `ap75`, `voc07`, `voc10`; with masks `mask_ap`, `mask_ap50`, `mask_ap75`; of a semantic
-            head `miou`, `pixel_accuracy`, `boundary_f`; of depth what `tally_depth` has. The main one has `_low` and
-            `_high`, its 95 % interval over pictures. None where nothing tells it, such as AP where no picture has an
-            object.
+            head `miou`, `pixel_accuracy`, `boundary_f`; of depth what `tally_depth` has, of boxes in space
+            `metrics.box3d`. The main one has `_low` and `_high`, its 95 % interval over pictures. None where nothing
+            tells it, such as AP where no picture has an object.
         by_class: the same for each class.
         images: how many pictures were scored.
         failed: names of those that were not, with the cause.

@@ -19,13 +19,15 @@ from .frame import Framed
 from .target_depth import depth_part
 from .target_part import Kind, Without
 from .target_semantic import semantic_part
+from .target_space import FILLS as SPACE
+from .target_space import space_part
 
 # what else than boxes and masks can be learned from
-MORE = MappingProxyType({"semantic": Kind(semantic_part, 1), "depth": Kind(depth_part, 4)})
+MORE = MappingProxyType({"semantic": Kind(semantic_part, 1), "depth": Kind(depth_part, 4), "boxes3d": Kind(space_part)})
 KINDS = ("boxes", "masks", *MORE)
 CLASSLESS = ("depth",)  # which have no classes
 # of tensors that have a row for each of an image's things: what fills them up to the most of a batch
-FILLS: Mapping[str, float] = MappingProxyType({})
+FILLS: Mapping[str, float] = MappingProxyType(SPACE)
 NO_MASK = "an object without a mask: it counts neither way"
 SMALL = "an object without a pixel in the square: it counts neither way"
 

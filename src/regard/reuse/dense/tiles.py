@@ -23,7 +23,10 @@ from .objective import Dense
 from .windows import OVERLAP, Window, whole, windows_of
 
 # why a task sees whole pictures alone
-WHOLE = {"depth": "A window shows things larger than the whole picture does, which is what tells how near they are."}
+WHOLE = {
+    "depth": "A window shows things larger than the whole picture does, which is what tells how near they are.",
+    "boxes3d": "An object's place in the whole picture tells how far away it is.",
+}
 
 
 def check_tiles(what: str, tiles: int | None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from ...core.checks import check_number
 from ...data.annotations import rle
 from ...data.annotations.boxes import Boxes
+from ...data.annotations.boxes3d import Boxes3D
 from ...data.annotations.depth import Depth
 from ...data.annotations.masks import IGNORE, Masks, SemanticMap
 from ...data.annotations.record import Annotations
@@ -51,6 +52,10 @@ def told(answer: Answer, names: Sequence[str], threshold: float = LOOKED_AT) -> 
         values = np.asarray(answer.semantic).astype(kind)
         return Told(answer, Annotations(answer.size, semantic=SemanticMap(values, tuple(names))), np.zeros(0))
     scores = np.asarray(answer.scores, dtype=np.float64)
+    if answer.space is not None:
+        sure = np.flatnonzero(np.asarray(answer.scores >= threshold))
+        objects = _in_space(answer, names, sure)
+        return Told(answer, Annotations(answer.size, boxes3d=objects), scores[sure])
     kept = np.flatnonzero(np.asarray(answer.scores >= threshold))  # in single precision, as everywhere
     labels = np.array([names[one] for one in np.asarray(answer.classes)[kept].tolist()], dtype=np.str_)
     boxes, masks = Boxes(np.asarray(answer.boxes)[kept], labels), masks_of(answer)
@@ -58,6 +63,25 @@ def told(answer: Answer, names: Sequence[str], threshold: float = LOOKED_AT) -> 
         runs = [masks.runs[row] for row in kept.tolist()]
         masks = Masks(masks.size, tuple(one if one is not None and rle.area(one) else None for one in runs))
     return Told(answer, Annotations(answer.size, boxes, masks), scores[kept])
+
+
+def _in_space(answer: Answer, names: Sequence[str], rows: np.ndarray) -> Boxes3D:
+    """Objects of an answer in KITTI's convention; that they are cut off or hidden is not told: -1."""
+    assert answer.space is not None
+    space = answer.space.double().numpy()[rows]
+    bottom = space[:, :3] + space[:, 3:4] / 2 * np.array([0, 1, 0])
+    away = np.arctan2(space[:, 0], space[:, 2])
+    return Boxes3D(
+        classes=np.array([names[one] for one in answer.classes.numpy()[rows].tolist()], dtype=np.str_),
+        xyxy=answer.boxes.numpy()[rows],
+        size=space[:, 3:6],
+        bottom=bottom,
+        yaw=space[:, 6],
+        alpha=(space[:, 6] - away + np.pi) % (2 * np.pi) - np.pi,
+        truncated=np.full(len(rows), -1),
+        occluded=np.full(len(rows), -1),
+        camera=None if answer.camera is None else answer.camera.matrix,
+    )
 
 
 def rising(one: Told) -> list[int]:

@@ -36,6 +36,7 @@ from .model import DenseModel
 from .objective import HEADS, Dense
 from .rates import FILE, checked_rates
 from .selective_search import Searched, SelectiveSearch
+from .space_statistics import SpaceStatistics
 from .targets import CLASSLESS, class_names
 from .training import Ready
 
@@ -60,7 +61,7 @@ class Counting(Protocol):
         ...
 
 
-STATISTICS: dict[str, type[Counting]] = {"depth": DepthStatistics}  # by what is learned
+STATISTICS: dict[str, type[Counting]] = {"depth": DepthStatistics, "boxes3d": SpaceStatistics}  # by what is learned
 
 
 def train(

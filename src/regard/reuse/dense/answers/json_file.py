@@ -4,7 +4,8 @@ A picture has `name` (its id), `path` (absolute; empty for pixels), `width`, `he
 `class`, `score`, `box` [left, top, right, bottom] in pixels, and `mask` as COCO's compressed run lengths. Where classes
 of pixels were predicted it has `shares` of its pixels by class and `map`, an index picture beside the file, in place
 of `objects`; where depth was, `depth` with its `nearest`, `median` and `farthest` in metres, and `map`, a PNG
-of 16 bits in millimetres.
+of 16 bits in millimetres. An object in space has `box3d` too: `center` [x, y, z] in metres, of its middle, x right,
+y down, z forward; `size` [height, width, length] in metres; `yaw` in radians, 0 looking along x, as KITTI has it.
 """
 
 import json
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ....data.annotations import rle
 from ....data.annotations._writing import put_index
+from ....data.annotations.boxes3d import Boxes3D
 from ....data.annotations.voc_map import palette
 from ....data.imageset import ImageSet
 from ..model import Answer
@@ -63,6 +65,8 @@ def picture_row(made: Told, images: ImageSet) -> dict[str, Any]:
         "height": height,
     }
     semantic, depth = made.carried.semantic, made.answer.depth
+    if made.carried.boxes3d is not None:
+        return {**row, "objects": _in_space(made, made.carried.boxes3d)}
     if depth is not None:
         return {**row, "depth": depth_facts(depth)}
     if semantic is None:
@@ -90,6 +94,27 @@ def _objects(made: Told) -> list[dict[str, Any]]:
             one["mask"] = {"size": list(masks.size), "counts": rle.to_text(runs)}
         rows.append(one)
     return rows
+
+
+def _in_space(made: Told, boxes: Boxes3D) -> list[dict[str, Any]]:
+    middle = boxes.bottom.astype(np.float64) - boxes.size[:, :1] / 2 * np.array([0, 1, 0])
+
+    def plain(values: np.ndarray) -> list[float]:
+        return [round(float(one), 4) for one in values]
+
+    return [
+        {
+            "class": str(boxes.classes[row]),
+            "score": round(score, 6),
+            "box": plain(boxes.xyxy[row]),
+            "box3d": {
+                "center": plain(middle[row]),
+                "size": plain(boxes.size[row]),
+                "yaw": round(float(boxes.yaw[row]), 4),
+            },
+        }
+        for row, score in enumerate(made.scores.tolist())
+    ]
 
 
 def _utf8(text: str) -> str:

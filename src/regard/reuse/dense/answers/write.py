@@ -23,6 +23,7 @@ from .coco_files import CocoFiles
 from .contract import Asked, Writer
 from .depth_folder import DepthPngFolder, NpyFolder
 from .json_file import JsonFile
+from .kitti_folder import KittiFolder
 from .overlay_folder import OverlayFolder
 from .places import Places
 from .png_folder import PngFolder
@@ -36,6 +37,7 @@ FOLDERS: MappingProxyType[str, type[Writer]] = MappingProxyType(
         "yolo": YoloFolder,
         "png": PngFolder,
         "npy": NpyFolder,
+        "kitti": KittiFolder,
         "overlay": OverlayFolder,
     }
 )
@@ -49,6 +51,7 @@ _HELD = {
     "yolo": ("boxes", "masks"),
     "png": ("masks", "semantic", "depth"),
     "npy": ("depth",),
+    "kitti": ("boxes3d",),
 }
 
 
@@ -116,7 +119,8 @@ def write_answers(
         out: for `json` a file that ends in .json (maps of classes and of depth go to the folder NAME_maps beside it),
             for all others a new or empty folder.
         format: `json`; `coco` (instances.json, and results.json with every object whatever its score); `voc`; `yolo`;
-            `png` (index pictures of classes and objects, depth in millimetres); `npy` (depth in metres); `overlay`
+            `png` (index pictures of classes and objects, depth in millimetres); `npy` (depth in metres);
+            `kitti` (texts of boxes in space); `overlay`
             (pictures to look at).
         what: `model.objective.what`; None: as the first answer has it.
         threshold: the least score of an object; None: 0.5.
@@ -199,6 +203,8 @@ def writing(
 
 def what_of(answer: Answer) -> str:
     """What an answer tells: one of `KINDS`."""
+    if answer.space is not None:
+        return "boxes3d"
     for name in MAPS:
         if getattr(answer, name) is not None:
             return name
