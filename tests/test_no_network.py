@@ -165,6 +165,8 @@ VERBS = {
     "detect": "detect train {f}/table.csv --with {f}/rep --steps 1 --out {f}/boxes",
     "instances": "instances evaluate {f}/rep {f}/photos",
     "segment": "segment predict {f}/rep {f}/photos",
+    "boxes3d": "boxes3d predict {f}/rep {f}/photos",
+    "depth": "depth predict {f}/rep {f}/photos",
 }
 BUILT_IN = {"demo", "methods"}  # nobody hands them anything
 

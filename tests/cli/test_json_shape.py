@@ -9,6 +9,7 @@ from PIL import Image
 
 import regard
 import regard.cli
+from helpers.depth import depth_folder
 from regard.cli import main, verbs
 from regard.data.annotations.voc_write import write_voc
 from regard.data.scenes import scenes
@@ -34,6 +35,7 @@ LINES = {
     "detect evaluate": "detect evaluate found scenes_b",
     "detect predict": "detect predict found scenes_b",
     "instances train": f"instances train scenes --with {SMALL} --size 32 --steps 2 --out masks",
+    "depth train": f"depth train deep --with {SMALL} --size 32 --steps 2 --out far",
     "segment train": f"segment train scenes --with {SMALL} --size 32 --steps 2 --out pixels",
 }
 
@@ -57,6 +59,8 @@ def given(tmp_path_factory) -> Path:
     for name, family in (("scenes", "a"), ("scenes_b", "b")):
         write_voc(scenes(10, size=32, family=family), root / name)
         (root / name / "JPEGImages" / "bad.png").write_bytes(b"no image")
+    depth_folder(root / "deep", 10)
+    (root / "deep" / "images" / "bad.png").write_bytes(b"no image")
     shape = {"with_": SMALL, "size": 32, "steps": 1}
     regard.detect.train(scenes(8, size=32, seed=5), out=root / "found", **shape)
     return root
@@ -95,7 +99,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
     # one name for one thing
     wanted = {
         "images": ("embed", "create", "index", "whiten", "duplicates", "detect evaluate", "detect predict"),
-        "train": ("probe", "finetune", "evaluate", "detect train", "instances train", "segment train"),
+        "train": ("probe", "finetune", "evaluate", "detect train", "instances train", "segment train", "depth train"),
         "source": ("adapt", "compare-adapt", "shift"),
         "collection": ("search", "search-eval"),
     }

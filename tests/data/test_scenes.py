@@ -137,6 +137,7 @@ def test_the_picture_shows_the_solids_where_the_masks_say(monkeypatch: pytest.Mo
     black = _texture.Texture.of(np.zeros((64, 64, 3), np.float32), 1.0)
     monkeypatch.setattr(_rendering, "_coat", lambda rng, family: (black, 0.0))
     monkeypatch.setattr(_rendering, "_wall", lambda rng, family, side: np.ones((side, side, 3), np.float32))
+    monkeypatch.setattr(_rendering, "_painted", lambda solid, points, colour: colour)
     images = scenes(8, 64, seed=3)
     for item, known in zip(images.items, images.annotations):
         masks, semantic, depth, _ = all_of(known)
@@ -147,6 +148,29 @@ def test_the_picture_shows_the_solids_where_the_masks_say(monkeypatch: pytest.Mo
         assert level[within].max(initial=0) < 30 and (level[within] < 16).mean() > 0.99
         wall = beyond & (depth.metres[1:-1, 1:-1] == depth.metres.max())
         assert level[wall].min(initial=255) > 200
+
+
+def test_the_front_that_the_yaw_looks_to_is_painted_white_with_a_black_edge(monkeypatch: pytest.MonkeyPatch):
+    red = np.zeros((64, 64, 3), np.float32)
+    red[..., 0] = 0.6
+    monkeypatch.setattr(_rendering, "_coat", lambda rng, family: (_texture.Texture.of(red, 1.0), 0.0))
+    images = scenes(40, 96, seed=6)
+    found: dict[tuple[str, str], list[bool]] = {}
+    for item, known in zip(images.items, images.annotations):
+        masks, _, depth, space = all_of(known)
+        points = depth.points().reshape(96, 96, 3)
+        r, g = item[..., 0].astype(float), item[..., 1].astype(float)
+        seen = {"red": r > 80 + 3 * g, "white": (g > 90) & (g > 0.6 * r), "black": r < 30}
+        for place, mask in enumerate(masks.arrays()):
+            yaw, length = float(space.yaw[place]), space.size[place, 2]
+            front = np.array([np.cos(yaw), 0, -np.sin(yaw)])  # KITTI: 0 looks along x, pi / 2 towards the camera
+            ahead = (points - space.bottom[place]) @ front / (length / 2)
+            for colour, (low, high) in {"red": (-1.01, 0.4), "white": (0.55, 1.01), "black": (0.4, 0.55)}.items():
+                where = mask & seen[colour]
+                right = (ahead[where] > low - 0.15) & (ahead[where] < high + 0.15)  # a pixel is the mean of four rays
+                found.setdefault((str(space.classes[place]), colour), []).extend(right.tolist())
+    assert len(found) == 12 and min(map(len, found.values())) > 50
+    assert all(np.mean(one) > 0.93 for one in found.values()), {name: np.mean(one) for name, one in found.items()}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_other_ones():

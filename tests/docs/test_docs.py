@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.depth import depth_folder
 from regard import cli
 from regard.data.annotations.voc_write import write_voc
 from regard.data.scenes import scenes
@@ -45,6 +46,12 @@ COMMANDS = {
     "instances train": "instances train scenes --with run --size 32 --steps 2 --out masks",
     "instances evaluate": "instances evaluate masks others",
     "instances predict": "instances predict masks others",
+    "boxes3d train": "boxes3d train builtin:scenes --with run --size 32 --steps 2 --lr 0.001 --out space",
+    "boxes3d evaluate": "boxes3d evaluate space builtin:scenes_b",
+    "boxes3d predict": "boxes3d predict space builtin:scenes_b",
+    "depth train": "depth train deep --with run --size 32 --steps 2 --out far",
+    "depth evaluate": "depth evaluate far deep_others",
+    "depth predict": "depth predict far deep_others",
     "segment train": "segment train scenes --with run --size 32 --steps 2 --out pixels",
     "segment evaluate": "segment evaluate pixels others",
     "segment predict": "segment predict pixels others",
@@ -90,6 +97,8 @@ def test_json_gives_the_figures_that_the_pages_list(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     for name, family in (("scenes", "a"), ("others", "b")):
         write_voc(scenes(10, size=32, family=family), name)
+    for name, family in (("deep", "a"), ("deep_others", "b")):
+        depth_folder(tmp_path / name, 10, family=family)
     for verb, line in COMMANDS.items():
         assert cli.main([*line.split(), "--json", *(["--quiet"] if verb != "methods" else [])]) == 0, verb
         metrics = json.loads(capsys.readouterr().out)["metrics"]

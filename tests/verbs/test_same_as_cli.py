@@ -19,6 +19,7 @@ from PIL import Image
 
 import regard
 from helpers.demo import check_demo
+from helpers.depth import depth_folder
 from regard.cli import main
 from regard.core.storage import plain
 from regard.data.annotations.voc_write import write_voc
@@ -106,17 +107,23 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         lambda: regard.whiten("train", "whitened", **SMALL, pooling="gem", set_={"p": 2.0}, dim=4, check=10),
     ),
 }
-GROUPS = ("detect", "instances", "segment")
+GROUPS = ("detect", "instances", "segment", "depth")
+LEARNED, SCORED = {"depth": "deep"}, {"depth": "deep_others"}  # what a group learns from and is scored on
 SHORT = {"with_": "random:convnet4", "size": 32, "steps": 2, "batch": 4}
 for group in GROUPS:  # one object with a function for each command
     CASES |= {
         f"{group}.train": (
-            f"{group} train ../scenes --with random:convnet4 --size 32 --steps 2 --batch 4 --seed 3 --out {group}-run",
-            lambda group=group: getattr(regard, group).train("../scenes", **SHORT, seed=3, out=f"{group}-run"),  # type: ignore
+            f"{group} train ../{LEARNED.get(group, 'scenes')} --with random:convnet4 --size 32 --steps 2 --batch 4 "
+            f"--seed 3 --out {group}-run",
+            lambda group=group: getattr(regard, group).train(
+                f"../{LEARNED.get(group, 'scenes')}", **SHORT, seed=3, out=f"{group}-run"
+            ),  # type: ignore
         ),
         f"{group}.evaluate": (
-            f"{group} evaluate ../{group} ../others --batch 3",
-            lambda group=group: getattr(regard, group).evaluate(f"../{group}", "../others", batch=3),  # type: ignore
+            f"{group} evaluate ../{group} ../{SCORED.get(group, 'others')} --batch 3",
+            lambda group=group: getattr(regard, group).evaluate(
+                f"../{group}", f"../{SCORED.get(group, 'others')}", batch=3
+            ),  # type: ignore
         ),
         f"{group}.predict": (
             f"{group} predict ../{group} ../others --batch 3",
@@ -158,8 +165,10 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(root / "copies" / "0.png", root / "copies" / "again.png")
     write_voc(scenes(10, size=32), root / "scenes")
     write_voc(scenes(4, size=32, family="b"), root / "others")
+    depth_folder(root / "deep", 10)
+    depth_folder(root / "deep_others", 4, family="b")
     for group in GROUPS:
-        getattr(regard, group).train(root / "scenes", out=root / group, **SHORT)
+        getattr(regard, group).train(root / LEARNED.get(group, "scenes"), out=root / group, **SHORT)
     return root
 
 

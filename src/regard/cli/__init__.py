@@ -44,6 +44,8 @@ _FLOW = (
     "detect",
     "instances",
     "segment",
+    "depth",
+    "boxes3d",
     "whiten",
     "index",
     "search",

@@ -1,4 +1,4 @@
-"""What `regard detect`, `instances` and `segment` share: each is a group of train, predict and evaluate."""
+"""What `regard detect`, `instances`, `segment` and `depth` share: each is a group of train, predict and evaluate."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,8 +27,10 @@ _HEADS = {
     "detect": "faster_rcnn, fcos, fast_rcnn (boxes are given), or rcnn (and nothing of the network learns)",
     "instances": "mask_rcnn",
     "segment": "linear, fcn, deeplab, or smp:NAME (extra segment)",
+    "depth": "bins or log",
+    "boxes3d": "centers",
 }
-_DATA = "Annotated pictures: a folder of VOC, COCO, YOLO or mask files, or builtin:scenes."
+_DATA = "Annotated pictures: a folder of VOC, COCO, YOLO, KITTI, mask or depth files, or builtin:scenes."
 _RUN = Annotated[str, typer.Argument(metavar="RUN", help="The folder that train wrote.")]
 _Tiles = Annotated[
     int | None,
@@ -165,7 +167,9 @@ def _predict(task: str) -> Any:
             Path | None,
             typer.Option("--out", help="Write what is found here: a file, or a new folder.", show_default=False),
         ] = None,
-        format_: Annotated[str, typer.Option("--format", help="json, coco, voc, yolo, png or overlay.")] = "json",
+        format_: Annotated[
+            str, typer.Option("--format", help="json, coco, voc, yolo, png, npy, kitti or overlay.")
+        ] = "json",
         page: Annotated[
             Path | None, typer.Option("--page", help="Write a page with pictures to this .html.", show_default=False)
         ] = None,
@@ -174,6 +178,10 @@ def _predict(task: str) -> Any:
         scores: Annotated[bool, typer.Option("--scores", help="End each line of YOLO's texts with the score.")] = False,
         tiles: _Tiles = None,
         overlap: _Overlap = 0.2,
+        camera: Annotated[
+            str | None,
+            typer.Option(metavar="FX,FY,CX,CY", help="In pixels, where no camera is known.", show_default=False),
+        ] = None,
         batch: _AtOnce = 8,
         precision: _Fast = "auto",
         device: Device = "auto",
@@ -196,6 +204,7 @@ def _predict(task: str) -> Any:
             scores=scores,
             tiles=tiles,
             overlap=overlap,
+            camera=camera,
             batch=batch,
             precision=precision,
             device=device,

@@ -1,4 +1,8 @@
-"""The picture of a staged scene: four rays a pixel, one sun with hard shadows, and light from all around."""
+"""The picture of a staged scene: four rays a pixel, one sun with hard shadows, and light from all around.
+
+The front of each solid is painted, so that its turn about the vertical can be seen: white from .55 of the way from
+its middle on, with a black edge before it. It shows from all sides but from behind, where its absence tells as much.
+"""
 
 import numpy as np
 
@@ -8,6 +12,8 @@ from ._staging import Scene, seen
 from ._texture import Texture, cut, hue, pattern, tinted
 
 _RAYS = 2  # along each side of a pixel
+_EDGE, _FRONT = 0.4, 0.55  # of the way from the middle to the front, where black begins and where white does
+_BLACK, _WHITE, _THROUGH = 0.01, 0.65, 0.3  # light that they give back, and what is added of what lies under the white
 _NEAR = 0.35  # of the light from all around that a solid takes from the ground at its foot
 
 
@@ -48,7 +54,7 @@ def rendered(scene: Scene, family: str) -> np.ndarray:
             own = (points - solid.centre) @ solid.into.T
             normals, unrolled = normal_and_place(solid, (own[:, 0], own[:, 1], own[:, 2]))
             normals = normals.astype(np.float32)
-            colour = texture.at(unrolled[:, 0], unrolled[:, 1], 1.4 * pixel)
+            colour = _painted(solid, points, texture.at(unrolled[:, 0], unrolled[:, 1], 1.4 * pixel))
             brightness = lit(points, normals, place)
         shown = colour * brightness
         if shine:
@@ -76,6 +82,14 @@ def _coat(rng: np.random.Generator, family: str) -> tuple[Texture, float]:
     else:
         light = tinted(rng, cut(rng, "solid", family, 64, (0.15, 0.5)), rng.uniform(0.1, 0.9))
     return Texture.of(light, rng.uniform(0.5, 1.2)), float(rng.choice([0.0, 0.25, 0.6]))
+
+
+def _painted(solid: Solid, points: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """The colours (k, 3) of a solid's surface with its front marked."""
+    ahead = solid.ahead(points)[:, None]
+    return np.where(ahead > _FRONT, _WHITE + _THROUGH * colour, np.where(ahead > _EDGE, _BLACK, colour)).astype(
+        np.float32
+    )
 
 
 def _shadowed(scene: Scene, points: np.ndarray, which: np.ndarray, own: int) -> np.ndarray:

@@ -43,6 +43,11 @@ class Solid:
         length, height, width = 2 * np.abs(yawed(self.yaw).T @ self.turn) @ self.half
         return np.array([height, width, length])
 
+    def ahead(self, points: np.ndarray) -> np.ndarray:
+        """How far points (k, 3) lie towards the front: 0 in the middle, 1 at the side that the yaw looks to."""
+        front = yawed(self.yaw)[:, 0]
+        return np.asarray((points - self.centre) @ front / (self.extent[2] / 2))
+
     def corners(self) -> np.ndarray:
         """(8, 3) metres, those of the box around it along its own axes."""
         signs = np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1], indexing="ij"), axis=-1).reshape(8, 3)

@@ -44,8 +44,9 @@ def scenes(
     A scene has 1 to `most` solids, whose class is their kind. Their boxes are the extents of the pixels that are seen
     of them; a solid of which none is seen is left out. `occluded` says that another one hides a part, `truncated` that
     it goes on beyond the picture, `difficult` that less than 15 % or 16 pixels of it are seen. Depth is in metres, of
-    the ground and the wall too; yaw, size and place of a solid are in `boxes3d`. The same arguments give the same bytes
-    on one machine with the same versions of the packages.
+    the ground and the wall too; yaw, size and place of a solid are in `boxes3d`, and its front is painted white with a
+    black edge, as the yaw of a plain one could not be seen; it looks in all directions alike. The same arguments give
+    the same bytes on one machine with the same versions of the packages.
 
     Args:
         n: how many.

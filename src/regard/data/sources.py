@@ -25,9 +25,9 @@ def open_images(source: ImageSet | str | Path | np.ndarray | Sequence[Any], *, a
     """Open images from wherever they are.
 
     Args:
-        source: a folder (of images, of class folders, or in VOC's layout), a table with a column `path`, a COCO file,
-            one image file, `builtin:NAME`, an image set as it is, a list of paths, arrays or PIL images, or an array
-            (N, H, W, 3).
+        source: a folder (of images, of class folders, in the layout of VOC, KITTI or 7-Scenes), a table with a column
+            `path`, a COCO file, one image file, `builtin:NAME`, an image set as it is, a list of paths, arrays or PIL
+            images, or an array (N, H, W, 3).
         argument: what to call it in messages.
 
     Raises:
@@ -62,11 +62,20 @@ def _folder(path: Path, argument: str) -> ImageSet:
         from .annotations.voc import with_voc
 
         return with_voc(replace(voc, labels=None, columns={}, name=path.resolve().name), path)
+    if (path / "image_2").is_dir():
+        from .annotations.kitti import read_kitti
+
+        return read_kitti(path)
+    from .annotations.depth_png import holds_depth, read_depth
+
+    if holds_depth(path):
+        return read_depth(path)
     found = open_folder(path, argument=argument)
+    from .annotations.depth_folder import with_depth
     from .annotations.mask_folder import with_masks
     from .annotations.yolo import looks_like_yolo, with_yolo
 
-    return with_yolo(found, path) if looks_like_yolo(path) else with_masks(found, path)
+    return with_yolo(found, path) if looks_like_yolo(path) else with_depth(with_masks(found, path), path)
 
 
 def _file(path: Path, argument: str) -> ImageSet:

@@ -12,7 +12,7 @@ from ..metrics.working_point import RECALLS
 from ..report.cards import caption
 from ..report.detection_figures import precision_recall, reliability_figure
 from ..report.heat import bar, heat_table
-from ..report.html import Picture, Section, Table
+from ..report.html import Highlight, Picture, Section, Table
 from ..reuse.dense.examined_objects import ObjectErrors
 from ..reuse.dense.scoring import DenseScores
 from .captions import about_file
@@ -56,6 +56,13 @@ def summary(scores: DenseScores, errors: ObjectErrors) -> str:
             f"{errors.ap50 + costs[most]:.3f} in place of {errors.ap50:.3f}."
         )
     return " ".join(told)
+
+
+def highlights(scores: DenseScores, errors: ObjectErrors) -> list[Highlight]:
+    """What stands beside the main measure."""
+    shares = ((errors.recall, "of the objects are found"), (errors.precision, "of the answers are right"))
+    since = f"from a score of {errors.threshold:.2f} on"
+    return [Highlight(percent(share), what, since) for share, what in shares if share is not None]
 
 
 def sections(scores: DenseScores, errors: ObjectErrors, images: ImageSet, out: Path) -> list[Section]:

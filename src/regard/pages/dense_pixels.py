@@ -8,7 +8,7 @@ from markupsafe import Markup
 from ..data.imageset import ImageSet
 from ..report.cards import caption
 from ..report.heat import bar, heat_table
-from ..report.html import Picture, Section, Table
+from ..report.html import Highlight, Picture, Section, Table
 from ..reuse.dense.examined_pixels import PixelErrors
 from ..reuse.dense.scoring import DenseScores
 from .captions import about_file
@@ -28,6 +28,12 @@ def summary(scores: DenseScores, errors: PixelErrors) -> str:
         "<bdi>{}</bdi> (IoU {:.2f}), worst <bdi>{}</bdi> (IoU {:.2f}).</p>"
     )
     return told.format(scores.images, len(known), 100 * hits / whole, best, known[best], worst, known[worst])
+
+
+def highlights(scores: DenseScores, errors: PixelErrors) -> list[Highlight]:
+    """What stands beside the main measure."""
+    share = scores.metrics.get("pixel_accuracy")
+    return [] if share is None else [Highlight(percent(share), "of the pixels have the right class")]
 
 
 def sections(scores: DenseScores, errors: PixelErrors, images: ImageSet, out: Path) -> list[Section]:

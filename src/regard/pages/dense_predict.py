@@ -1,9 +1,13 @@
-"""The page of what a dense model found: how many of each class, and the pictures that are worth a look, drawn over."""
+"""The page of what a dense model found: how many of each class, and the pictures that are worth a look, drawn over.
+
+What is shown is a task's own (`Shown`): here that of objects and of classes of pixels.
+"""
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,6 +31,46 @@ NEAR = 0.1  # a score so near the threshold is unsure
 _TOLD = 5  # classes below a picture
 _CELL = Markup('<figure class="thumb plain">{}<figcaption>{}</figcaption></figure>')
 Ranked = tuple[float, int, Answer]  # the largest are shown first; equal ones by their rows
+
+
+class Shown(Protocol):
+    """The few answers that a page will show, and figures of all."""
+
+    images: ImageSet
+    names: tuple[str, ...]
+    threshold: float
+    seen: int
+
+    @property
+    def many(self) -> str:
+        """What `counts` are."""
+        ...
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """What is told of all pictures, by class where there are classes."""
+        ...
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What `--json` tells of all pictures."""
+        ...
+
+    def through(self, answers: Iterable[Answer]) -> Iterator[Answer]:
+        """The answers as they come, taken note of."""
+        ...
+
+    def summary(self) -> list[str]:
+        """Sentences at the top of the page."""
+        ...
+
+    def sections(self, page: str | Path) -> list[Section]:
+        """The parts of the page, in order."""
+        ...
+
+    def facts(self, answer: Answer) -> list[tuple[str, object]]:
+        """What is told below a picture."""
+        ...
 
 
 class DenseShown:
@@ -71,6 +115,46 @@ class DenseShown:
         nearest = float(apart.min()) if len(apart) else 1.0
         _keep(self.unsure if len(classes) else self.empty, -nearest, answer, MOST)
 
+    @property
+    def many(self) -> str:
+        """What `counts` are."""
+        return "share of pixels" if self.semantic else f"objects with a score of {self.threshold:g}"
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """Objects of each class, or shares of the pixels."""
+        return dict(zip(self.names, (self.sums / max(self.seen, 1) if self.semantic else self.objects).tolist()))
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """How many objects there are, where objects are told."""
+        return {} if self.semantic else {"objects": int(self.objects.sum())}
+
+    def summary(self) -> list[str]:
+        """Sentences at the top of the page."""
+        if self.semantic:
+            return []
+        objects = f"Objects with a score of at least {self.threshold:g}: {int(self.objects.sum())}"
+        near = [f"Scores within {NEAR:g} of that: {self.near}."] if self.near else []
+        return [f"{objects}, in {self.seen - self.without} pictures.", *near]
+
+    def sections(self, page: str | Path) -> list[Section]:
+        """The parts of the page, in order."""
+        gallery, (some, none), least = Gallery(), self.chosen(), f"{self.threshold:g}"
+        first = "Those with most borders between classes" if self.semantic else f"Those with a score nearest to {least}"
+        found = [Section("Classes", "", [_table(self)])]
+        for title, answers, every, text in (
+            ("Pictures", some, self.seen - self.without, f"{first} first."),
+            ("Nothing found", none, self.without, f"The best score is below {least}; the highest first."),
+        ):
+            if answers:
+                found.append(Section(title, of(len(answers), every) + text, [cards(answers, self, gallery, page)]))
+        return found
+
+    def facts(self, answer: Answer) -> list[tuple[str, object]]:
+        """What is told below a picture."""
+        return _facts(answer, self)
+
     def chosen(self) -> tuple[list[Answer], list[Answer]]:
         """Those with objects (or maps) and those without, together at most `MOST`, first things first."""
         some, none = (
@@ -109,7 +193,7 @@ def borders(answer: Answer) -> float:
 def write_predictions_page(
     path: str | Path,
     run: str,
-    shown: DenseShown,
+    shown: Shown,
     *,
     failed: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
@@ -128,31 +212,15 @@ def write_predictions_page(
     Raises:
         InputError: another ending.
     """
-    gallery, (some, none) = Gallery(), shown.chosen()
-    sections = [Section("Classes", "", [_table(shown)])]
-    least = f"{shown.threshold:g}"
-    first = "Those with most borders between classes" if shown.semantic else f"Those with a score nearest to {least}"
-    parts = [
-        ("Pictures", some, shown.seen - shown.without, f"{first} first."),
-        ("Nothing found", none, shown.without, f"The best score is below {least}; the highest first."),
-    ]
-    for title, answers, every, text in parts:
-        if answers:
-            told = _of(len(answers), every) + text
-            sections.append(Section(title, told, [_cards(answers, shown, gallery, path)]))
+    sections = shown.sections(path)
     if failed:
         rows = [[name, cause] for name, cause in list(failed.items())[:MOST]]
-        sections.append(Section("Not read", _of(len(rows), len(failed)), [Table(["name", "cause"], rows)]))
+        sections.append(Section("Not read", of(len(rows), len(failed)), [Table(["name", "cause"], rows)]))
     return write_report(path, f"Found by {run}", sections, _summary(shown, len(failed or ()), notes), facts=facts)
 
 
-def _summary(shown: DenseShown, failed: int, notes: Sequence[str]) -> str:
-    parts = [f"Pictures: {shown.seen}."]
-    if not shown.semantic:
-        objects = f"Objects with a score of at least {shown.threshold:g}: {int(shown.objects.sum())}"
-        parts.append(f"{objects}, in {shown.seen - shown.without} pictures.")
-        if shown.near:
-            parts.append(f"Scores within {NEAR:g} of that: {shown.near}.")
+def _summary(shown: Shown, failed: int, notes: Sequence[str]) -> str:
+    parts = [f"Pictures: {shown.seen}.", *shown.summary()]
     if failed:
         parts.append(f"Pictures that could not be read: {failed}.")
     return " ".join(parts) + "".join(f"\n\n{note}" for note in notes)
@@ -179,20 +247,22 @@ def _swatch(place: int, name: str) -> Markup:
     return Markup('<span aria-hidden="true" style="color: {}">■</span> <bdi>{}</bdi>').format(colour, name)
 
 
-def _of(some: int, every: int) -> str:
+def of(some: int, every: int) -> str:
+    """How many of how many, where that is not all."""
     return f"{some} of {every}. " if some < every else ""
 
 
-def _cards(answers: Sequence[Answer], shown: DenseShown, gallery: Gallery, page: str | Path) -> Picture:
+def cards(answers: Sequence[Answer], shown: Shown, gallery: Gallery, page: str | Path) -> Picture:
+    """Pictures, drawn over, with what is told of each."""
     cells = []
     for answer in answers:
         item, name = shown.images.items[answer.row], str(shown.images.ids[answer.row])
-        about = replace(about_file(name, item, Path(page)), name=name, facts=_facts(answer, shown))
+        about = replace(about_file(name, item, Path(page)), name=name, facts=shown.facts(answer))
         cells.append(_CELL.format(_frame(answer, shown, gallery, about), caption(about)))
     return Picture(Markup('<div class="cards">{}</div>').format(Markup("").join(cells)))
 
 
-def _frame(answer: Answer, shown: DenseShown, gallery: Gallery, about: About) -> Markup:
+def _frame(answer: Answer, shown: Shown, gallery: Gallery, about: About) -> Markup:
     try:
         pixels = decode(shown.images.items[answer.row], LARGE // 3).permute(1, 2, 0).numpy()
     except DecodeError:  # it has gone since

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -11,9 +12,12 @@ from ..data.imageset import ImageSet
 from ..report.figures import Curve, learning_curves
 from ..report.html import Highlight, Picture, Section, Table, write_report
 from ..reuse.dense.examined import Examined
+from ..reuse.dense.examined_depth import DepthErrors
 from ..reuse.dense.examined_objects import ObjectErrors
+from ..reuse.dense.examined_pixels import PixelErrors
+from ..reuse.dense.examined_space import SpaceErrors
 from ..reuse.dense.scoring import MAIN, DenseScores
-from . import dense_objects, dense_pixels
+from . import dense_depth, dense_objects, dense_pixels, dense_space
 
 REPORT = "report.html"
 NOTES = 40  # pictures that were not scored, and notes, that are listed
@@ -29,8 +33,17 @@ FIGURES = {
     "miou": "mIoU: overlap of what is there and what was told, mean over classes",
     "pixel_accuracy": "share of the pixels with the right class",
     "boundary_f": "F of outlines, mean over classes",
+    **dense_depth.FIGURES,
+    **dense_space.FIGURES,
 }
-TITLES = {"ap50": "AP50", "mask_ap50": "mask AP50", "miou": "mIoU"}
+TITLES = {"ap50": "AP50", "mask_ap50": "mask AP50", "miou": "mIoU", "abs_rel": "AbsRel", "ap_1m": "AP at 1 m"}
+# what a page says of each kind of errors: modules with `summary`, `sections` and `highlights`
+KINDS: dict[type, ModuleType] = {
+    ObjectErrors: dense_objects,
+    PixelErrors: dense_pixels,
+    DepthErrors: dense_depth,
+    SpaceErrors: dense_space,
+}
 
 
 def write_dense_page(
@@ -59,13 +72,8 @@ def write_dense_page(
     Raises:
         InputError: the file's name does not end with .html.
     """
-    path = Path(path)
-    if isinstance(examined, ObjectErrors):
-        told = dense_objects.summary(scores, examined)
-        parts = dense_objects.sections(scores, examined, images, path)
-    else:
-        told = dense_pixels.summary(scores, examined)
-        parts = dense_pixels.sections(scores, examined, images, path)
+    path, kind = Path(path), KINDS[type(examined)]
+    told, parts = kind.summary(scores, examined), kind.sections(scores, examined, images, path)
     parts = [_figures(scores), *parts, *_training(events), *_notes(scores, notes)]
     return write_report(path, title, parts, told, highlights=_highlights(scores, examined), facts=facts)
 
@@ -93,20 +101,7 @@ def _highlights(scores: DenseScores, examined: Examined) -> list[Highlight]:
     main = main_of(scores)
     value, ends = scores.metrics[main], _ends(scores, main)
     found = [Highlight("–" if value is None else f"{value:.3f}", TITLES[main], f"95 % interval {ends}" if ends else "")]
-    if isinstance(examined, ObjectErrors):
-        for share, what in (
-            (examined.recall, "of the objects are found"),
-            (examined.precision, "of the answers are right"),
-        ):
-            if share is not None:
-                found.append(
-                    Highlight(dense_objects.percent(share), what, f"from a score of {examined.threshold:.2f} on")
-                )
-    elif scores.metrics.get("pixel_accuracy") is not None:
-        found.append(
-            Highlight(dense_objects.percent(scores.metrics["pixel_accuracy"]), "of the pixels have the right class")
-        )
-    return found
+    return [*found, *KINDS[type(examined)].highlights(scores, examined)]
 
 
 def _figures(scores: DenseScores) -> Section:

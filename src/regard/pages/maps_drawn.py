@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..report.picture import embedded, loaded
 from ..reuse.dense.examined_pixels import PixelPicture
-from ..reuse.dense.targets import VOID
+from ..reuse.dense.target_semantic import VOID
 
 # Okabe & Ito's colours and Paul Tol's "muted", which stay apart for colour-blind readers; further classes get hues
 _FIRST = (

@@ -1,4 +1,4 @@
-"""What `regard.detect`, `regard.instances` and `regard.segment` are: train, predict and evaluate for one dense task."""
+"""What `regard.detect`, `instances`, `segment` and `depth` are: train, predict and evaluate for one dense task."""
 
 from dataclasses import dataclass
 

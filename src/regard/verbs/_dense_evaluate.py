@@ -1,6 +1,6 @@
-"""`evaluate` of `regard.detect`, `regard.instances` and `regard.segment`."""
+"""`evaluate` of `regard.detect`, `instances`, `segment` and `depth`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +12,7 @@ from ..report.html import Table, check_page
 from ..reuse.dense.apart import refuse_learned
 from ..reuse.dense.examined import Examined, examine
 from ..reuse.dense.scoring import DenseScores
+from ..reuse.dense.tiles import check_tiles
 from ..reuse.dense.windows import OVERLAP
 from ._dense_scores import class_table, score_table
 from ._dense_task import Task, Watched, annotated, tiled
@@ -24,7 +25,7 @@ class DenseEvaluated(Result):
     """How good a run is on annotated pictures.
 
     Attributes:
-        task: detect | instances | segment.
+        task: one of `_dense_task.TASKS`.
         run: what was scored.
         by_class: the scores of each class.
         images: what it was scored on.
@@ -50,7 +51,8 @@ class DenseEvaluated(Result):
     def shown(self) -> Iterator[str | Table]:
         """The scores, those of each class, and the notes."""
         yield score_table(self.metrics, f"{self.run} on {self.metrics['images']:.0f} pictures")
-        yield class_table(self.by_class)
+        if self.by_class:
+            yield class_table(self.by_class)
         for note in self.notes:
             yield f"note: {note}"
         yield from told_aside(self.set_aside, "--json")
@@ -97,6 +99,7 @@ def evaluate(
             learned from.
     """
     html = None if page is None else check_page("--page", page)
+    check_tiles(task.what, tiles)
     model = task.open(run, device)
     images, notes = one_part(annotated("DATA", data), "test", "DATA")
     refuse_learned("DATA", images, Path(run))
@@ -110,10 +113,14 @@ def evaluate(
         scores=scores,
         examined=examined,
         page=html,
-        metrics={**scores.metrics, "images": scores.images, "classes": len(model.objective.names)},
+        metrics={**scores.metrics, "images": scores.images, **_classes(model.objective.names)},
         notes=notes,
         set_aside=[{"path": name, "cause": cause} for name, cause in scores.failed.items()] + list(images.set_aside),
     )
     if html is not None:
         found.write_page(html)
     return found
+
+
+def _classes(names: Sequence[str]) -> dict[str, int]:
+    return {"classes": len(names)} if names else {}

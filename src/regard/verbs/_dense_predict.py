@@ -1,7 +1,7 @@
-"""`predict` of `regard.detect`, `regard.instances` and `regard.segment`."""
+"""`predict` of `regard.detect`, `instances`, `segment` and `depth`."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +10,16 @@ from typing import Any, ClassVar
 from ..core.checks import bad
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
-from ..pages.dense_predict import DenseShown, write_predictions_page
+from ..pages.dense_depth_predict import DepthShown
+from ..pages.dense_predict import DenseShown, Shown, write_predictions_page
 from ..report.html import Table, check_page
 from ..reuse.dense.answers.json_file import picture_row
 from ..reuse.dense.answers.write import WrittenAnswers, check_answers, writing
+from ..reuse.dense.camera import Camera
 from ..reuse.dense.fast import runner_for
-from ..reuse.dense.model import Answer, DenseModel
+from ..reuse.dense.model import SPACE, Answer, DenseModel
 from ..reuse.dense.rcnn import RcnnModel
+from ..reuse.dense.tiles import check_tiles
 from ..reuse.dense.told import LOOKED_AT, told
 from ..reuse.dense.windows import OVERLAP
 from ._dense_task import Task, Watched, tiled
@@ -24,6 +27,8 @@ from ._given import given_images, told_aside
 from ._result import Progress, Result, verb, watch_of
 
 SHOWN = 50  # classes on a terminal
+# what takes note of answers for the page, where they are no objects and no classes of pixels
+PAGES: dict[str, Callable[[ImageSet, Sequence[str], float], Shown]] = {"depth": DepthShown}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -31,7 +36,7 @@ class DensePredicted(Result):
     """What a run found in pictures.
 
     Attributes:
-        task: detect | instances | segment.
+        task: one of `_dense_task.TASKS`.
         run: what was asked.
         images: what was looked at.
         runner: who ran the network.
@@ -46,14 +51,14 @@ class DensePredicted(Result):
     run: str
     images: ImageSet
     runner: str
-    seen: DenseShown
+    seen: Shown
     answers: Sequence[Answer] = ()
     written: WrittenAnswers | None = None
     page: Path | None = None
 
     @property
     def predictions(self) -> list[dict[str, Any]]:
-        """A mapping for each picture: `name`, `path`, `width`, `height`, and `objects` or `shares`."""
+        """A mapping for each picture: `name`, `path`, `width`, `height`, and `objects` `shares` or `depth`."""
         seen = self.seen
         return [picture_row(told(one, seen.names, seen.threshold), self.images) for one in self.answers]
 
@@ -66,15 +71,15 @@ class DensePredicted(Result):
             "run": self.run,
             "runner": self.runner,
             "classes": list(self.seen.names),
-            "counts": self._counts(),
+            "counts": self.seen.counts,
             **found,
             **({"page": self.page} if self.page is not None else {}),
         }
 
     def shown(self) -> Iterator[str | Table]:
         """How much was found, and where it is."""
-        many = "share of pixels" if self.task == "segment" else f"objects with a score of {self.seen.threshold:g}"
-        yield Table(["class", many], sorted(self._counts().items(), key=lambda one: -one[1])[:SHOWN])
+        first = "class" if self.seen.names else ""
+        yield Table([first, self.seen.many], sorted(self.seen.counts.items(), key=lambda one: -one[1])[:SHOWN])
         done = f"{self.metrics['images']:.0f} pictures in {self.metrics['seconds']:.1f} s ({self.runner})"
         where = "" if self.written is None else f", to {self.written.path}"
         yield done + where + (f", {self.page}" if self.page is not None else "")
@@ -88,11 +93,6 @@ class DensePredicted(Result):
         facts = {"runner": self.runner, "seconds": self.metrics["seconds"]}
         notes = [str(note) for note in self.notes]
         write_predictions_page(path, self.run, self.seen, failed=failed, notes=notes, facts=facts)
-
-    def _counts(self) -> dict[str, float]:
-        seen = self.seen
-        of = seen.sums / max(seen.seen, 1) if self.task == "segment" else seen.objects
-        return dict(zip(seen.names, of.tolist()))
 
 
 @verb
@@ -109,6 +109,7 @@ def predict(
     scores: bool = False,
     tiles: int | None = None,
     overlap: float = OVERLAP,
+    camera: Sequence[float] | str | None = None,
     batch: int = 8,
     precision: str = "auto",
     device: str = "auto",
@@ -124,8 +125,8 @@ def predict(
         run: the folder that train wrote.
         images: a folder, a table, an image, `builtin:NAME`, an `ImageSet`, or a list of paths or arrays.
         out: a file for the format `json`, a new or empty folder for all others; None holds what is found.
-        format_: `json`, `coco`, `voc`, `yolo`, `png` (index pictures of classes and objects), or `overlay` (pictures
-            to look at).
+        format_: `json`, `coco`, `voc`, `yolo`, `png` (index pictures of classes and objects, depth in millimetres),
+            `npy` (depth in metres), `kitti` (texts of boxes in space), or `overlay` (pictures to look at).
         page: write a page with pictures to this .html.
         threshold: the least score of an object; the results of `coco` have all.
         pictures: copy the pictures too, so that the folder is a data set.
@@ -133,6 +134,7 @@ def predict(
         tiles: side of overlapping windows, in pixels of the picture, for large pictures and small objects; None: whole
             pictures.
         overlap: the least share of a window that the next one repeats.
+        camera: fx, fy, cx, cy in pixels, of pictures of which no camera is known, for boxes in space.
         batch: pictures or windows a call of the network.
         precision: auto | fp32 | bf16.
         device: auto | cpu | cuda | cuda:N | mps.
@@ -145,11 +147,16 @@ def predict(
     html = None if page is None else check_page("--page", page)
     if out is not None:
         check_answers(format_, out, task.what, "--out")
+    check_tiles(task.what, tiles)
+    lens = _camera(task, camera)
     model = task.open(run, device, precision)
+    if lens is not None and isinstance(model, DenseModel):
+        model = replace(model, camera=lens)
     given = open_images(given_images("IMAGES", images))
     running, runner, note = _running(model, given, precision, batch)
     failed: dict[str, str] = {}
-    seen, held = DenseShown(given, model.objective.names, threshold), []
+    seen: Shown = PAGES.get(task.what, DenseShown)(given, model.objective.names, threshold)
+    held: list[Answer] = []
     looking = Watched(tiled(running, tiles, overlap), watch_of(progress, f"{task.name} predict"))
     places = (
         nullcontext()
@@ -189,7 +196,7 @@ def predict(
         page=html,
         metrics={
             "images": seen.seen,
-            **({} if task.what == "semantic" else {"objects": int(seen.objects.sum())}),
+            **seen.metrics,
             "seconds": round(seconds, 3),
             "images_per_second": seen.seen / seconds,
         },
@@ -199,6 +206,18 @@ def predict(
     if html is not None:
         found.write_page(html)
     return found
+
+
+def _camera(task: Task, given: Sequence[float] | str | None) -> Camera | None:
+    if given is None:
+        return None
+    if task.what != SPACE:
+        raise bad("--camera", given, f"none for {task.name}", "Boxes in space alone need a camera.")
+    try:
+        numbers = [float(one) for one in (given.split(",") if isinstance(given, str) else given)]
+    except (TypeError, ValueError):
+        raise bad("--camera", given, "fx,fy,cx,cy in pixels", "Such as 700,700,320,240.") from None
+    return Camera.given(numbers)
 
 
 def _running(

@@ -22,8 +22,8 @@ class Task:
     """A dense task by the name of its verb.
 
     Attributes:
-        name: detect | instances | segment.
-        what: boxes | masks | semantic, as the rooms call it.
+        name: detect | instances | segment | depth | boxes3d.
+        what: boxes | masks | semantic | depth | boxes3d, as the rooms call it.
     """
 
     name: str
@@ -101,4 +101,4 @@ def tiled(model: DenseModel | RcnnModel, tiles: int | None, overlap: float) -> A
     return Tiled(model, tiles, overlap)  # masks as run lengths: a hundred of a photograph are no gigabyte then
 
 
-TASKS = {"detect": "boxes", "instances": "masks", "segment": "semantic"}
+TASKS = {"detect": "boxes", "instances": "masks", "segment": "semantic", "depth": "depth", "boxes3d": "boxes3d"}

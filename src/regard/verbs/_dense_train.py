@@ -1,4 +1,4 @@
-"""`train` of `regard.detect`, `regard.instances` and `regard.segment`."""
+"""`train` of `regard.detect`, `instances`, `segment` and `depth`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class DenseTrained(Result):
     """A network with its head, trained for a dense task.
 
     Attributes:
-        task: detect | instances | segment.
+        task: one of `_dense_task.TASKS`.
         out: the folder of the run.
         by_class: the scores of each class.
     """
@@ -50,7 +50,8 @@ class DenseTrained(Result):
     def shown(self) -> Iterator[str | Table]:
         """The scores, those of each class, and the notes."""
         yield score_table(self.metrics, f"{self.out}: scores on {self.metrics['val']:.0f} pictures")
-        yield class_table(self.by_class)
+        if self.by_class:
+            yield class_table(self.by_class)
         for note in self.notes:
             yield f"note: {note}"
 

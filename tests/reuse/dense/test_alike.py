@@ -67,7 +67,7 @@ def test_what_is_told_of_many():
     total = Alike(2, 10, 1, 1, 0.4, 0.01, cosine=0.9).joined(Alike(1, 5, 0, 0, 0.1, 0.2, cosine=0.8))
     assert (total.pictures, total.objects, total.lost, total.apart, total.score) == (3, 15, 1, 0.4, 0.2)
     assert str(total) == "1 of 15 objects not found again on 3 pictures, 1 of these in ties, smallest cosine 0.80000"
-    assert str(Alike(4, pixels=0.75)).startswith("25.00 % of the pixels of 4 pictures of another class")
+    assert str(Alike(4, pixels=0.75)).startswith("25.00 % of the pixels of 4 pictures told otherwise")
     assert str(Alike(4, 2, overlap=0.5)).startswith(
         "0 of 2 objects not found again on 4 pictures, masks overlap by 0.50"
     )

@@ -1,7 +1,5 @@
 """What is collected while a model is scored equals the metrics, picture by picture and over all."""
 
-from types import SimpleNamespace as Stub
-
 import numpy as np
 import pytest
 
@@ -19,7 +17,7 @@ from regard.reuse.dense.scoring import score
 
 def pairs_of(model, images):
     kept = []
-    score(model, images, interval=False, seen=Stub(objects=lambda answer, truth, pairs, masks: kept.append(pairs)))
+    score(model, images, interval=False, seen=lambda answer, truth, pairs, masks: kept.append(pairs))
     return kept
 
 
@@ -83,7 +81,7 @@ def test_the_worst_pictures_are_kept_and_as_they_were_judged() -> None:
 def test_masks_of_the_worst_alone_are_kept() -> None:
     images, model = random_objects(20, seed=4, masks=True)
     seen = ObjectsSeen(NAMES, True, kept=2)
-    score(model, images, interval=False, seen=Stub(objects=seen.add))
+    score(model, images, interval=False, seen=seen.add)
     assert len(seen._worst) == 2 and all(kept.answer.masks is None for *_, kept in seen._worst)
     for one in seen.told().worst:
         its = model.answers[one.row]

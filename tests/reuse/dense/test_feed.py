@@ -241,7 +241,7 @@ def test_wrong_arguments_are_refused():
     images = scenes(2, 32)
     for settings, argument in (
         ({"size": 0}, "size"), ({"classes": ()}, "classes"), ({"classes": ("a", "a")}, "classes"),
-        ({"what": ()}, "what"), ({"what": ("depth",)}, "what"), ({"colour": (124, 116, 104)}, "colour"),
+        ({"what": ()}, "what"), ({"what": ("depths",)}, "what"), ({"colour": (124, 116, 104)}, "colour"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=f"^{argument}: "):
             DenseFeed(images, **({"size": 32, "classes": KINDS} | settings))

@@ -7,7 +7,7 @@ from ...core.checks import bad, check_choice
 from ..imageset import ImageSet
 from ._writing import Written
 from .coco_write import write_coco
-from .depth_png import read_depth, write_depth
+from .depth_png import write_depth
 from .kitti import read_kitti, write_kitti
 from .mask_folder import write_masks
 from .voc_write import write_voc
@@ -54,6 +54,4 @@ def opened(source: str | Path) -> ImageSet:
     path = Path(source).expanduser()
     if (path / "image_2").is_dir() and (path / "label_2").is_dir():
         return read_kitti(path)
-    if path.is_dir() and next(path.glob("*.depth.png"), None) is not None:
-        return read_depth(path)
     return open_images(source, argument="source")

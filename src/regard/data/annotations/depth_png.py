@@ -13,15 +13,15 @@ from ...core.checks import InputError, bad, check_number, check_path
 from ...core.images import IMAGE_SUFFIXES
 from ...core.reading import read_bytes
 from ..imageset import ImageSet
-from ._reading import index_picture, picture_size
+from ._reading import picture_size
 from ._writing import Losses, Written, annotated, fresh, put_index, put_picture, put_text
 from .depth import Depth
+from .depth_values import NONE, metres_of
 from .faults import ASIDE, NOTED, Fault
 from .record import Annotations, Rows
 
 INTRINSICS = "camera-intrinsics.txt"
 _COLOUR, _DEPTH, _POSE = ".color", ".depth.png", ".pose.txt"
-NONE = (0, 65535)
 
 
 def read_depth(folder: str | Path, *, unit: float = 0.001, none: Sequence[int] = NONE) -> ImageSet:
@@ -45,6 +45,15 @@ def read_depth(folder: str | Path, *, unit: float = 0.001, none: Sequence[int] =
     rows = Rows.of(DepthFolder(root, items, unit, tuple(none)))
     ids = np.array([item.name for item in items])
     return ImageSet(items, ids, name=root.resolve().name, root=root, annotations=rows)
+
+
+def holds_depth(folder: Path) -> bool:
+    """Whether a folder has this layout: a NAME.depth.png and its NAME.color picture."""
+    first = next(folder.glob(f"*{_DEPTH}"), None)
+    if first is None:
+        return False
+    stem = first.name.removesuffix(_DEPTH) + _COLOUR
+    return any((folder / (stem + suffix)).is_file() for suffix in IMAGE_SUFFIXES)
 
 
 class DepthFolder:
@@ -88,14 +97,9 @@ class DepthFolder:
         faults += wrong
         file = self.root / (stem + _DEPTH)
         try:
-            values = index_picture(file)
-            if values.shape != size:
-                told = f"a depth map of {values.shape[1]}x{values.shape[0]} pixels, not the picture's size"
-                raise InputError(told)
+            metres = metres_of(file, size, self.unit, self.none)
         except InputError as error:
             return Annotations(size, faults=(*faults, Fault(file.name, str(error))))
-        metres = (values * self.unit).astype(np.float32)
-        metres[np.isin(values, self.none)] = np.nan
         depth = Depth(metres, self._matrix(INTRINSICS, (3, 3))[0], pose)
         return Annotations(size, depth=depth, faults=tuple(faults))
 

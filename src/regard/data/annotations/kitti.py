@@ -73,7 +73,7 @@ class KittiFolder:
         camera = self._camera(name, faults)
         file = self.root / "label_2" / name
         if not file.is_file():
-            return Annotations(size, faults=(*faults, Fault(name, "no such file", NOTED)))
+            return Annotations(size, faults=(*faults, Fault(name, "no such file", NOTED)), camera=camera)
         try:
             lines = [one for one in read_bytes(file, "KITTI's text", _MOST).decode("utf-8").splitlines() if one.strip()]
         except (InputError, UnicodeDecodeError) as error:
@@ -180,7 +180,7 @@ def write_kitti(images: ImageSet, folder: str | Path, *, pictures: bool = True) 
                 losses.cannot(found, "boxes")
                 continue
             put_text(
-                root, f"label_2/{stem}.txt", "".join(_line(found.boxes3d, one) for one in range(len(found.boxes3d)))
+                root, f"label_2/{stem}.txt", "".join(line_of(found.boxes3d, one) for one in range(len(found.boxes3d)))
             )
             losses.objects += len(found.boxes3d)
             if found.boxes3d.camera is not None:
@@ -189,7 +189,12 @@ def write_kitti(images: ImageSet, folder: str | Path, *, pictures: bool = True) 
     return losses.done(Path(folder), len(images))
 
 
-def _line(boxes: Boxes3D, row: int) -> str:
+def line_of(boxes: Boxes3D, row: int) -> str:
+    """One object as a line of KITTI's text, which ends it.
+
+    Raises:
+        InputError: a class with spaces in its name.
+    """
     name = str(boxes.classes[row])
     if not name or name.split() != [name]:
         raise bad("classes", repr(name), "names without spaces, as KITTI's lines have spaces between columns")

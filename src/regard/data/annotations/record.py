@@ -26,6 +26,8 @@ class Annotations:
         depth: of each pixel.
         boxes3d: objects in space.
         tags: labels of the whole image, where a file gives them; else they are the classes of what it shows (`labels`).
+        camera: (3, 4) float64, where it is known though nothing is said of depth or of objects in space; else theirs is
+            asked for, by `seen_by`.
         faults: what was clipped, set aside or noted while this was read.
     """
 
@@ -37,6 +39,7 @@ class Annotations:
     boxes3d: Boxes3D | None = None
     tags: tuple[str, ...] | None = None
     faults: tuple[Fault, ...] = ()
+    camera: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.masks is not None and (self.boxes is None or len(self.boxes) != len(self.masks)):
@@ -46,6 +49,15 @@ class Annotations:
             one = getattr(self, name)
             if one is not None and self.size is not None and one.size != tuple(self.size):
                 raise bad(name, f"height and width {one.size}", f"those of the picture, {tuple(self.size)}")
+
+    @property
+    def seen_by(self) -> np.ndarray | None:
+        """(3, 4) float64, from metres to pixels, whose middles are at whole numbers; None where it is not known."""
+        if self.boxes3d is not None and self.boxes3d.camera is not None:
+            return self.boxes3d.camera
+        if self.camera is not None or self.depth is None or self.depth.intrinsics is None:
+            return self.camera
+        return np.concatenate([self.depth.intrinsics, np.zeros((3, 1))], axis=1)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from .objects import Found
 SURE = 0.3  # score from which what is found must be found again
 APART = 0.5  # pixels that a box's side may lie elsewhere
 OVERLAP = 0.9  # IoU of masks
-PIXELS = 0.995  # share of pixels of the same class
+PIXELS = 0.995  # share of pixels of the same class, or depth
+DEPTH = 0.01  # share of a depth that it may be off
 PLACE = 0.5  # IoU from which an object lies in another's place
 FULL = 100  # objects that heads find in a picture at most
 TIES = 0.02  # share of the objects that may be lost to ties; two of them always, as a tie is met from both sides
@@ -36,7 +37,7 @@ class Alike:
         apart: the largest distance of a side of the others, in pixels.
         score: their largest difference of a score.
         overlap: the smallest IoU of their masks; 1 without masks.
-        pixels: share of pixels of the same class; 1 without such.
+        pixels: share of pixels of the same class, or whose depth is within 1 %; 1 without such.
         cosine: the smallest between what the first stages said.
     """
 
@@ -97,14 +98,16 @@ class Alike:
         if self.overlap < OVERLAP:
             parts.append(f"masks overlap by {self.overlap:.2f}")
         if self.pixels < 1:
-            parts = [f"{100 * (1 - self.pixels):.2f} % of the pixels of {self.pictures} pictures of another class"]
+            parts = [f"{100 * (1 - self.pixels):.2f} % of the pixels of {self.pictures} pictures told otherwise"]
         return ", ".join([*parts, f"smallest cosine {self.cosine:.5f}"])
 
 
 def compared(exact: Any, other: Any, cosine: float = 1.0) -> Alike:
-    """Compare what a head's `predict` gave in two ways: lists of `Found`, or classes and probabilities of pixels."""
+    """Compare what a head's `predict` gave in two ways: lists of `Found`, or what heads tell of pixels."""
     if isinstance(exact, tuple):
-        same = float((exact[0] == other[0]).double().mean())
+        one, two = exact[0], other[0]
+        near = (one - two).abs() <= DEPTH * one.abs() if one.is_floating_point() else one == two
+        same = float(near.double().mean())
         return Alike(len(exact[0]), pixels=same, cosine=cosine)
     total = Alike(cosine=cosine)
     for mine, its in zip(exact, other, strict=True):

@@ -4,9 +4,11 @@ A mirror image, another scale with a part cut out or room around it, and other c
 into one another, so that every picture stays one that a camera could have taken. All draws come from the generator
 that is given.
 
-Masks and maps take the value of the pixel in which a pixel's middle lies. A box moves exactly, and where it has a mask
-it never lies more than half a pixel from the mask's extent, so that it fits what a cut has left of the object. An
-object of which less than a share is left counts neither way, and one of which nothing is left is gone.
+Masks and maps take the value of the pixel in which a pixel's middle lies. A zoom by z divides depth by z: the camera
+stays the same, and what it shows z times as large is z times as near. Boxes in space stay where they are, and their
+camera gets a lens z times as long: a part beside the middle is seen as it is only so. A box moves exactly, and where it
+has a mask it never lies more than half a pixel from the mask's extent, so that it fits what a cut has left of the
+object. An object of which less than a share is left counts neither way, and one of which nothing is left is gone.
 """
 
 from collections.abc import Sequence
@@ -19,8 +21,9 @@ from torch import Generator, Tensor
 from ...core.checks import bad, check_number
 from ...data.views import colour_jitter
 from ...learning.batch import Batch
+from . import in_space
 from .frame import resampled
-from .targets import VOID
+from .target_semantic import VOID
 
 _HALF = 0.5  # pixels that a mask's extent may be from its object's edge
 _FLAT = 1e-3
@@ -95,7 +98,7 @@ def augmented(batch: Batch, changes: Changes, generator: Generator, colour: Sequ
 def flipped(batch: Batch, which: Tensor) -> Batch:
     """Mirror some pictures (N,) left to right, with all that they carry."""
     made: dict[str, Tensor] = {}
-    for name in ("images", "masks", "semantic"):
+    for name in ("images", "masks", "semantic", "depth"):
         if (value := batch.get(name)) is not None:
             chosen = which.to(value.device).view(-1, *[1] * (value.ndim - 1))
             made[name] = torch.where(chosen, value.flip(-1), value)
@@ -105,6 +108,13 @@ def flipped(batch: Batch, which: Tensor) -> Batch:
         there = batch["classes"] >= 0  # what fills up stays zero
         chosen = which.to(boxes.device)[:, None] & there
         made["boxes"] = torch.where(chosen[..., None], mirrored, boxes)
+    if (space := batch.get("space")) is not None:  # of boxes in space the camera is turned over too
+        made["space"] = torch.where(
+            (which.to(space.device)[:, None] & there)[..., None], in_space.mirrored(space), space
+        )
+        camera = batch["camera"]
+        other = in_space.camera_mirrored(camera, batch.images.shape[-1])
+        made["camera"] = torch.where(which.to(camera.device)[:, None], other, camera)
     if (given := batch.get("proposals")) is not None:
         size = batch.images.shape[-1]
         mirrored = torch.stack([size - given[..., 2], given[..., 1], size - given[..., 0], given[..., 3]], dim=-1)
@@ -116,7 +126,8 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
     """Enlarge pictures, each its own: the point (x, y) goes to zoom * ((x, y) - cut) + put, and what leaves is cut off.
 
     Args:
-        batch: with images (N, 3, S, S), and what else of `boxes`, `masks`, `semantic` and `proposals` there is.
+        batch: with images (N, 3, S, S), and what else of `boxes`, `masks`, `semantic`, `depth` and `proposals`
+            there is.
         zoom: (N,) above 0.
         cut: (N, 2) whole numbers x, y of at least 0: what lies above and to the left of it is cut off.
         put: (N, 2) whole numbers x, y of at least 0: where it begins.
@@ -130,10 +141,14 @@ def zoomed(batch: Batch, zoom: Tensor, cut: Tensor, put: Tensor, colour: Sequenc
     made = {"images": _pictures(x, zoom, cut, put, colour)}
     if (semantic := batch.get("semantic")) is not None:
         made["semantic"] = _taken(semantic, places, beyond, VOID)
+    if (depth := batch.get("depth")) is not None:
+        made["depth"] = _taken(depth, places, beyond, float("nan")) / zoom.to(depth)[:, None, None]
     if batch.get("boxes") is not None:
         masks = batch.get("masks")
         moved = None if masks is None else _taken(masks, places, beyond, False)
         made |= _objects(batch, moved, zoom, cut, put, least)
+    if (camera := batch.get("camera")) is not None:
+        made["camera"] = in_space.camera_moved(camera, zoom, cut, put)
     if (given := batch.get("proposals")) is not None:  # those of which nothing is left have no area
         made["proposals"] = _moved(given, size, zoom, cut, put)[1].to(given)
     return batch.replace(**made)

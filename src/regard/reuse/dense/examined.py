@@ -1,20 +1,26 @@
 """Scores of a dense model, and beside them what a page of its errors needs, of one pass over the pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from ...data.annotations.boxes import Boxes
 from ...data.imageset import ImageSet
-from ...metrics.detection_pairs import Pairs
+from .examined_depth import DepthErrors, DepthSeen
 from .examined_objects import KEPT, ObjectErrors, ObjectsSeen
 from .examined_pixels import PixelErrors, PixelsSeen
-from .model import Answer
+from .examined_space import SpaceErrors, SpaceSeen
 from .scoring import Answering, DenseScores, score
+from .tally import Telling
 
-Examined = ObjectErrors | PixelErrors
+Examined = ObjectErrors | PixelErrors | DepthErrors | SpaceErrors
+# what looks on while a model is scored; called with what it tells, and how many of the worst pictures are kept
+SEEN: dict[str, Callable[[Telling, int], ObjectsSeen | PixelsSeen | DepthSeen | SpaceSeen]] = {
+    "boxes": lambda telling, kept: ObjectsSeen(telling.names, False, kept),
+    "masks": lambda telling, kept: ObjectsSeen(telling.names, True, kept),
+    "semantic": lambda telling, kept: PixelsSeen(telling.names, kept),
+    "depth": lambda telling, kept: DepthSeen(kept),
+    "boxes3d": lambda telling, kept: SpaceSeen(kept),
+}
 
 
 class Report(Protocol):
@@ -51,24 +57,7 @@ def examine(
     Raises:
         InputError: as `score`.
     """
-    seen = _Seen(model, kept)
-    scores = score(model, images, batch=batch, interval=interval, seen=seen)
-    return scores, seen.kind.told()
-
-
-class _Seen:
-    """Passes what is scored on to what keeps it."""
-
-    def __init__(self, model: Answering, kept: int) -> None:
-        what, names = model.objective.what, model.objective.names
-        self.kind: ObjectsSeen | PixelsSeen = (
-            PixelsSeen(names, kept) if what == "semantic" else ObjectsSeen(names, what == "masks", kept)
-        )
-
-    def objects(self, answer: Answer, truth: Boxes, pairs: Pairs, masks: np.ndarray | None) -> None:
-        assert isinstance(self.kind, ObjectsSeen)
-        self.kind.add(answer, truth, pairs, masks)
-
-    def pixels(self, answer: Answer, truth: np.ndarray, found: np.ndarray) -> None:
-        assert isinstance(self.kind, PixelsSeen)
-        self.kind.add(answer, truth, found)
+    objective = model.objective
+    kind = SEEN[objective.what](objective, kept)
+    scores = score(model, images, batch=batch, interval=interval, seen=kind.add)
+    return scores, kind.told()

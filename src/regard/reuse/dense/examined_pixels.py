@@ -13,7 +13,7 @@ import numpy as np
 from ...metrics.segmentation import pixel_confusion
 from .examined_objects import KEPT
 from .model import Answer
-from .targets import VOID
+from .target_semantic import VOID
 
 SIDE = 320  # of a kept map
 
@@ -81,7 +81,8 @@ class PixelsSeen:
         rank = (-miou, wrong, -len(self._each))
         if not wrong > 0 or (len(self._worst) == self._most and rank < self._worst[0][:3]):
             return
-        one = PixelPicture(answer.row, answer.size, small(truth), small(found), miou, wrong)
+        there, told = (small(one).astype(np.uint8) for one in (truth, found))
+        one = PixelPicture(answer.row, answer.size, there, told, miou, wrong)
         (heapq.heappush if len(self._worst) < self._most else heapq.heappushpop)(self._worst, (*rank, one))
 
     def told(self) -> PixelErrors:
@@ -92,11 +93,11 @@ class PixelsSeen:
 
 
 def small(values_HW: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """A map of classes as uint8, at most so many pixels long, each of its pixels the nearest of the whole."""
+    """A map, at most so many pixels long, each of its pixels the nearest of the whole."""
     height, width = values_HW.shape
     share = min(1.0, side / max(height, width))
     y, x = (
         ((np.arange(max(1, round(n * share))) + 0.5) * n / max(1, round(n * share))).astype(int)
         for n in (height, width)
     )
-    return values_HW[np.ix_(y, x)].astype(np.uint8)
+    return values_HW[np.ix_(y, x)]

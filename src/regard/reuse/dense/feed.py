@@ -16,7 +16,8 @@ from ...learning.batch import Batch
 from ...learning.batches import MEMORY
 from .frame import Framed, colour_bytes
 from .given_boxes import Proposals, padded
-from .targets import KINDS, VOID, Target, target_of, unpacked
+from .target_semantic import VOID
+from .targets import CLASSLESS, KINDS, MORE, Target, stacked, target_of, unpacked
 
 _OBJECTS = 8  # masks that a picture is taken to have, where memory is reckoned
 
@@ -35,8 +36,9 @@ class DenseFeed:
 
     The tensors: `images` (N, 3, S, S) uint8; `rows` (N,); of objects, filled up to the most of the batch but to one at
     least, `boxes` (N, M, 4) float32, `classes` (N, M) int64, -1 where there is no object, `ignore` (N, M) of bool,
-    `masks` (N, M, S, S) of bool; `semantic` (N, S, S) int64, 255 where a pixel counts neither way; `proposals`
-    (N, P, 4) float32, filled up with boxes without area.
+    `masks` (N, M, S, S) of bool; `semantic` (N, S, S) int64, 255 where a pixel counts neither way; `depth`
+    (N, S, S) float32 metres, NaN where it is not known; `proposals` (N, P, 4) float32, filled up with boxes without
+    area.
 
     A picture that cannot be used (damaged, or nothing is said of its objects) is named in `failed` with its cause, and
     in a batch the next one stands in for it; `in_order` leaves it out. `faults` counts what was wrong with annotations
@@ -45,9 +47,10 @@ class DenseFeed:
     Args:
         images: with annotations.
         size: side S of the square in pixels.
-        classes: names in the order of the outputs; of `semantic` with the background, where it is one.
+        classes: names in the order of the outputs; of `semantic` with the background, where it is one;
+            none of `depth`.
         colour: red, green and blue in [0, 1] of what fills a picture up, as the encoder's `config["mean"]` says it.
-        what: some of boxes, masks, semantic.
+        what: some of `targets.KINDS`.
         memory: bytes of pictures and targets that are kept; with more they are read for each batch.
         workers: threads.
         proposals: where something could be, told of each picture; None: batches have none.
@@ -71,7 +74,8 @@ class DenseFeed:
         check_number("size", size, 8, 4096, whole=True)
         if images.annotations is None:
             raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
-        if not classes or len(set(classes)) < len(classes) or len(classes) > VOID:
+        few = 0 if what and set(what) <= set(CLASSLESS) else 1
+        if len(set(classes)) < len(classes) or not few <= len(classes) <= VOID:
             raise bad("classes", f"{len(classes)} names, {len(set(classes))} of them different", "1 to 255, each once")
         if not what:
             raise bad("what", list(what), f"some of {', '.join(KINDS)}")
@@ -125,8 +129,8 @@ class DenseFeed:
 
     def _bytes(self) -> int:
         """What a picture is reckoned to take."""
-        each = {"boxes": 0, "masks": _OBJECTS // 8, "semantic": 1}
-        return self.size**2 * (3 + sum(each[one] for one in self.what))
+        masks = _OBJECTS // 8 if "masks" in self.what else 0
+        return self.size**2 * (3 + masks + sum(MORE[one].bytes for one in self.what if one in MORE))
 
     def _read(self, rows: Sequence[int]) -> dict[int, _Shown]:
         """Those of these rows that can be used; the others are named in `failed`, in their order."""
@@ -187,10 +191,8 @@ class DenseFeed:
                 tensors["ignore"][place, :count] = one.target.ignore
                 if one.target.masks is not None:
                     tensors["masks"][place, :count] = unpacked(one.target.masks, self.size)
-        if "semantic" in self.what:
-            tensors["semantic"] = torch.stack(
-                [one.target.semantic for one in shown if one.target.semantic is not None]
-            ).long()
+        for name in shown[0].target.more:
+            tensors[name] = stacked(name, [one.target.more[name] for one in shown])
         if self.proposals is not None:
             tensors["proposals"] = padded([one.proposals for one in shown if one.proposals is not None])
         pixels, rows = torch.stack([one.pixels for one in shown]), torch.tensor([row for row, _ in found])

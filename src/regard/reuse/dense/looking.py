@@ -13,7 +13,7 @@ from ...data.annotations.masks import Masks
 from .found_masks import placed, run_lengths
 from .frame import Framed
 from .joining import Seen, joined
-from .model import Answer, DenseModel
+from .model import MAPS, Answer, DenseModel, without_objects
 from .objects import ranked, suppressed
 from .windows import Window
 
@@ -31,7 +31,7 @@ class Picture:
     windows: list[Window]
     square: Callable[[Framed, Window], Tensor]
     seen: list[Seen] = field(default_factory=list)
-    semantic: Tensor | None = None
+    maps: dict[str, Tensor] = field(default_factory=dict)
 
     def shown(self, size: int) -> Iterator[tuple["Picture", Window, Framed, Tensor]]:
         """Each window, how it lies in a square of this side, and that square (3, side, side) uint8."""
@@ -51,20 +51,21 @@ def answers(
         x = torch.stack([pixels for *_, pixels in shown]).to(device).float() / 255
         found = find(x, [square] * len(shown), [picture.row for picture, *_ in shown])
         for (picture, window, framed, _), its in zip(shown, found, strict=True):
-            if its.semantic is not None:
-                _put_core(picture, window, framed.map_out(its.semantic))
-            else:
+            maps = {name: values for name in MAPS if (values := getattr(its, name)) is not None}
+            for name, values in maps.items():
+                _put_core(picture, name, window, framed.map_out(values))
+            if not maps:
                 picture.seen.append(_seen(window, framed, its))
             if window is picture.windows[-1]:
                 yield _answer(picture)
 
 
-def _put_core(picture: Picture, window: Window, values: Tensor) -> None:
-    if picture.semantic is None:
-        picture.semantic = values if len(picture.windows) == 1 else torch.zeros(picture.size, dtype=values.dtype)
+def _put_core(picture: Picture, name: str, window: Window, values: Tensor) -> None:
+    if name not in picture.maps:
+        picture.maps[name] = values if len(picture.windows) == 1 else torch.zeros(picture.size, dtype=values.dtype)
     left, top, right, bottom = window.core
     its = values[top - window.top : bottom - window.top, left - window.left : right - window.left]
-    picture.semantic[top:bottom, left:right] = its
+    picture.maps[name][top:bottom, left:right] = its
 
 
 def _seen(window: Window, framed: Framed, its: Answer) -> Seen:
@@ -80,9 +81,8 @@ def _seen(window: Window, framed: Framed, its: Answer) -> Seen:
 
 
 def _answer(picture: Picture) -> Answer:
-    if picture.semantic is not None:
-        empty = torch.zeros(0)
-        return Answer(picture.row, picture.size, empty.view(0, 4), empty, empty.long(), None, picture.semantic)
+    if picture.maps:
+        return without_objects(picture.row, picture.size, **picture.maps)
     if len(picture.windows) == 1:
         one = picture.seen[0]
         masks = None if one.masks is None else Masks(picture.size, tuple(one.masks))

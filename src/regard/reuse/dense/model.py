@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ...representation import checksums
 from ...representation.folder_records import read_card
 from ...representation.representation import Representation
 from .anchors import Anchors
+from .camera import NONE, Camera
 from .frame import Framed, colour_bytes
 from .given_boxes import Proposals
 from .objective import Dense, OnPyramid
@@ -41,6 +42,9 @@ class Answer:
         classes: (n,) int64.
         masks: (n, H, W) bool, or None.
         semantic: (H, W) int64, the class of each pixel, or None.
+        depth: (H, W) float32 metres, how far away each pixel is, or None.
+        space: (n, 7) float32, the boxes in space, see `in_space`, where the labels have their origin; or None.
+        camera: who saw them, or None.
         runs: the masks as run lengths, where they are told so and not as arrays; `found_masks.masks_of` reads either.
     """
 
@@ -52,6 +56,58 @@ class Answer:
     masks: Tensor | None = None
     semantic: Tensor | None = None
     runs: Masks | None = None
+    depth: Tensor | None = None
+    space: Tensor | None = None
+    camera: Camera | None = None
+
+
+def without_objects(row: int, size: tuple[int, int], **told: Tensor) -> Answer:
+    """An answer that tells of no objects, which is another thing than that there are none."""
+    empty = torch.zeros(0)
+    return Answer(row, size, empty.view(0, 4), empty, empty.long(), **told)
+
+
+def _objects(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+    answers = []
+    for row, one, its in zip(rows, framed, found):
+        boxes = one.boxes_out(its.boxes.cpu())
+        there = (boxes[:, 2:] > boxes[:, :2]).all(1)  # not one that lies wholly in what fills the square up
+        masks = None if its.masks is None else one.map_out(its.masks.cpu()[there])
+        scores, classes = its.scores.cpu()[there], its.classes.cpu()[there]
+        answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
+    return answers
+
+
+def _in_space(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+    answers = []
+    for row, one, its in zip(rows, framed, found):
+        boxes = one.boxes_out(its.boxes.cpu())
+        there = (boxes[:, 2:] > boxes[:, :2]).all(1)
+        scores, classes, space = (value.cpu()[there] for value in (its.scores, its.classes, its.space))
+        answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, space=space))
+    return answers
+
+
+def _maps(name: str) -> "Told":
+    def answers(found: Any, framed: Sequence[Framed], rows: Sequence[int]) -> list[Answer]:
+        return [
+            without_objects(row, (one.height, one.width), **{name: one.map_out(values)})
+            for row, one, values in zip(rows, framed, found[0].cpu())
+        ]
+
+    return answers
+
+
+# what a head's `predict` gives, how pictures lie in the squares, and their rows, to answers in the pictures' pixels
+Told = Callable[[Any, Sequence[Framed], Sequence[int]], list[Answer]]
+SPACE = "boxes3d"  # which needs cameras
+MAPS = ("semantic", "depth")  # what is told of each pixel, as fields of an answer
+ANSWERS: dict[str, Told] = {
+    "boxes": _objects,
+    "masks": _objects,
+    "boxes3d": _in_space,
+    **{name: _maps(name) for name in MAPS},
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +120,7 @@ class DenseModel:
         head: on its pyramid.
         proposals: what proposes boxes to a head that is given them; None: the objective's search.
         runner: who runs the network and the head, from `fast.runner_for`; None: torch.
+        camera: of pictures of which none is known, for boxes in space; None: such pictures are told of as failed.
     """
 
     objective: Dense
@@ -71,6 +128,7 @@ class DenseModel:
     head: OnPyramid
     proposals: Proposals | None = None
     runner: Run | None = None
+    camera: Camera | None = None
 
     @staticmethod
     def load(folder: str | Path, proposals: Proposals | None = None) -> "DenseModel":
@@ -101,12 +159,15 @@ class DenseModel:
         images_NCHW: Tensor,
         framed: Sequence[Framed],
         rows: Sequence[int],
-        given: Sequence[Tensor | None] = (),
+        given: Sequence[Any] = (),
     ) -> list[Answer]:
         """What is in each of N squares in [0, 1], told in the pixels of the pictures that they show.
 
         `given` are proposals in the squares, for a head that is given them; where there are none they are searched.
+        For boxes in space they are the pictures' cameras.
         """
+        if self.objective.what == SPACE:
+            return self._space(images_NCHW, framed, rows, given)
         with evaluating(self.encoder), evaluating(self.head):
             inner: Any = self.head.inner
             more: tuple[list[Tensor], ...] = ()
@@ -120,19 +181,23 @@ class DenseModel:
                 found = self.runner(images_NCHW)
             else:
                 found = inner.predict(self.head.levels(images_NCHW), int(images_NCHW.shape[2]), *more)
-        if self.objective.what == "semantic":
-            empty = torch.zeros(0)
-            return [
-                Answer(row, (one.height, one.width), empty.view(0, 4), empty, empty.long(), None, one.map_out(pixels))
-                for row, one, pixels in zip(rows, framed, found[0].cpu())
-            ]
+        return ANSWERS[self.objective.what](found, framed, rows)
+
+    def _space(
+        self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int], given: Sequence[Camera]
+    ) -> list[Answer]:
+        """Boxes in space, as `find`, moved from where the camera has its origin to where the labels have theirs."""
+        with evaluating(self.encoder), evaluating(self.head):
+            inner: Any = self.head.inner
+            cameras = torch.stack([own.in_square(one) for own, one in zip(given, framed, strict=True)])
+            found = inner.predict(
+                self.head.levels(images_NCHW), int(images_NCHW.shape[2]), cameras.to(images_NCHW.device)
+            )
         answers = []
-        for row, one, its in zip(rows, framed, found):
-            boxes = one.boxes_out(its.boxes.cpu())
-            there = (boxes[:, 2:] > boxes[:, :2]).all(1)  # not one that lies wholly in what fills the square up
-            masks = None if its.masks is None else one.map_out(its.masks.cpu()[there])
-            scores, classes = its.scores.cpu()[there], its.classes.cpu()[there]
-            answers.append(Answer(row, (one.height, one.width), boxes[there], scores, classes, masks))
+        for answer, own in zip(ANSWERS[SPACE](found, framed, rows), given):
+            assert answer.space is not None
+            beside = answer.space.new_tensor([*own.beside, 0, 0, 0, 0])
+            answers.append(replace(answer, space=answer.space - beside, camera=own))
         return answers
 
     def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
@@ -157,14 +222,21 @@ class DenseModel:
                     rows_there, framed, _, given = zip(*good)
                     yield from self.find(x, framed, rows_there, given)
 
-    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Tensor | None] | str:
-        """How a picture lies in its square, that, and proposals in it where wanted; or why it cannot be used."""
+    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Any] | str:
+        """How a picture lies in its square, that, and what `find` is given of it; or why it cannot be used."""
         size = self.objective.size
         try:
             content = read(images.items[row])
             width, height = upright_size(content)
             framed = Framed(height, width, size)
             square = framed.picture(decode(content, size), colour_bytes(list(self.objective.colour)))
+            if self.objective.what == SPACE:
+                carried = None if images.annotations is None else images.annotations[row]
+                if carried is None or (carried.seen_by is None and self.camera is not None):
+                    if self.camera is None:
+                        raise InputError(NONE)
+                    return framed, square, self.camera
+                return framed, square, Camera.of(carried)
             search = self.objective.search
             source = self.proposals or (None if search is None else Searched(search))
             return framed, square, source and source.of(str(images.ids[row]), framed, square)
@@ -186,6 +258,7 @@ def objective_of(task: Any, folder: str) -> Dense:
         given["names"], given["colour"] = tuple(map(str, given["names"])), tuple(map(float, given["colour"]))
         if anchors is not None:
             anchors = Anchors(tuple(map(tuple, anchors["sizes"])), tuple(anchors["ratios"]))
+        given["statistics"] = {name: tuple(map(float, one)) for name, one in given.get("statistics", {}).items()}
         return Dense(**given | {"search": search_of(given.get("search"))}, anchors=anchors)
     except (TypeError, ValueError, LookupError) as error:
         raise bad("folder", folder, NO_RUN, f"{type(error).__name__} in its card's `task`.") from error

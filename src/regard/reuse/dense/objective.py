@@ -1,11 +1,13 @@
 """A dense task as the learning room has it: what is augmented, which head learns, what its loss is."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from ...backbones.contract import FeatureInfo
 from ...backbones.encoder import Encoder
 from ...backbones.pyramid import Pyramid
 from ...core.checks import bad, check_choice, check_number
@@ -14,6 +16,9 @@ from ...learning.objective import Objective
 from ...learning.trainable import START, Log, Moment
 from .anchors import Anchors
 from .augment import Changes, augmented
+from .centers import Centers, SpaceObjects
+from .depth import HEADS as DEPTH
+from .depth import DepthHead, limits_of
 from .fast_rcnn import FastRCNN, Proposed
 from .faster_rcnn import FasterRCNN
 from .fcos import FCOS
@@ -21,13 +26,20 @@ from .objects import Objects
 from .selective_search import SelectiveSearch
 from .semantic import Semantic
 from .smp_decoders import SMP
+from .space_statistics import usual_of
+from .targets import CLASSLESS
 
 # heads by what they tell, the first one being the usual one
 HEADS = {
     "boxes": ("faster_rcnn", "fcos", "fast_rcnn"),
     "masks": ("mask_rcnn",),
     "semantic": ("linear", "fcn", "deeplab"),
+    "depth": DEPTH,
+    "boxes3d": ("centers",),
 }
+
+
+Target: TypeAlias = Objects | Proposed | SpaceObjects | Tensor
 
 
 class OnPyramid(nn.Module):
@@ -49,17 +61,19 @@ class OnPyramid(nn.Module):
 
 @dataclass(frozen=True)
 class Dense(Objective):
-    """Boxes, boxes with masks, or the class of each pixel.
+    """Boxes, boxes with masks, the class of each pixel, how far away it is, or boxes in space.
 
     Attributes:
-        what: `boxes`, `masks` or `semantic`.
+        what: one of `HEADS`.
         kind: the head, one of `HEADS[what]`; of `semantic` also one of `SMP`.
         size: side of the square that pictures are brought to, in pixels.
-        names: the classes in the order of the outputs; of `semantic` with the background, where it is one.
+        names: the classes in the order of the outputs; of `semantic` with the background, where it is one;
+            none of `depth`.
         anchors: of a head that has them; None: usual ones.
         colour: (red, green, blue) in [0, 1] of what fills the square up.
         augment: learn from changed pictures.
         search: what proposes boxes to a head that is given them, where nothing else does.
+        statistics: what a task counts in the training pictures before anything learns, by name; see `train.STATISTICS`.
     """
 
     what: str = "boxes"
@@ -70,14 +84,15 @@ class Dense(Objective):
     colour: tuple[float, ...] = (0.5, 0.5, 0.5)
     augment: bool = True
     search: SelectiveSearch | None = None
+    statistics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
-    main: ClassVar[str] = "ap50"  # of `semantic` miou: what the run's own scores say counts
+    main: ClassVar[str] = "ap50"  # of other tasks another: what the run's own scores say counts
 
     def __post_init__(self) -> None:
         check_choice("what", self.what, list(HEADS))
         check_choice("head", self.kind, [*HEADS[self.what], *(SMP if self.what == "semantic" else ())])
         check_number("size", self.size, 32, 4096, whole=True)
-        if not self.names:
+        if not self.names and self.what not in CLASSLESS:
             raise bad("names", self.names, "at least one class")
 
     @property
@@ -96,34 +111,54 @@ class Dense(Objective):
         Raises:
             InputError: a network without maps.
         """
-        pyramid, count = Pyramid(encoder), len(self.names)
-        inner: nn.Module
-        if self.what == "semantic":
-            inner = Semantic(pyramid.info, count, self.kind)
-        elif self.kind == "fcos":
-            inner = FCOS(pyramid.info, count)
-        elif self.kind == "fast_rcnn":
-            inner = FastRCNN(pyramid.info, count)
-        else:
-            inner = FasterRCNN(pyramid.info, count, self.anchors, masks=self.what == "masks")
-        return OnPyramid(pyramid, inner)
+        pyramid = Pyramid(encoder)
+        return OnPyramid(pyramid, MAKERS[self.what](self, pyramid.info))
 
-    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Objects | Proposed | Tensor]:
+    def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Target]:
         """The pictures, changed in training, and what they show."""
         if self.augment and not batch.held_out:
             batch = augmented(batch, Changes(), generator, self.colour)
-        if self.kind == "fast_rcnn":
-            return batch.images, Proposed(objects_of(batch), batch["proposals"])
-        return batch.images, batch["semantic"] if self.what == "semantic" else objects_of(batch)
+        return batch.images, TARGETS[self.what](self, batch)
 
     def loss(
-        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Objects | Proposed | Tensor, at: Moment = START
+        self, encoder: Encoder, head: Any, inputs: Tensor, targets: Target, at: Moment = START
     ) -> tuple[Tensor, Log]:
         """The head's, and its parts by name."""
         levels = head.levels(inputs)
         with torch.autocast(inputs.device.type, enabled=False):
             total, parts = head.inner.loss(levels, targets)
         return total, parts
+
+
+def _object_head(task: Dense, info: Sequence[FeatureInfo]) -> nn.Module:
+    count = len(task.names)
+    if task.kind == "fcos":
+        return FCOS(info, count)
+    if task.kind == "fast_rcnn":
+        return FastRCNN(info, count)
+    return FasterRCNN(info, count, task.anchors, masks=task.what == "masks")
+
+
+def _object_targets(task: Dense, batch: Batch) -> Target:
+    objects = objects_of(batch)
+    return Proposed(objects, batch["proposals"]) if task.kind == "fast_rcnn" else objects
+
+
+# of each task: the head on the levels of a pyramid, and what of a batch its loss is told
+MAKERS: Mapping[str, Callable[[Dense, Sequence[FeatureInfo]], nn.Module]] = {
+    "boxes": _object_head,
+    "masks": _object_head,
+    "semantic": lambda task, info: Semantic(info, len(task.names), task.kind),
+    "depth": lambda task, info: DepthHead(info, task.kind, limits_of(task.statistics)),
+    "boxes3d": lambda task, info: Centers(info, len(task.names), usual_of(task.statistics, len(task.names))),
+}
+TARGETS: Mapping[str, Callable[[Dense, Batch], Target]] = {
+    "boxes": _object_targets,
+    "masks": _object_targets,
+    "semantic": lambda task, batch: batch["semantic"],
+    "depth": lambda task, batch: batch["depth"],
+    "boxes3d": lambda task, batch: SpaceObjects(*(batch[name] for name in SpaceObjects._fields)),
+}
 
 
 def objects_of(batch: Batch) -> Objects:

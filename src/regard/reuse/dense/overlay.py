@@ -1,7 +1,8 @@
-"""A picture with what was found drawn over it: boxes, outlines of masks, names and scores, or the class of each pixel.
+"""A picture with what was found drawn over it: boxes, outlines of masks, names and scores, the class of each pixel.
 
-Small pictures are enlarged and large ones made smaller, so that lines and letters have a size that is seen whatever the
-picture's is. Lines have a dark and a light side, and letters a plate, so that they are seen on any ground.
+Of depth the map itself is drawn, in colours. Small pictures are enlarged and large ones made smaller, so that lines and
+letters have a size that is seen whatever the picture's is. Lines have a dark and a light side, and letters a plate, so
+that they are seen on any ground.
 """
 
 from collections import Counter
@@ -14,8 +15,10 @@ from ...core.checks import bad, check_number
 from ...data.annotations import rle
 from ...data.annotations.masks import BACKGROUND
 from .colours import Colour, class_colour
+from .depth_colours import limits, painted, with_bar
 from .lettering import Lettering, with_legend
 from .model import Answer
+from .space_drawn import draw_boxes, rows_of
 from .told import LOOKED_AT, Told, told
 
 SHORTEST, LONGEST = 480, 1600  # pixels of the longer side
@@ -65,6 +68,10 @@ def overlay(
     way = Image.Resampling.LANCZOS if wide <= given.shape[1] else Image.Resampling.BICUBIC
     picture = Image.fromarray(given).resize((wide, high), way)
     made = told(answer, names, threshold)
+    if answer.depth is not None:
+        return _depth(answer.depth.numpy(), wide, high, size if legend else None)
+    if made.carried.boxes3d is not None:
+        return _space(picture, made, names, scale, size, labels, legend, threshold)
     if made.carried.semantic is not None:
         painted, rows = _map(np.asarray(picture), made.carried.semantic.values, names)
         return with_legend(painted, rows if legend else [], size)
@@ -83,6 +90,28 @@ def overlay(
     if legend and not legend_rows:
         legend_rows = [((255, 255, 255), f"nothing with a score of at least {threshold:g}")]
     return with_legend(picture, legend_rows if legend else [], size)
+
+
+def _space(
+    picture: Any, made: Told, names: Sequence[str], scale: float, size: int, labels: bool, legend: bool, least: float
+) -> Any:
+    """Boxes in space, with a cross on the front side of each."""
+    from PIL import ImageDraw
+
+    boxes, camera = made.carried.boxes3d, made.answer.camera
+    assert boxes is not None and camera is not None
+    numbers = [names.index(name) for name in boxes.classes.tolist()]
+    draw, colours = ImageDraw.Draw(picture), [class_colour(number) for number in numbers]
+    draw_boxes(draw, rows_of(boxes), camera, scale, colours, max(2, size // 6))
+    letters = Lettering(draw, picture.width, picture.height, size)
+    if labels:
+        for box, number, score, away in zip(boxes.xyxy * scale, numbers, made.scores.tolist(), boxes.bottom[:, 2]):
+            left, top, right, bottom = box.round().astype(int).tolist()
+            letters.name(f"{names[number]} {score:.2f} {away:.1f} m", (left, top, right, bottom), class_colour(number))
+    counts = Counter(numbers)
+    rows = [(class_colour(one), f"{names[one]}: {counts[one]}") for one in sorted(counts)]
+    rows = rows or [((255, 255, 255), f"nothing with a score of at least {least:g}")]
+    return with_legend(picture, rows if legend else [], size)
 
 
 def _corners(made: Told, wide: int, high: int, scale: float) -> list[tuple[int, int, int, int]]:
@@ -147,6 +176,16 @@ def _map(pixels: np.ndarray, values: np.ndarray, names: Sequence[str]) -> tuple[
         for place in order
     ]
     return Image.fromarray(painted.round().clip(0, 255).astype(np.uint8)), legend
+
+
+def _depth(metres: np.ndarray, wide: int, high: int, size: int | None) -> Any:
+    """The map of depth at this width and height, with a bar below it in letters of this size; None: without one."""
+    from PIL import Image
+
+    near, far = limits(metres)
+    rows, columns = _nearest(metres.shape[0], high), _nearest(metres.shape[1], wide)
+    shown = Image.fromarray(painted(metres[np.ix_(rows, columns)], near, far))
+    return shown if size is None else with_bar(shown, near, far, size)
 
 
 def share_text(value: float) -> str:

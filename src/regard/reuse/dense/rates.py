@@ -32,7 +32,7 @@ from ...learning.scored import Scores
 from ...learning.settings import TrainSettings
 from .feed import DenseFeed
 from .model import DenseModel
-from .scoring import MAIN, score
+from .scoring import MAIN, higher, score
 
 FILE = "rates.json"
 RATES = (5e-4, 2e-3, 8e-3)  # of the head: the usual one, a quarter of it and four times as much
@@ -133,7 +133,9 @@ def choose_rate(
         one = tried[place]
         known = {name: value for name, value in (("score", one.score), ("loss", one.loss)) if value is not None}
         yield Event("rate", place + 1, len(rates), {"lr": rate, **known}, one.cause)
-    return _kept(_chosen(tried, few, len(learned), len(feed.images), len(judged)), folder)
+    objective: Any = module.objective
+    best = best_of(tried, higher(objective.what))
+    return _kept(_chosen(best, tried, few, len(learned), len(feed.images), len(judged)), folder)
 
 
 def checked_rates(rates: Sequence[float]) -> tuple[float, ...]:
@@ -205,25 +207,32 @@ def _loss(trial: Tuned, feed: DenseFeed, rows: np.ndarray, settings: TrainSettin
     return total / len(rows)
 
 
-def best_of(tried: Sequence[Tried]) -> Tried:
+def best_of(tried: Sequence[Tried], higher: bool = True) -> Tried:
     """That of the best measure, or of the least loss among those that come near to it.
+
+    Args:
+        tried: each rate.
+        higher: whether more of the measure is better.
 
     Raises:
         RunError: each of them went wrong.
 
     >>> best_of([Tried(5e-4, 0.31, 1.2), Tried(2e-3, 0.505, 1.1), Tried(8e-3, 0.51, 1.4)]).rate
     0.002
+    >>> best_of([Tried(5e-4, 0.31, 1.2), Tried(2e-3, 0.12, 1.1)], higher=False).rate
+    0.002
     """
     sound = [one for one in tried if one.loss is not None]
     if not sound:
         raise RunError(f"the run went wrong with each learning rate tried: {tried[0].cause}")
-    most = max((one.score for one in sound if one.score is not None), default=None)
-    near = [one for one in sound if most is None or (one.score is not None and one.score >= most - ALIKE)]
+    sign = 1 if higher else -1
+    most = max((sign * one.score for one in sound if one.score is not None), default=None)
+    near = [one for one in sound if most is None or (one.score is not None and sign * one.score >= most - ALIKE)]
     return min(near, key=lambda one: one.loss if one.loss is not None else np.inf)
 
 
-def _chosen(tried: Sequence[Tried], steps: int, learned: int, every: int, judged: int) -> Choice:
-    best, reached = best_of(tried), ", ".join(f"{one.rate:g}: {_told(one)}" for one in tried)
+def _chosen(best: Tried, tried: Sequence[Tried], steps: int, learned: int, every: int, judged: int) -> Choice:
+    reached = ", ".join(f"{one.rate:g}: {_told(one)}" for one in tried)
     how = f"runs of {steps} steps on {learned} of the {every} training pictures, judged on {judged}"
     return Choice(best.rate, tuple(tried), f"The learning rate {best.rate:g} was chosen by {how} ({reached}).")
 

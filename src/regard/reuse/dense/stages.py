@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .box_head import CELLS as BOX_CELLS
 from .box_head import BoxHead
+from .depth import DepthHead
 from .faster_rcnn import FasterRCNN
 from .fcos import FCOS
 from .mask_head import CELLS as MASK_CELLS
@@ -24,7 +25,7 @@ from .proposals import Answers
 from .regions import pooled
 from .semantic import Semantic
 
-Told = list[Found] | tuple[Tensor, Tensor]  # what `predict` of a head gives
+Told = list[Found] | tuple[Tensor, ...]  # what `predict` of a head gives
 Stage = Callable[[Tensor], Sequence[Tensor]]
 
 
@@ -32,7 +33,7 @@ class First(nn.Module):
     """Pictures (N, 3, S, S), in [0, 1] or in bytes, to what the head chooses from, as a flat tuple of tensors.
 
     Of Faster and Mask R-CNN the neck's levels, then objectness, then moves; of FCOS logits, boxes and centrality; of
-    a semantic head the class of each pixel and its probability.
+    a semantic head the class of each pixel and its probability; of one for depth that.
     """
 
     def __init__(self, encoder: nn.Module, head: OnPyramid) -> None:
@@ -51,7 +52,7 @@ class First(nn.Module):
         if isinstance(inner, FCOS):
             logits, boxes, central, _ = zip(*inner(levels))
             return (*logits, *boxes, *central)
-        assert isinstance(inner, Semantic)
+        assert isinstance(inner, Semantic | DepthHead)
         return inner.predict(levels, int(images_NCHW.shape[2]))
 
 
@@ -95,7 +96,7 @@ class Parts:
 
 def in_stages(head: OnPyramid) -> bool:
     """Whether a head is one of those that are taken apart here."""
-    return isinstance(head.inner, FasterRCNN | FCOS | Semantic)
+    return isinstance(head.inner, FasterRCNN | FCOS | Semantic | DepthHead)
 
 
 def parts_of(encoder: nn.Module, head: OnPyramid) -> Parts:
@@ -138,8 +139,8 @@ class Staged:
             count = len(inner.neck.strides)
             levels = list(zip(said[:count], said[count : 2 * count], said[2 * count :]))
             return inner.chosen(levels, size)
-        classes, score = said
-        return classes.long(), score
+        # of whole numbers, which are classes, a runtime may give narrower ones
+        return tuple(one if one.is_floating_point() else one.long() for one in said)
 
     def _regions(self, inner: FasterRCNN, said: Sequence[Tensor], size: int) -> list[Found]:
         assert self.boxes is not None

@@ -1,22 +1,33 @@
-"""What an image carries as tensors in a square: boxes, classes, which count, masks, and the class of each pixel."""
+"""What an image carries as tensors in a square: boxes, classes, which count, masks, and what each pixel is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ...core.checks import InputError, bad
 from ...data.annotations.boxes import Boxes, RawBox, corners_of, sound_boxes
 from ...data.annotations.faults import ASIDE, NOTED, Fault
-from ...data.annotations.masks import BACKGROUND, drawn
+from ...data.annotations.masks import BACKGROUND
 from ...data.annotations.record import Annotations
 from ...data.imageset import ImageSet
 from .frame import Framed
+from .target_depth import depth_part
+from .target_part import Kind, Without
+from .target_semantic import semantic_part
+from .target_space import FILLS as SPACE
+from .target_space import space_part
 
-KINDS = ("boxes", "masks", "semantic")
-VOID = 255  # a pixel that counts neither way
+# what else than boxes and masks can be learned from
+MORE = MappingProxyType({"semantic": Kind(semantic_part, 1), "depth": Kind(depth_part, 4), "boxes3d": Kind(space_part)})
+KINDS = ("boxes", "masks", *MORE)
+CLASSLESS = ("depth",)  # which have no classes
+# of tensors that have a row for each of an image's things: what fills them up to the most of a batch
+FILLS: Mapping[str, float] = MappingProxyType(SPACE)
 NO_MASK = "an object without a mask: it counts neither way"
 SMALL = "an object without a pixel in the square: it counts neither way"
 
@@ -29,18 +40,14 @@ class Target(NamedTuple):
         classes: (m,) int64.
         ignore: (m,) bool.
         masks: (m, S, ceil(S / 8)) uint8, eight pixels in a byte; None where they are not wanted.
-        semantic: (S, S) uint8; None likewise.
+        more: of the other kinds, by the names that batches have for them.
     """
 
     boxes: Tensor
     classes: Tensor
     ignore: Tensor
     masks: Tensor | None = None
-    semantic: Tensor | None = None
-
-
-class Without(InputError):
-    """Nothing is said of what is to be learned from an image, which is another thing than that there is nothing."""
+    more: Mapping[str, Tensor] = MappingProxyType({})
 
 
 def target_of(
@@ -48,15 +55,13 @@ def target_of(
 ) -> tuple[Target, tuple[Fault, ...]]:
     """The target of one image, and what is wrong with it.
 
-    Objects that are difficult or a crowd count neither way; those of a class that is not in `classes` are set aside,
-    pixels of such a class are void. A semantic map that is not given is drawn from the masks, where `classes` has a
-    background.
+    Objects that are difficult or a crowd count neither way; those of a class that is not in `classes` are set aside.
 
     Args:
         carried: its annotations.
         framed: how it lies in the square.
         classes: names in the order of the outputs.
-        what: some of boxes, masks, semantic.
+        what: some of `KINDS`.
         name: of the image, for messages.
 
     Raises:
@@ -66,14 +71,16 @@ def target_of(
     if carried.size is not None and tuple(carried.size) != own:
         raise InputError(f"annotations of a picture of {carried.size[1]}x{carried.size[0]}, it has {own[1]}x{own[0]}")
     faults = [*carried.faults]
-    semantic = None
-    if "semantic" in what:
-        semantic, more = _semantic(carried, framed, classes, name)
-        faults += more
+    others: dict[str, Tensor] = {}
+    for kind in MORE:
+        if kind in what:
+            tensors, more = MORE[kind].part(carried, framed, classes, name)
+            others |= tensors
+            faults += more
     if carried.boxes is None or not {"boxes", "masks"} & set(what):
         if {"boxes", "masks"} & set(what):
             raise Without("nothing is said of its objects")
-        return Target(torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0).bool(), None, semantic), tuple(faults)
+        return Target(torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0).bool(), None, others), tuple(faults)
     rows, boxes, more = _usable(carried.boxes, own, classes, name)
     faults += more
     ignore = boxes.difficult | boxes.crowd
@@ -93,7 +100,7 @@ def target_of(
         packed = torch.from_numpy(np.packbits(flat.numpy(), axis=2))
     places = torch.tensor([list(classes).index(label) for label in boxes.classes.tolist()], dtype=torch.int64)
     found = framed.boxes_in(torch.from_numpy(boxes.xyxy))
-    return Target(found, places, torch.from_numpy(ignore), packed, semantic), tuple(faults)
+    return Target(found, places, torch.from_numpy(ignore), packed, others), tuple(faults)
 
 
 def unpacked(masks: Tensor, size: int) -> Tensor:
@@ -116,26 +123,20 @@ def _usable(
     return rows, Boxes(inside, taken.classes, **flags), faults
 
 
-def _semantic(carried: Annotations, framed: Framed, classes: Sequence[str], name: str) -> tuple[Tensor, list[Fault]]:
-    known = carried.semantic
-    if known is None:
-        if carried.masks is None or BACKGROUND not in classes or carried.boxes is None:
-            raise Without("nothing is said of the classes of its pixels")
-        names = sorted(set(carried.boxes.classes.tolist()) | {one for one in classes if one != BACKGROUND})
-        known = drawn(carried.masks, carried.boxes.classes.tolist(), names)
-    table = np.full(int(known.ignore) + 1, VOID, dtype=np.uint8)
-    for place, label in enumerate(known.classes):
-        if label in classes:
-            table[place] = list(classes).index(label)
-    strange = [label for label in known.pixels() if label not in classes]
-    faults = [Fault(name, f"pixels of the unknown class {one!r}: they count neither way", NOTED) for one in strange]
-    values = torch.from_numpy(table[known.values])
-    return framed.map_in(values, VOID), faults
+def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
+    """What several images have of one name as one tensor: filled up to the most of them where their number differs."""
+    if name in FILLS:
+        least = torch.full((1, *values[0].shape[1:]), FILLS[name]).to(values[0].dtype)
+        return pad_sequence([*values, least], batch_first=True, padding_value=FILLS[name])[:-1]
+    made = torch.stack(list(values))
+    return made.long() if made.dtype == torch.uint8 else made
 
 
 def class_names(images: ImageSet, what: str) -> tuple[str, ...]:
-    """The classes that the annotations name: with the background where pixels are classed, else without."""
+    """The classes that the annotations name: with the background where pixels are classed, none where none are."""
     assert images.annotations is not None
+    if what in CLASSLESS:
+        return ()
     names = images.annotations.classes
     if what != "semantic":
         names = tuple(name for name in names if name != BACKGROUND)  # of a map beside the boxes

@@ -22,6 +22,18 @@ from .model import Answer, DenseModel
 from .objective import Dense
 from .windows import OVERLAP, Window, whole, windows_of
 
+# why a task sees whole pictures alone
+WHOLE = {
+    "depth": "A window shows things larger than the whole picture does, which is what tells how near they are.",
+    "boxes3d": "An object's place in the whole picture tells how far away it is.",
+}
+
+
+def check_tiles(what: str, tiles: int | None) -> None:
+    """Refuse windows for a task that they would mislead."""
+    if tiles is not None and what in WHOLE:
+        raise bad("--tiles", tiles, f"whole pictures for {what}", WHOLE[what])
+
 
 def predict(
     model: DenseModel,
@@ -53,6 +65,7 @@ def predict(
         InputError: a number out of range.
     """
     check_number("batch", batch, 1, whole=True)
+    check_tiles(model.objective.what, tiles)
     windows_of((1, 1), 1 if tiles is None else tiles, overlap)  # refuses numbers out of range before the work
     return _predicted(model, images, tiles, overlap, batch, {} if failed is None else failed, find)
 
@@ -107,6 +120,7 @@ def find_tiled(
         InputError: no such picture, or a number out of range.
     """
     check_number("batch", batch, 1, whole=True)
+    check_tiles(model.objective.what, model.objective.size if tile is None else tile)
     if pixels.ndim != 3 or pixels.shape[0] != 3 or pixels.dtype != torch.uint8:
         raise bad("pixels", f"{pixels.dtype} of shape {tuple(pixels.shape)}", "uint8, (3, H, W)")
     picture = _tiled(model, row, pixels, model.objective.size if tile is None else tile, overlap)

@@ -8,7 +8,7 @@ numbers. The validation pictures are scored along the way and at the end; nothin
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from ...core.runtime import derive_seed, seeded_init
 from ...core.storage import hash_bytes, hash_json
 from ...data.imageset import ImageSet
 from ...data.sampling import hold_out, one_part
+from ...learning.batch import Batch
 from ...learning.freezing import Tuned
 from ...learning.run import Run, Watch, watched
 from ...learning.settings import TrainSettings, completed
@@ -27,6 +28,7 @@ from ...representation.representation import Representation
 from .anchors import anchors_from
 from .apart import SCORES, apart
 from .beginning import beginning
+from .depth_statistics import DepthStatistics
 from .examined import Report
 from .feed import DenseFeed
 from .given_boxes import Proposals
@@ -34,7 +36,8 @@ from .model import DenseModel
 from .objective import HEADS, Dense
 from .rates import FILE, checked_rates
 from .selective_search import Searched, SelectiveSearch
-from .targets import class_names
+from .space_statistics import SpaceStatistics
+from .targets import CLASSLESS, class_names
 from .training import Ready
 
 NEEDED = {"steps": whole()}
@@ -42,6 +45,23 @@ STEPS = (200, 20_000)  # least and most, where the user leaves the length open
 SCORED, BETWEEN = 5, 50  # times along a run, and fewest steps between: boxes of a young network are slow to score
 GIVEN = "proposals were given; a model that is loaded without any asks selective search."
 BEST = "the weights are the best by the validation pictures, so their scores are a little too good."
+
+
+class Counting(Protocol):
+    """Counts something in the training pictures, batch by batch, before anything learns: `Dense.statistics`."""
+
+    def __init__(self, size: int) -> None: ...
+
+    def add(self, batch: Batch) -> None:
+        """The next pictures, unchanged ones."""
+        ...
+
+    def told(self) -> dict[str, tuple[float, ...]]:
+        """What was counted, by name."""
+        ...
+
+
+STATISTICS: dict[str, type[Counting]] = {"depth": DepthStatistics, "boxes3d": SpaceStatistics}  # by what is learned
 
 
 def train(
@@ -83,7 +103,7 @@ def train_events(
         val: with annotations, to be scored on; None holds a fifth of `images` out, by identity where known.
         representation: what to start from, by name or folder; it is not changed.
         out: a new or empty folder, or that of the same run.
-        what: `boxes`, `masks` or `semantic`.
+        what: one of `HEADS`.
         head: one of `HEADS[what]`; None: that of `from_run`, or the first.
         size: side of the square that pictures are brought to, in pixels; None: that of `from_run`, or 256.
         classes: what to tell, in the order of the outputs; None: all that the annotations name.
@@ -123,18 +143,22 @@ def train_events(
     content, learned = apart(images, val)
     begun = beginning(representation, init_from, init_layers, from_run)
     start = begun.start
+    if classes is not None and what in CLASSLESS:
+        raise bad("--classes", ", ".join(classes), f"none, as {what} has no classes")
     names = tuple(classes) if classes is not None else class_names(images, what)
     colour = tuple(float(one) for one in start.encoder.config["mean"])
-    wanted = {"boxes": ("boxes",), "masks": ("boxes", "masks"), "semantic": ("semantic",)}[what]
+    wanted = ("boxes", "masks") if what == "masks" else (what,)
     kind, size = begun.settled(what, head, size, HEADS[what][0])
     search = SelectiveSearch() if kind == "fast_rcnn" else None
     if search is None and proposals is not None:
         raise bad("proposals", f"boxes for {kind}", "none", "Only fast_rcnn is given its proposals.")
     source = proposals or (Searched(search) if search else None)
     feed = DenseFeed(images, size, names, colour, what=wanted, workers=asked.threads, proposals=source)
-    boxes, targets = _targets(feed)
+    counting = STATISTICS[what](size) if what in STATISTICS else None
+    boxes, targets = _targets(feed, counting)
     anchors = begun.anchors(kind) or (anchors_from(boxes) if kind in ("faster_rcnn", "mask_rcnn") else None)
-    objective = Dense(what, kind, size, names, anchors, colour, augment, search)
+    counted = {} if counting is None else counting.told()
+    objective = Dense(what, kind, size, names, anchors, colour, augment, search, counted)
     arguments = {
         "from": start.fingerprint,
         **begun.told,
@@ -172,11 +196,13 @@ def train_events(
     yield from run.logged(ready.trained(report))
 
 
-def _targets(feed: DenseFeed) -> tuple[Tensor, str]:
+def _targets(feed: DenseFeed, counting: "Counting | None") -> tuple[Tensor, str]:
     """The boxes (n, 4) of all objects that count, in their squares, and a hash of all that is learned from."""
     boxes, hashes = [torch.zeros(0, 4)], []
     for batch in feed.in_order(64):
         if "boxes" in batch:
             boxes.append(batch["boxes"][(batch["classes"] >= 0) & ~batch["ignore"]])
+        if counting is not None:
+            counting.add(batch)
         hashes.append(hash_bytes(*(batch[name].numpy().tobytes() for name in sorted(batch) if name != "images")))
     return torch.cat(boxes), hash_json(hashes)

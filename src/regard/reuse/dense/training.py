@@ -22,7 +22,7 @@ from .examined import Examined, Report, examine
 from .feed import DenseFeed
 from .model import DenseModel
 from .rates import Choice, choose_rate
-from .scoring import MAIN, DenseScores, score
+from .scoring import MAIN, DenseScores, higher, score
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,10 @@ class Ready:
 
     def _evaluated(self) -> Scores:
         found = score(self._model(), self.val, interval=False).metrics
-        main = MAIN[self._model().objective.what]
-        return Scores({main: 0.0, **{name: value for name, value in found.items() if value is not None}}, main)
+        what = self._model().objective.what
+        worst = 0.0 if higher(what) else np.inf
+        known = {name: value for name, value in found.items() if value is not None}
+        return Scores({MAIN[what]: worst, **known}, MAIN[what], higher(what))
 
     def _written(self, done: Trained, choice: Choice | None, report: Report | None) -> Event:
         run, model, settings = self.run, self._model(), self.settings

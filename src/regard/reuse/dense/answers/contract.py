@@ -18,7 +18,7 @@ class Asked:
     Attributes:
         images: the pictures that were asked about.
         names: the classes of the model.
-        what: boxes, masks or semantic.
+        what: one of `targets.KINDS`.
         places: where the files of each picture go.
         threshold: the least score of an object in files that people look at.
         pictures: copy the pictures too.

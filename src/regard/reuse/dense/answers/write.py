@@ -16,11 +16,14 @@ from ....core.leftovers import empty
 from ....core.storage import replacing
 from ....data.annotations._writing import fresh
 from ....data.imageset import ImageSet
-from ..model import Answer
+from ..model import MAPS, Answer
+from ..targets import KINDS
 from ..told import LOOKED_AT
 from .coco_files import CocoFiles
 from .contract import Asked, Writer
+from .depth_folder import DepthPngFolder, NpyFolder
 from .json_file import JsonFile
+from .kitti_folder import KittiFolder
 from .overlay_folder import OverlayFolder
 from .places import Places
 from .png_folder import PngFolder
@@ -28,11 +31,28 @@ from .voc_folder import VocFolder
 from .yolo_folder import YoloFolder
 
 FOLDERS: MappingProxyType[str, type[Writer]] = MappingProxyType(
-    {"coco": CocoFiles, "voc": VocFolder, "yolo": YoloFolder, "png": PngFolder, "overlay": OverlayFolder}
+    {
+        "coco": CocoFiles,
+        "voc": VocFolder,
+        "yolo": YoloFolder,
+        "png": PngFolder,
+        "npy": NpyFolder,
+        "kitti": KittiFolder,
+        "overlay": OverlayFolder,
+    }
 )
 FORMATS = ("json", *FOLDERS)
-# what a format cannot hold at all
-_HELD = {"coco": ("boxes", "masks"), "yolo": ("boxes", "masks"), "png": ("masks", "semantic")}
+# where what is told has a writer of its own
+_OWN: MappingProxyType[tuple[str, str], type[Writer]] = MappingProxyType({("png", "depth"): DepthPngFolder})
+# what a format can hold; the others hold all
+_HELD = {
+    "coco": ("boxes", "masks"),
+    "voc": ("boxes", "masks", "semantic"),
+    "yolo": ("boxes", "masks"),
+    "png": ("masks", "semantic", "depth"),
+    "npy": ("depth",),
+    "kitti": ("boxes3d",),
+}
 
 
 @dataclass(frozen=True)
@@ -59,20 +79,20 @@ class WrittenAnswers:
 
 
 def check_answers(format: str, out: str | Path, what: str, argument: str = "out") -> Path:
-    """Refuse a format that is none or cannot hold `what` (boxes, masks or semantic), or a place, before the work.
+    """Refuse a format that is none or cannot hold `what` (one of `KINDS`), or a place, before the work.
 
     Raises:
         InputError: such a format or place; a folder that holds files.
     """
     check_choice("--format", format, FORMATS)
-    check_choice("what", what, ("boxes", "masks", "semantic"))
+    check_choice("what", what, KINDS)
     held = _HELD.get(format, (what,))
     if what not in held:
         others = ", ".join(one for one in FORMATS if what in _HELD.get(one, (what,)))
         raise bad("--format", f"{format!r}, which has no place for {what}", f"one of {others}")
     if format == "json":
         path = check_output(argument, out, ".json")
-        if what == "semantic":
+        if what in MAPS:
             _empty(argument, check_output(argument, _maps(path), folder=True))
         return path
     return _empty(argument, check_output(argument, out, folder=True))
@@ -96,11 +116,13 @@ def write_answers(
         answers: of `predict`, in any order, a picture once.
         images: those that were asked about.
         names: the classes of the model, `model.objective.names`.
-        out: for `json` a file that ends in .json (index pictures of classes go to the folder NAME_maps beside it), for
-            all others a new or empty folder.
+        out: for `json` a file that ends in .json (maps of classes and of depth go to the folder NAME_maps beside it),
+            for all others a new or empty folder.
         format: `json`; `coco` (instances.json, and results.json with every object whatever its score); `voc`; `yolo`;
-            `png` (index pictures of classes and objects); `overlay` (pictures to look at).
-        what: boxes, masks or semantic, `model.objective.what`; None: as the first answer has it.
+            `png` (index pictures of classes and objects, depth in millimetres); `npy` (depth in metres);
+            `kitti` (texts of boxes in space); `overlay`
+            (pictures to look at).
+        what: `model.objective.what`; None: as the first answer has it.
         threshold: the least score of an object; None: 0.5.
         pictures: copy the pictures too, so that the folder is a data set of `coco`, `voc`, `yolo` or `png`.
         scores: end each line of YOLO's texts with the score, which readers of data sets take for a mistake.
@@ -163,10 +185,10 @@ def writing(
         inner: Writer | JsonFile
         if format == "json":
             beside = stack.enter_context(replacing(path))  # appears last: what it names is there by then
-            maps = stack.enter_context(fresh(_maps(path))) if what == "semantic" else None
+            maps = stack.enter_context(fresh(_maps(path))) if what in MAPS else None
             inner = JsonFile(beside, asked, maps, _maps(path).name)
         else:
-            inner = FOLDERS[format](stack.enter_context(fresh(path)), asked)
+            inner = _OWN.get((format, what), FOLDERS[format])(stack.enter_context(fresh(path)), asked)
         counting = Counting(inner, asked)
         whole = False
         try:
@@ -180,9 +202,12 @@ def writing(
 
 
 def what_of(answer: Answer) -> str:
-    """What an answer tells: boxes, masks or semantic."""
-    if answer.semantic is not None:
-        return "semantic"
+    """What an answer tells: one of `KINDS`."""
+    if answer.space is not None:
+        return "boxes3d"
+    for name in MAPS:
+        if getattr(answer, name) is not None:
+            return name
     return "boxes" if answer.masks is None and answer.runs is None else "masks"
 
 

@@ -1,0 +1,109 @@
+"""How far away each pixel is: heads for depth from one picture, and their loss.
+
+`bins`: batch normalisation and one linear map of the features of all levels to 256 bins, whose normalised answers weigh
+the bins' depths, as DINOv2 is measured by (Oquab et al. 2023, arXiv 2304.07193, "linear"; bins of equal width and
+ReLU(logit) + 0.1 over their sum, as in Bhat, Alhashim, Wonka 2021, AdaBins, CVPR, and in their code). `log`: features
+of each level, 3 x 3, summed, and the logarithm of depth from them by one linear map.
+
+The loss is SILog (Eigen, Puhrsch, Fergus 2014, Depth map prediction from a single image, NeurIPS, equation 4), under a
+root as DINOv2 has it, and the mean of |log predicted - log true| beside it:
+
+    g_i = log predicted_i - log true_i,   sqrt(mean g^2 - .85 (mean g)^2) + mean |g|
+
+What differs from DINOv2: levels of strides 4 to 32 in place of four blocks of one stride; bins between the nearest and
+the farthest depth of the training pictures, not 0.001 and 10 m; the second term in place of one on gradients.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import exp, log
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ...backbones.contract import FeatureInfo
+from ...backbones.modes import evaluating
+from ...core.checks import bad, check_choice, check_number
+from .semantic import FCN, Linear
+
+HEADS = ("bins", "log")
+BINS = 256
+LEAST = 0.1  # what a bin has at least, so that there always is a sum to divide by
+LAMBDA = 0.85
+ABSOLUTE = 1.0  # weight of the mean of |g|
+USUAL = (0.5, 10.0)  # metres, where no training pictures tell
+WIDER = 2.0  # times: how far beyond the nearest and the farthest that was learned from an answer may lie
+
+
+class DepthHead(nn.Module):
+    """The head, on the levels of a `Pyramid`.
+
+    Args:
+        info: the pyramid's.
+        kind: `bins` or `log`.
+        limits: the nearest and the farthest depth of the training pictures, in metres.
+        width: channels inside; `bins` has none.
+    """
+
+    def __init__(
+        self, info: Sequence[FeatureInfo], kind: str = "bins", limits: Sequence[float] = USUAL, width: int = 64
+    ) -> None:
+        super().__init__()
+        check_choice("head", kind, HEADS)
+        near, far = (float(check_number("limits", one, 0, open_low=True)) for one in limits)
+        if not near < far:
+            raise bad("limits", (near, far), "the nearest depth before the farthest")
+        self.kind, self.stride = kind, info[0].reduction
+        # with the weights, so that a head that goes on elsewhere keeps what it has learned to mean
+        self.register_buffer("depths", torch.linspace(near, far, BINS if kind == "bins" else 2))
+        self.layers = Linear(info, BINS) if kind == "bins" else FCN(info, 1, width)
+
+    def told(self, levels: Sequence[Tensor], size: int) -> Tensor:
+        """(N, size, size) float32, the logarithm of the depth in metres."""
+        cells = self.layers(levels).float()
+        if self.kind == "bins":
+            shares = cells.relu() + LEAST
+            mean = (shares * self.depths[:, None, None]).sum(1, keepdim=True) / shares.sum(1, keepdim=True)
+            cells = mean.log()
+        else:
+            cells = cells + self.depths.log().mean()
+        # the last cells may reach beyond the picture
+        whole = interpolate(cells, scale_factor=self.stride, mode="bilinear", align_corners=False)
+        return whole[:, 0, :size, :size]
+
+    def loss(self, levels: Sequence[Tensor], targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """See the module; over the pixels whose depth is known, 0 where there are none.
+
+        Args:
+            levels: (N, C, h, w) each.
+            targets: (N, S, S) metres, NaN where the depth is not known.
+
+        Raises:
+            InputError: targets of another shape, or a depth that is no positive number.
+        """
+        shape = tuple(targets.shape)
+        if len(shape) != 3 or shape[0] != len(levels[0]) or shape[1] != shape[2]:
+            raise bad("depth", f"shape {shape}", f"({len(levels[0])}, S, S), as there are {len(levels[0])} pictures")
+        known = ~targets.isnan()
+        if bool((targets[known] <= 0).any() | targets[known].isinf().any()):
+            raise bad("depth", "0, infinity or a negative depth", "metres above 0", "Write NaN where it is not known.")
+        told = self.told(levels, shape[1])
+        apart = torch.where(known, told - torch.where(known, targets, 1).log(), 0)
+        count = known.sum().clamp(min=1)
+        mean = apart.sum() / count
+        varied = (apart.square().sum() / count - LAMBDA * mean.square()).clamp(min=1e-8).sqrt()
+        absolute = apart.abs().sum() / count
+        return varied + ABSOLUTE * absolute, {"silog": varied.detach(), "log_error": absolute.detach()}
+
+    @torch.no_grad()
+    def predict(self, levels: Sequence[Tensor], size: int) -> tuple[Tensor]:
+        """The depth of each pixel, (N, size, size) float32 metres."""
+        with evaluating(self):
+            near, far = log(float(self.depths[0]) / WIDER), log(float(self.depths[-1]) * WIDER)
+            return (self.told(levels, size).clamp(near, far).exp(),)
+
+
+def limits_of(statistics: Mapping[str, tuple[float, ...]]) -> tuple[float, float]:
+    """The nearest and the farthest depth that are known of the training pictures; usual ones where none are."""
+    near, far = statistics.get("limits", USUAL)
+    return (near, far) if near < far else (near / exp(0.5), far * exp(0.5))
