@@ -15,7 +15,7 @@ the farthest depth of the training pictures, not 0.001 and 10 m; the second term
 """
 
 from collections.abc import Mapping, Sequence
-from math import exp, log
+from math import exp
 
 import torch
 from torch import Tensor, nn
@@ -99,8 +99,9 @@ class DepthHead(nn.Module):
     def predict(self, levels: Sequence[Tensor], size: int) -> tuple[Tensor]:
         """The depth of each pixel, (N, size, size) float32 metres."""
         with evaluating(self):
-            near, far = log(float(self.depths[0]) / WIDER), log(float(self.depths[-1]) * WIDER)
-            return (self.told(levels, size).clamp(near, far).exp(),)
+            told = self.told(levels, size)
+            ends = (self.depths[0] / WIDER).log(), (self.depths[-1] * WIDER).log()
+            return (torch.minimum(torch.maximum(told, ends[0]), ends[1]).exp(),)
 
 
 def limits_of(statistics: Mapping[str, tuple[float, ...]]) -> tuple[float, float]:
