@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.deep import GivenDepth, random_depth
 from helpers.dense import dense_run
 from regard.backbones.contract import FeatureInfo
 from regard.core.checks import InputError
 from regard.data.annotations.depth import Depth
 from regard.data.annotations.record import Annotations, Listed, Rows
-from regard.data.imageset import ImageSet
 from regard.data.scenes import scenes
 from regard.learning.batch import Batch
 from regard.reuse.dense.alike import compared
@@ -22,7 +22,7 @@ from regard.reuse.dense.examined import examine
 from regard.reuse.dense.examined_depth import EDGES, DepthErrors
 from regard.reuse.dense.feed import DenseFeed
 from regard.reuse.dense.frame import Framed
-from regard.reuse.dense.model import DenseModel, without_objects
+from regard.reuse.dense.model import DenseModel
 from regard.reuse.dense.rates import Tried, best_of
 from regard.reuse.dense.scoring import higher, score
 from regard.reuse.dense.tiles import find_tiled, predict
@@ -138,31 +138,11 @@ def test_a_feed_gives_depth_in_the_square_and_changes_move_it() -> None:
     assert sorted(feed.failed.values()) == ["nothing is said of its depth", "the depth of none of its pixels is known"]
 
 
-class Given:
-    """Answers that are there already."""
-
-    def __init__(self, truth: np.ndarray, told: np.ndarray, rows: tuple[float, ...] = ()) -> None:
-        what = {"what": "depth", "names": (), "size": len(rows), "statistics": {"rows": rows}}
-        self.objective = type("Objective", (), what)()
-        items = [np.zeros((*one.shape, 3), np.uint8) for one in truth]
-        carried = [Annotations(one.shape, depth=Depth(one)) for one in truth]
-        ids = np.array([str(row) for row in range(len(truth))])
-        self.images = ImageSet(items, ids, annotations=Rows.of(Listed(carried, ())))
-        self.told = told
-
-    def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None):
-        for row, one in enumerate(self.told):
-            yield without_objects(row, one.shape, depth=torch.from_numpy(one))
-
-
 def test_scores_stand_beside_the_best_constant_of_each_row() -> None:
-    generator = np.random.default_rng(0)
-    rows = tuple(np.linspace(8, 2, 12).tolist())
+    truth, told, rows = random_depth(20)
     base = np.repeat(np.array(rows)[:, None], 12, axis=1)
-    truth = (base * np.exp(generator.normal(0, 0.3, (20, 12, 12)))).astype(np.float32)
-    told = (truth * np.exp(generator.normal(0, 0.05, truth.shape))).astype(np.float32)
     truth[3] = np.nan
-    model = Given(truth, told, rows)
+    model = GivenDepth(truth, told, rows)
     scores, errors = examine(model, model.images, kept=4)
     metrics, kept = scores.metrics, np.delete(np.arange(20), 3)
     own = np.abs(told - truth)[kept] / truth[kept]
@@ -174,7 +154,7 @@ def test_scores_stand_beside_the_best_constant_of_each_row() -> None:
     assert metrics["abs_rel_low"] < metrics["abs_rel"] < metrics["abs_rel_high"]
     assert scores.rows == tuple(kept.tolist()) and list(scores.failed) == ["3"]
     np.testing.assert_allclose(scores.by_image["abs_rel"], own.mean(axis=(1, 2)), rtol=1e-5)
-    worse = score(Given(truth, 3 * truth, rows), model.images).metrics
+    worse = score(GivenDepth(truth, 3 * truth, rows), model.images).metrics
     assert worse["row_constant_gain_high"] < 0 and worse["abs_rel_median"] == pytest.approx(0, abs=1e-6)
     assert isinstance(errors, DepthErrors) and errors.pixels.sum() == len(kept) * 144
     places = np.searchsorted(EDGES, truth[kept].ravel(), side="right") - 1
@@ -184,10 +164,10 @@ def test_scores_stand_beside_the_best_constant_of_each_row() -> None:
     assert [one.row for one in errors.worst] == kept[np.argsort(-by_picture)][:4].tolist()
     near = score(model, model.images, cap=3.0)
     assert near.metrics["abs_rel"] != metrics["abs_rel"] and near.metrics["rmse"] < metrics["rmse"]
+    boxes = GivenDepth(truth, told)
+    boxes.objective.what, boxes.objective.names = "boxes", ("a",)
     with pytest.raises(InputError, match="--cap"):
-        score(
-            type("Boxes", (), {"objective": type("O", (), {"what": "boxes", "names": ("a",)})})(), model.images, cap=1.0
-        )
+        score(boxes, model.images, cap=1.0)
 
 
 def test_less_is_better() -> None:
