@@ -29,6 +29,8 @@ def dense_run(
         if kind == "fcos":
             head.inner.score.weight *= 30
             head.inner.score.bias.fill_(-1.0)
+        elif kind == "log":
+            head.inner.layers.score.weight.normal_()
         elif what not in MAPS:
             head.inner.box_head.predictor.cls_score.weight *= 30
             head.inner.proposer.head.cls_logits.weight *= 20

@@ -56,7 +56,10 @@ class DepthHead(nn.Module):
         self.kind, self.stride = kind, info[0].reduction
         # with the weights, so that a head that goes on elsewhere keeps what it has learned to mean
         self.register_buffer("depths", torch.linspace(near, far, BINS if kind == "bins" else 2))
-        self.layers = Linear(info, BINS) if kind == "bins" else FCN(info, 1, width)
+        self.layers: Linear | FCN = Linear(info, BINS) if kind == "bins" else FCN(info, 1, width)
+        if isinstance(self.layers, FCN):  # begins with the middle of the range everywhere, not with anything
+            nn.init.zeros_(self.layers.score.weight)
+            nn.init.zeros_(self.layers.score.bias)
 
     def told(self, levels: Sequence[Tensor], size: int) -> Tensor:
         """(N, size, size) float32, the logarithm of the depth in metres."""

@@ -102,7 +102,7 @@ def score(
         InputError: no annotations, or no picture that can be scored.
     """
     if images.annotations is None:
-        raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
+        raise bad("images", f"{images.name} without annotations", "images with boxes, masks, maps of classes or depth")
     failed: dict[str, str] = {}
     rows: list[int] = []
     what = model.objective.what
