@@ -225,6 +225,10 @@ def _evaluate(task: str) -> Any:
         ] = None,
         tiles: _Tiles = None,
         overlap: _Overlap = 0.2,
+        cap: Annotated[
+            float | None,
+            typer.Option(metavar="METRES", help="Of depth: what is farther away does not count.", show_default=False),
+        ] = None,
         batch: _AtOnce = 8,
         device: Device = "auto",
         json: Json = False,
@@ -236,7 +240,15 @@ def _evaluate(task: str) -> Any:
         and told. Pictures that the run learned from are refused.
         """
         found = _verbs(task).evaluate(
-            run, data, page=page, tiles=tiles, overlap=overlap, batch=batch, device=device, progress=bar(quiet)
+            run,
+            data,
+            page=page,
+            tiles=tiles,
+            overlap=overlap,
+            cap=cap,
+            batch=batch,
+            device=device,
+            progress=bar(quiet),
         )
         give(found, json)
 

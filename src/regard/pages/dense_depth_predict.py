@@ -13,7 +13,8 @@ from ..report.html import Section, Table
 from ..reuse.dense.answers.json_file import depth_facts
 from ..reuse.dense.examined_pixels import small
 from ..reuse.dense.model import Answer
-from .dense_predict import MOST, cards, of
+from .dense_predict import MOST
+from .dense_shown import cards, of
 
 KEPT_SIDE = 480  # pixels of a kept map
 FIGURES = ("nearest", "median", "farthest")

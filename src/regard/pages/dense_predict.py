@@ -1,76 +1,32 @@
 """The page of what a dense model found: how many of each class, and the pictures that are worth a look, drawn over.
 
-What is shown is a task's own (`Shown`): here that of objects and of classes of pixels.
+What is shown is a task's own (`dense_shown.Shown`): here that of objects and of classes of pixels.
 """
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from markupsafe import Markup
 
 from ..data.annotations.masks import BACKGROUND
-from ..data.decode import DecodeError, decode
 from ..data.imageset import ImageSet
-from ..report.cards import LARGE, About, Gallery, caption
-from ..report.html import Picture, Section, Table, write_report
-from ..report.picture import SIDE
+from ..report.cards import LARGE, Gallery
+from ..report.html import Section, Table, write_report
 from ..reuse.dense.colours import class_colour
 from ..reuse.dense.found_masks import masks_of
 from ..reuse.dense.model import Answer
-from ..reuse.dense.overlay import overlay, share_text
+from ..reuse.dense.overlay import share_text
 from ..reuse.dense.told import LOOKED_AT
-from .captions import about_file
+from .dense_shown import Shown, cards, of
 
 MOST, EMPTY = 60, 12  # pictures of a page; of these at least so many without any object, where there are
 NEAR = 0.1  # a score so near the threshold is unsure
 _TOLD = 5  # classes below a picture
-_CELL = Markup('<figure class="thumb plain">{}<figcaption>{}</figcaption></figure>')
 Ranked = tuple[float, int, Answer]  # the largest are shown first; equal ones by their rows
-
-
-class Shown(Protocol):
-    """The few answers that a page will show, and figures of all."""
-
-    images: ImageSet
-    names: tuple[str, ...]
-    threshold: float
-    seen: int
-
-    @property
-    def many(self) -> str:
-        """What `counts` are."""
-        ...
-
-    @property
-    def counts(self) -> dict[str, float]:
-        """What is told of all pictures, by class where there are classes."""
-        ...
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """What `--json` tells of all pictures."""
-        ...
-
-    def through(self, answers: Iterable[Answer]) -> Iterator[Answer]:
-        """The answers as they come, taken note of."""
-        ...
-
-    def summary(self) -> list[str]:
-        """Sentences at the top of the page."""
-        ...
-
-    def sections(self, page: str | Path) -> list[Section]:
-        """The parts of the page, in order."""
-        ...
-
-    def facts(self, answer: Answer) -> list[tuple[str, object]]:
-        """What is told below a picture."""
-        ...
 
 
 class DenseShown:
@@ -245,34 +201,6 @@ def _swatch(place: int, name: str) -> Markup:
         return Markup("<bdi>{}</bdi>").format(name)
     colour = "#{:02x}{:02x}{:02x}".format(*class_colour(place))
     return Markup('<span aria-hidden="true" style="color: {}">■</span> <bdi>{}</bdi>').format(colour, name)
-
-
-def of(some: int, every: int) -> str:
-    """How many of how many, where that is not all."""
-    return f"{some} of {every}. " if some < every else ""
-
-
-def cards(answers: Sequence[Answer], shown: Shown, gallery: Gallery, page: str | Path) -> Picture:
-    """Pictures, drawn over, with what is told of each."""
-    cells = []
-    for answer in answers:
-        item, name = shown.images.items[answer.row], str(shown.images.ids[answer.row])
-        about = replace(about_file(name, item, Path(page)), name=name, facts=shown.facts(answer))
-        cells.append(_CELL.format(_frame(answer, shown, gallery, about), caption(about)))
-    return Picture(Markup('<div class="cards">{}</div>').format(Markup("").join(cells)))
-
-
-def _frame(answer: Answer, shown: Shown, gallery: Gallery, about: About) -> Markup:
-    try:
-        pixels = decode(shown.images.items[answer.row], LARGE // 3).permute(1, 2, 0).numpy()
-    except DecodeError:  # it has gone since
-        return gallery.frame(shown.images.items[answer.row], about, about.name)
-    large, small = (
-        overlay(pixels, answer, shown.names, threshold=shown.threshold, labels=full, legend=full, longest=longest)
-        for full, longest in ((True, LARGE), (False, 2 * SIDE))
-    )
-    told = ", ".join(str(value) for _, value in about.facts) or "nothing found"
-    return gallery.frame(np.asarray(large), about, f"{about.name}: {told}", small=np.asarray(small))
 
 
 def _facts(answer: Answer, shown: DenseShown) -> list[tuple[str, object]]:

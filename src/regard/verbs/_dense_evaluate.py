@@ -11,7 +11,7 @@ from ..pages.dense_run import write_dense_page
 from ..report.html import Table, check_page
 from ..reuse.dense.apart import refuse_learned
 from ..reuse.dense.examined import Examined, examine
-from ..reuse.dense.scoring import DenseScores
+from ..reuse.dense.scoring import DenseScores, check_cap
 from ..reuse.dense.tiles import check_tiles
 from ..reuse.dense.windows import OVERLAP
 from ._dense_scores import class_table, score_table
@@ -74,6 +74,7 @@ def evaluate(
     page: str | Path | None = None,
     tiles: int | None = None,
     overlap: float = OVERLAP,
+    cap: float | None = None,
     batch: int = 8,
     device: str = "auto",
     progress: Progress | None = None,
@@ -90,6 +91,7 @@ def evaluate(
         page: write a page of the errors, worst pictures first, to this .html.
         tiles: side of overlapping windows, in pixels of the picture, as in predict; None: whole pictures.
         overlap: the least share of a window that the next one repeats.
+        cap: of depth: what is farther away than so many metres does not count.
         batch: pictures a call of the network.
         device: auto | cpu | cuda | cuda:N | mps.
         progress: shows the stream of events.
@@ -100,11 +102,14 @@ def evaluate(
     """
     html = None if page is None else check_page("--page", page)
     check_tiles(task.what, tiles)
+    check_cap(task.what, cap)
     model = task.open(run, device)
     images, notes = one_part(annotated("DATA", data), "test", "DATA")
     refuse_learned("DATA", images, Path(run))
     looking = tiled(model, tiles, overlap)
-    scores, examined = examine(Watched(looking, watch_of(progress, f"{task.name} evaluate")), images, batch=batch)
+    scores, examined = examine(
+        Watched(looking, watch_of(progress, f"{task.name} evaluate")), images, batch=batch, cap=cap
+    )
     found = DenseEvaluated(
         task=task.name,
         run=str(run),

@@ -11,7 +11,8 @@ from ..core.checks import bad
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
 from ..pages.dense_depth_predict import DepthShown
-from ..pages.dense_predict import DenseShown, Shown, write_predictions_page
+from ..pages.dense_predict import DenseShown, write_predictions_page
+from ..pages.dense_shown import Shown
 from ..report.html import Table, check_page
 from ..reuse.dense.answers.json_file import picture_row
 from ..reuse.dense.answers.write import WrittenAnswers, check_answers, writing

@@ -83,8 +83,11 @@ def annotated(argument: str, given: object) -> ImageSet:
     """
     images = open_images(given_images(argument, given), argument=argument)
     if images.annotations is None:
-        fix = "Name the folder that holds JPEGImages and Annotations, a COCO file (.json), or a folder with masks/."
-        raise bad(argument, f"{images.name}, without annotations", "images with boxes, masks or maps of classes", fix)
+        fix = (
+            "Name the folder that holds JPEGImages and Annotations, a COCO file (.json), or one with masks/ or depth/."
+        )
+        wanted = "images with boxes, masks, maps of classes or depth"
+        raise bad(argument, f"{images.name}, without annotations", wanted, fix)
     return images
 
 

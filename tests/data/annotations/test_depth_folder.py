@@ -70,3 +70,23 @@ def test_a_folder_in_the_layout_of_7_scenes_is_known(tmp_path: Path) -> None:
     for one in images.annotations:
         assert one.depth is not None
         np.testing.assert_array_equal(one.depth.metres, METRES)
+
+
+def test_exr_is_read_with_its_extra_and_named_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "depth/x/d.exr").write_bytes(b"no exr")
+    with monkeypatch.context() as patched:
+        patched.setattr("regard.data.annotations.depth_exr.find_spec", lambda name: None)
+        told = open_images(root).annotations[3].faults  # type: ignore[index]
+        assert "pip install 'regard[exr]'" in str(told[0])
+    OpenEXR = pytest.importorskip("OpenEXR")
+    assert "cannot be read" in str(open_images(root).annotations[3].faults[0])  # type: ignore[index]
+    metres = METRES.copy()
+    metres[1, 1], metres[0, 1] = 1e10, np.inf
+    for name in ("Z", "ViewLayer.Depth.Z", "R"):
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        OpenEXR.File(header, {name: metres}).write(str(root / "depth/x/d.exr"))
+        depth = open_images(root).annotations[3].depth  # type: ignore[index]
+        assert depth is not None
+        np.testing.assert_array_equal(depth.metres, [[1.5, np.nan, np.nan], [2.0, np.nan, METRES[1, 2]]])
+    OpenEXR.File(header, {"other": metres}).write(str(root / "depth/x/d.exr"))
+    assert "with the channels other" in str(open_images(root).annotations[3].faults[0])  # type: ignore[index]

@@ -1,7 +1,8 @@
-"""Folders of depth beside folders of pictures: that of images/a.jpg is depth/a.png or depth/a.npy.
+"""Folders of depth beside folders of pictures: that of images/a.jpg is depth/a.png, depth/a.npy or a.exr.
 
 A PNG of 16 bits holds millimetres, or steps of another unit: `depth/unit.txt` says how many metres a step has, such as
-0.0002 for TUM's sets. 0 and 65535 stand for none. An array holds metres where it holds floats, and NaN for none.
+0.0002 for TUM's sets. 0 and 65535 stand for none. An array holds metres where it holds floats, and NaN
+for none; so does OpenEXR (the extra `exr`).
 """
 
 import re
@@ -31,7 +32,7 @@ def read_depth_folder(
 
     Args:
         images: the folder of pictures.
-        depth: the folder of maps, named as the pictures are; `.png` or `.npy`.
+        depth: the folder of maps, named as the pictures are; `.png`, `.npy` or `.exr`.
         unit: metres of one step of whole numbers; None: what `depth/unit.txt` says, else 0.001.
         none: whole numbers that stand for none.
 

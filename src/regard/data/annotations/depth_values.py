@@ -1,4 +1,4 @@
-"""Depth in metres from a file: a PNG of whole numbers, or an array of NumPy."""
+"""Depth in metres from a file: a PNG of whole numbers, an array of NumPy, or OpenEXR."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -9,20 +9,23 @@ import numpy as np
 from ...core.checks import InputError, bad
 from ...core.reading import read_bytes
 from ._reading import index_picture
+from .depth_exr import read_exr
 
-SUFFIXES = (".png", ".npy")
+SUFFIXES = (".png", ".npy", ".exr")
 NONE = (0, 65535)  # what whole numbers are where nothing was measured
 UNIT = 0.001  # metres of one step: millimetres
+NOTHING = 1e9  # metres: renderers write 1e10 where there is nothing
 _MOST_BYTES = 2**30
 
 
 def metres_of(file: Path, size: tuple[int, int] | None, unit: float = UNIT, none: Sequence[int] = NONE) -> np.ndarray:
-    """(H, W) float32 metres, NaN where nothing was measured: `none` of whole numbers, NaN, infinity and 0 of others.
+    """(H, W) float32 metres, NaN where nothing was measured.
 
+    That is said by `none` among whole numbers, and by NaN, infinity, 0, and 1e9 or more among others.
     Whole numbers are steps of `unit`, floats are metres.
 
     Args:
-        file: `.png` or `.npy`.
+        file: `.png`, `.npy` or `.exr`.
         size: height and width of its picture.
         unit: metres of one step.
         none: whole numbers that stand for none.
@@ -30,7 +33,8 @@ def metres_of(file: Path, size: tuple[int, int] | None, unit: float = UNIT, none
     Raises:
         InputError: no such file, one that cannot be read, another size than the picture's, or a depth below 0.
     """
-    values = _array(file) if file.suffix.lower() == ".npy" else index_picture(file)
+    readers = {".npy": _array, ".exr": read_exr}
+    values = readers.get(file.suffix.lower(), index_picture)(file)
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[..., 0]
     if values.ndim != 2 or values.dtype.kind not in "uif":
@@ -39,7 +43,7 @@ def metres_of(file: Path, size: tuple[int, int] | None, unit: float = UNIT, none
         raise InputError(f"a depth map of {values.shape[1]}x{values.shape[0]} pixels, not the picture's size")
     if values.dtype.kind == "f":
         metres = values.astype(np.float32)
-        metres[~np.isfinite(values) | (values == 0)] = np.nan
+        metres[~np.isfinite(values) | (values == 0) | (values >= NOTHING)] = np.nan
     else:
         metres = (values * unit).astype(np.float32)
         metres[np.isin(values, none)] = np.nan

@@ -15,7 +15,7 @@ the farthest depth of the training pictures, not 0.001 and 10 m; the second term
 """
 
 from collections.abc import Mapping, Sequence
-from math import exp, log
+from math import exp
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,10 @@ class DepthHead(nn.Module):
         self.kind, self.stride = kind, info[0].reduction
         # with the weights, so that a head that goes on elsewhere keeps what it has learned to mean
         self.register_buffer("depths", torch.linspace(near, far, BINS if kind == "bins" else 2))
-        self.layers = Linear(info, BINS) if kind == "bins" else FCN(info, 1, width)
+        self.layers: Linear | FCN = Linear(info, BINS) if kind == "bins" else FCN(info, 1, width)
+        if isinstance(self.layers, FCN):  # begins with the middle of the range everywhere, not with anything
+            nn.init.zeros_(self.layers.score.weight)
+            nn.init.zeros_(self.layers.score.bias)
 
     def told(self, levels: Sequence[Tensor], size: int) -> Tensor:
         """(N, size, size) float32, the logarithm of the depth in metres."""
@@ -99,8 +102,9 @@ class DepthHead(nn.Module):
     def predict(self, levels: Sequence[Tensor], size: int) -> tuple[Tensor]:
         """The depth of each pixel, (N, size, size) float32 metres."""
         with evaluating(self):
-            near, far = log(float(self.depths[0]) / WIDER), log(float(self.depths[-1]) * WIDER)
-            return (self.told(levels, size).clamp(near, far).exp(),)
+            told = self.told(levels, size)
+            ends = (self.depths[0] / WIDER).log(), (self.depths[-1] * WIDER).log()
+            return (torch.minimum(torch.maximum(told, ends[0]), ends[1]).exp(),)
 
 
 def limits_of(statistics: Mapping[str, tuple[float, ...]]) -> tuple[float, float]:

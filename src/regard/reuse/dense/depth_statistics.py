@@ -39,8 +39,7 @@ class DepthStatistics:
         known = depth[rows, columns]
         steps = np.log(known / NEAREST) * (STEPS / log(FARTHEST / NEAREST))
         places = np.clip(steps.astype(np.int64), 0, STEPS - 1)
-        flat = np.bincount(rows * STEPS + places, 1 / (known * len(known)), minlength=self._weights.size)
-        self._weights += flat.reshape(self._weights.shape)
+        np.add.at(self._weights, (rows, places), 1 / (known * len(known)))
         self._pixels += np.bincount(places, minlength=STEPS)
 
     def told(self) -> dict[str, tuple[float, ...]]:

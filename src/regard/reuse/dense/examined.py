@@ -40,7 +40,13 @@ class Report(Protocol):
 
 
 def examine(
-    model: Answering, images: ImageSet, *, batch: int = 8, interval: bool = True, kept: int = KEPT
+    model: Answering,
+    images: ImageSet,
+    *,
+    batch: int = 8,
+    interval: bool = True,
+    kept: int = KEPT,
+    cap: float | None = None,
 ) -> tuple[DenseScores, Examined]:
     """Score a model as `score` does, and sort its errors.
 
@@ -53,11 +59,12 @@ def examine(
         batch: pictures a call of the network.
         interval: tell the main measure's interval over pictures.
         kept: how many of the worst pictures are kept to be shown.
+        cap: as in `score`.
 
     Raises:
         InputError: as `score`.
     """
     objective = model.objective
     kind = SEEN[objective.what](objective, kept)
-    scores = score(model, images, batch=batch, interval=interval, seen=kind.add)
+    scores = score(model, images, batch=batch, interval=interval, seen=kind.add, cap=cap)
     return scores, kind.told()

@@ -73,7 +73,9 @@ class DenseFeed:
     ) -> None:
         check_number("size", size, 8, 4096, whole=True)
         if images.annotations is None:
-            raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
+            raise bad(
+                "images", f"{images.name} without annotations", "images with boxes, masks, maps of classes or depth"
+            )
         few = 0 if what and set(what) <= set(CLASSLESS) else 1
         if len(set(classes)) < len(classes) or not few <= len(classes) <= VOID:
             raise bad("classes", f"{len(classes)} names, {len(set(classes))} of them different", "1 to 255, each once")

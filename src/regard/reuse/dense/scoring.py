@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...core.checks import bad
+from ...core.checks import bad, check_number
 from ...data.imageset import ImageSet
 from .model import Answer
 from .tally import Seen, Tally, Telling
@@ -71,8 +71,21 @@ def higher(what: str) -> bool:
     return MAIN[what] not in SMALLER
 
 
+def check_cap(what: str, cap: float | None) -> float | None:
+    """Refuse a farthest depth that is no number above 0, or of a task that tells no depth."""
+    if cap is not None and what != "depth":
+        raise bad("--cap", cap, f"none, as {what} have no depth")
+    return cap if cap is None else float(check_number("--cap", cap, 0, open_low=True))
+
+
 def score(
-    model: Answering, images: ImageSet, *, batch: int = 8, interval: bool = True, seen: Seen | None = None
+    model: Answering,
+    images: ImageSet,
+    *,
+    batch: int = 8,
+    interval: bool = True,
+    seen: Seen | None = None,
+    cap: float | None = None,
 ) -> DenseScores:
     """Score a model on pictures whose annotations are known.
 
@@ -85,15 +98,19 @@ def score(
         batch: pictures a call of the network.
         interval: tell the main measure's interval over pictures; O(pictures) evaluations of it.
         seen: called with each answer and what it was compared with, as the task's tally has it.
+        cap: of depth: metres beyond which it does not count (`metrics.depth.depth_errors`).
 
     Raises:
         InputError: no annotations, or no picture that can be scored.
     """
     if images.annotations is None:
-        raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
+        raise bad("images", f"{images.name} without annotations", "images with boxes, masks, maps of classes or depth")
     failed: dict[str, str] = {}
     rows: list[int] = []
-    tally, main = TALLIES[model.objective.what](model.objective, seen), MAIN[model.objective.what]
+    what = model.objective.what
+    main, tally = MAIN[what], TALLIES[what](model.objective, seen)
+    if check_cap(what, cap) is not None:
+        tally = DepthTally(model.objective, seen, cap)
     for answer in model.predict(images, batch=batch, failed=failed):
         if cause := tally.add(images.annotations[answer.row], answer):
             failed[images.called(answer.row)] = cause

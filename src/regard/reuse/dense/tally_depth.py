@@ -7,7 +7,7 @@ import torch
 
 from ...data.annotations.record import Annotations
 from ...metrics.contrast import Difference, contrast
-from ...metrics.depth import MEASURES, DepthScores, known_depth
+from ...metrics.depth import ALIGNMENTS, MEASURES, DepthScores, known_depth
 from ...metrics.intervals import FEWEST_UNITS, TOO_FEW, Interval, unknown
 from .depth_statistics import row_constants
 from .frame import Framed
@@ -26,14 +26,14 @@ class DepthTally:
     its `abs_rel`.
     """
 
-    def __init__(self, telling: Telling, seen: Seen | None) -> None:
+    def __init__(self, telling: Telling, seen: Seen | None, cap: float | None = None) -> None:
         self.seen = seen
         statistics: Mapping[str, tuple[float, ...]] = getattr(telling, "statistics", {})
         size = int(getattr(telling, "size", 0))
-        self.cap: float | None = getattr(telling, "cap", None)
+        self.cap = cap
         self.constants = row_constants(statistics, size)
         self.plain = DepthScores("none", self.cap)
-        self.others = {way: DepthScores(way, self.cap) for way in ("median", "scale_shift")}
+        self.others = {way: DepthScores(way, self.cap) for way in ALIGNMENTS[1:]}
         self.rows = DepthScores("none", self.cap)
 
     @property

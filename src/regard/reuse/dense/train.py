@@ -134,7 +134,7 @@ def train_events(
     asked, rates = completed(settings or TrainSettings()), checked_rates(rates)
     notes: list[str] = []
     if images.annotations is None:
-        raise bad("images", f"{images.name} without annotations", "images with boxes, masks or maps of classes")
+        raise bad("images", f"{images.name} without annotations", "images with boxes, masks, maps of classes or depth")
     if val is None:
         images, val, notes = hold_out(images, 0.2, asked.seed)
     else:

@@ -1,4 +1,4 @@
-"""A run of a dense task as a file that needs no regard: boxes, masks or maps of classes from uint8 pictures.
+"""A run of a dense task as a file that needs no regard: boxes, masks, maps of classes or of depth from uint8 pictures.
 
 ONNX comes from a trace, too: `torch.export` knows no shapes that follow from what is found.
 """
@@ -26,8 +26,9 @@ INSIDE = {
     "boxes": "letterbox, normalisation, network, head, non-maximum suppression",
     "masks": "letterbox, normalisation, network, head, non-maximum suppression, masks put into the picture",
     "semantic": "letterbox, normalisation, network, head, the class of each pixel of the picture",
+    "depth": "letterbox, normalisation, network, head, the depth of each pixel of the picture in metres",
 }
-HEADS = "Faster R-CNN, Mask R-CNN, FCOS and the semantic heads have one."
+HEADS = "Faster R-CNN, Mask R-CNN, FCOS and the heads for classes and depth of pixels have one."
 ONE = "one picture at a time, as each has its own number of objects"
 VISION = "torchvision must be there (`import torchvision`) before torch.jit.load: its operators are inside"
 

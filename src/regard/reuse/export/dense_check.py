@@ -9,7 +9,7 @@ from ...core.checks import RunError
 from ...data.scenes import scenes
 from ..dense.alike import Alike, compared
 from ..dense.frame import Framed, colour_bytes
-from ..dense.model import Answer, DenseModel
+from ..dense.model import MAPS, Answer, DenseModel
 from ..dense.objects import Found
 from . import check
 from .check import BATCH, Given
@@ -82,8 +82,9 @@ def insist(found: Alike) -> Alike:
 def _compared(answer: Answer, found: Sequence[np.ndarray], graph: DenseGraph) -> Alike:
     framed = Framed(*answer.size, graph.objective.size)
     try:
-        if answer.semantic is not None:
-            return compared((answer.semantic[None],), (torch.from_numpy(found[0]),))
+        maps = [values for name in MAPS if (values := getattr(answer, name)) is not None]
+        if maps:
+            return compared((maps[0][None],), (torch.from_numpy(found[0]),))
         masks = torch.from_numpy(found[3]).bool() if len(found) > 3 else None
         boxes, scores, classes = (torch.from_numpy(np.array(value)) for value in found[:3])
         if boxes.shape != (len(scores), 4) or (masks is not None and masks.shape != (len(scores), *answer.size)):

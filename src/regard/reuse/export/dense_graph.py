@@ -3,7 +3,7 @@
 Proposals, the cutting of regions and non-maximum suppression are written here once more, in operators that ONNX and
 OpenVINO have and in shapes that a trace leaves open: `nms` and `roi_align` of torchvision, sorts and gathers. They
 follow `proposals`, `regions`, `objects.best`, and what they give is compared with those (`dense_check`). What finds
-objects takes one picture at a time, as each has its own number of them; a semantic head takes any number.
+objects takes one picture at a time, as each has its own number of them; a head for pixels takes any number.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ..dense.faster_rcnn import FasterRCNN
 from ..dense.fcos import FCOS
 from ..dense.mask_head import CELLS as MASK_CELLS
 from ..dense.mask_head import pasted
-from ..dense.model import DenseModel
+from ..dense.model import MAPS, DenseModel
 from ..dense.objects import CANDIDATES
 from ..dense.proposals import OVERLAP
 from ..dense.regions import level_of
@@ -42,22 +42,26 @@ class DenseGraph(nn.Module):
         self.layout, self.objective = layout, model.objective
         self.letterbox = Letterbox(model.objective.size, model.objective.colour)
         self.encoder, self.head = model.encoder, model.head
-        kinds = {"boxes": ("boxes", "scores", "classes"), "semantic": ("classes", "probabilities")}
+        kinds = {
+            "boxes": ("boxes", "scores", "classes"),
+            "semantic": ("classes", "probabilities"),
+            "depth": ("depth",),
+        }
         self.outputs = kinds.get(model.objective.what, ("boxes", "scores", "classes", "masks"))
-        self.batch = -1 if model.objective.what == "semantic" else 1
+        self.batch = -1 if model.objective.what in MAPS else 1
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """uint8 (N, H, W, 3), or (N, 3, H, W), to what `outputs` names.
 
         Of one picture `boxes` (n, 4) float32 in its pixels, `scores` (n,) float32, falling, `classes` (n,) int64 and
-        `masks` (n, H, W) of bool; of a semantic head `classes` (N, H, W) int64 and `probabilities` likewise float32.
+        `masks` (n, H, W) of bool; of a semantic head `classes` (N, H, W) int64 and `probabilities` likewise float32;
+        of one for depth `depth` (N, H, W) float32 metres.
         """
         x = images.permute(0, 3, 1, 2) if self.layout == "nhwc" else images
         levels = self.head.levels(self.letterbox(x) / 255)
         size, inner = self.objective.size, self.head.inner
-        if self.objective.what == "semantic":
-            classes, score = inner.predict(levels, size)
-            return self.letterbox.map_out(classes, x), self.letterbox.map_out(score, x)
+        if self.objective.what in MAPS:
+            return tuple(self.letterbox.map_out(one, x) for one in inner.predict(levels, size))
         if isinstance(inner, FCOS):
             boxes, scores, classes = _fcos(inner, levels, size)
             seen: Sequence[Tensor] = ()
