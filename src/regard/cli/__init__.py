@@ -44,6 +44,7 @@ _FLOW = (
     "detect",
     "instances",
     "segment",
+    "bet",
     "whiten",
     "index",
     "search",
