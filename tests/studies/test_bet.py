@@ -129,14 +129,14 @@ def test_minutes_set_the_steps_and_these_stay(given, drawn, tmp_path) -> None:
     plan = replace(PLAN, steps=bet_plan.BUDGETS["usual"])
     fixed, varies = estimated(plan, 12, 5)
     twice = within(plan, (fixed + 2 * varies) / 60, 12, 5)
-    assert twice.steps == (400, 200)
+    assert twice.steps == (400, 160)
     with pytest.raises(InputError, match="--minutes: expected at least"):
         within(plan, (fixed + 0.1 * varies) / 60, 12, 5)
     minutes = (fixed + 2 * varies) / 60
-    assert run_bet(*given, out=tmp_path / "bet", plan=plan, minutes=minutes).plan.steps == (400, 200)
+    assert run_bet(*given, out=tmp_path / "bet", plan=plan, minutes=minutes).plan.steps == (400, 160)
     TIMED["convnet4"] *= 3  # a machine that is busy later
     try:
-        assert run_bet(*given, out=tmp_path / "bet", plan=plan, minutes=minutes).plan.steps == (400, 200)
+        assert run_bet(*given, out=tmp_path / "bet", plan=plan, minutes=minutes).plan.steps == (400, 160)
     finally:
         TIMED["convnet4"] /= 3
 

@@ -42,7 +42,7 @@ def bet(
     budget: Annotated[str, typer.Option(help="quick, usual or long: steps of pretraining and of detectors.")] = "usual",
     steps: Annotated[
         str | None,
-        typer.Option(help="Steps of pretraining and of detectors, such as 200,100.", show_default="as --budget says"),
+        typer.Option(help="Steps of pretraining and of detectors, such as 200,80.", show_default="as --budget says"),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Minutes on this machine, in place of --budget.", show_default=False)

@@ -140,7 +140,10 @@ def _history(found: Bet) -> Section:
         references={"ImageNet labels": LABELS.ap / 100, "random weights": RANDOM.ap / 100},
         emphasis=(found.chosen[found.plan.main], SUPERVISED),
     )
-    rows = [[f"{row.method} ({row.protocol})", row.year, row.ap, f"{row.source}: {row.checked}"] for row in published()]
+    rows = [
+        [f"{row.method} ({row.protocol})", row.year, f"{row.ap:.1f}", f"{row.source}: {row.checked}"]
+        for row in published()
+    ]
     text = (
         "Mean AP in per cent on the test pictures of VOC 2007, of networks like AlexNet that were fine-tuned: 51.1 "
         "against 54.2 with R-CNN is how the bet ended in 2015. Your figures at the right are of other pictures, "

@@ -25,7 +25,7 @@ from ..core.events import Event
 from ..core.leftovers import clear
 from ..core.records import listed, maybe, number, read_record, whole
 from ..core.runtime import numpy_rng, pick_device
-from ..core.storage import new_folder, write_json
+from ..core.storage import hash_json, new_folder, write_json
 from ..data.imageset import ImageSet, concatenate
 from ..data.sampling import hold_out, one_part
 from ..learning.checkpoint import refuse_other
@@ -187,14 +187,15 @@ def _parts(
     both, _ = apart(every, scored)
     _need_objects(train, scored)
     unlabelled = every.without_labels()
+    hashes: list[str] = []
     if pretrain is not None:
-        more = pretrain.without_labels()
-        refuse_same("--pretrain", more, contents(more), set(contents(scored)))
+        more, hashes = pretrain.without_labels(), contents(pretrain)
+        refuse_same("--pretrain", more, hashes, set(contents(scored)))
         more = replace(more, ids=np.array([f"pretrain/{name}" for name in more.ids.tolist()]))
         unlabelled = concatenate([unlabelled, more])
     content = {
         "images": both,
-        "pretrain": None if pretrain is None else sorted(contents(pretrain)),
+        "pretrain": None if pretrain is None else hash_json(sorted(hashes)),
         "pictures": len(train),
         "scored": len(scored),
     }

@@ -14,6 +14,7 @@ from ..core.events import Event
 from ..create.run import train_events
 from ..data.imageset import ImageSet
 from ..learning.settings import TrainSettings
+from ..representation.folder_records import read_card
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
 from .bet_pictures import crops, windows
@@ -59,7 +60,7 @@ class Arms:
         yield from train_events(
             images, task, backbone=self.plan.backbone, out=self.place(arm, seed), settings=settings, size=self.plan.side
         )
-        took = Representation.load(self.place(arm, seed)).card["cost"]["seconds"]
+        took = read_card(self.place(arm, seed))["cost"]["seconds"]
         self.seconds.setdefault(arm, []).append(float(took))
 
     def network(self, arm: str, seed: int) -> Representation:

@@ -27,7 +27,7 @@ class Steps(NamedTuple):
     detect: int
 
 
-BUDGETS = {"quick": Steps(100, 60), "usual": Steps(200, 100), "long": Steps(1000, 400)}
+BUDGETS = {"quick": Steps(100, 50), "usual": Steps(200, 80), "long": Steps(1000, 400)}
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def bet(
         test_pictures: so many test pictures at most, drawn.
         seeds: how often everything is done; from one nothing can be told, from two nothing but a large difference.
         budget: quick | usual | long: steps of pretraining and of detectors.
-        steps: steps of pretraining and of detectors, in place of `budget`: "200,100", (200, 100), or one for both.
+        steps: steps of pretraining and of detectors, in place of `budget`: "200,80", (200, 80), or one for both.
         minutes: minutes on this machine, in place of `budget`, which sets the steps.
         margin: of AP: a loss by less than this is none.
         device: auto | cpu | cuda | cuda:N | mps.
@@ -183,5 +183,5 @@ def _steps(given: str | Sequence[int]) -> Steps:
     """Two numbers, or one for both."""
     found = whole_numbers("--steps", given)
     if len(found) not in (1, 2):
-        raise bad("--steps", given, "those of pretraining and of detectors", "For example: --steps 200,100.")
+        raise bad("--steps", given, "those of pretraining and of detectors", "For example: --steps 200,80.")
     return Steps(found[0], found[-1])
