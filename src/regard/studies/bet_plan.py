@@ -91,7 +91,7 @@ class Plan:
     @property
     def side(self) -> int:
         """Side of the windows that pretraining sees, in the scale in which detectors see the same pictures."""
-        return max(32, self.size // 2)
+        return max(16, self.size // 2)
 
     @property
     def turns(self) -> range:
@@ -110,10 +110,11 @@ class Plan:
 
 
 # seconds, in units of one forward and backward pass of convnet4 on 16 images of 64 pixels
-TASK_UNITS = {"context": 4.0, "jigsaw": 9.0, "colorization": 28.0, "labels": 9.0}
-USUAL_TASK = 14.0
-HEAD_UNITS = {"fast_rcnn": 14.0, "faster_rcnn": 20.0}
-DECODED, SCORED, SEARCHED = 0.4, 3.0, 40.0  # one picture
+TASK_UNITS = {"context": 1.5, "jigsaw": 4.0, "colorization": 14.0, "labels": 6.0}
+USUAL_TASK = 7.0
+HEAD_UNITS = {"fast_rcnn": 12.0, "faster_rcnn": 11.0}
+DECODED, SCORED, SEARCHED = 0.3, 5.0, 32.0  # one picture
+BEGUN = 50.0  # one training: files, checks, pictures of the puzzle
 
 
 def estimated(plan: Plan, train: int, test: int) -> tuple[float, float]:
@@ -130,11 +131,12 @@ def estimated(plan: Plan, train: int, test: int) -> tuple[float, float]:
     varies = 0.0
     for protocol in plan.protocols:
         runs = plan.seeds * len(plan.arms)
-        fixed += unit * runs * (DECODED * train + SCORED * test)
+        fixed += unit * runs * (BEGUN + DECODED * train + SCORED * test)
         step = unit * HEAD_UNITS[protocol] * share + extra
         varies += plan.detector_steps * (runs * step + plan.seeds * outside)
     for name in plan.learned:
         task = "labels" if name == SUPERVISED else name
+        fixed += unit * plan.seeds * BEGUN
         varies += plan.seeds * plan.steps.pretrain * (unit * TASK_UNITS.get(task, USUAL_TASK) * share + 2 * extra)
     return fixed, varies
 
