@@ -163,6 +163,7 @@ VERBS = {
     "predict": "predict {f}/rep {f}/table.csv",
     "export": "export {f}/rep --format timm --out {f}/exported",
     "detect": "detect train {f}/table.csv --with {f}/rep --steps 1 --out {f}/boxes",
+    "bet": "bet {f}/photos --out {f}/bet",
     "instances": "instances evaluate {f}/rep {f}/photos",
     "segment": "segment predict {f}/rep {f}/photos",
     "boxes3d": "boxes3d predict {f}/rep {f}/photos",

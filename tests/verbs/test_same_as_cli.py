@@ -35,6 +35,21 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
             "train.npz", "test.npz", method="coral", set_={"reg": 0.5}, out="said.csv"
         ),
     ),
+    "bet": (
+        "bet ../scenes --test ../others --tasks rotation --protocols faster_rcnn --no-imagenet --size 32 --seeds 1 "
+        "--steps 2,3 --out bet",
+        lambda: regard.bet(
+            "../scenes",
+            test="../others",
+            tasks=["rotation"],
+            protocols="faster_rcnn",
+            no_imagenet=True,
+            size=32,
+            seeds=1,
+            steps=(2, 3),
+            out="bet",
+        ),
+    ),
     "compare_adapt": (
         "compare-adapt train.npz test.npz --methods coral,subspace --seeds 4 --report page.html",
         lambda: regard.compare_adapt("train.npz", "test.npz", methods="coral,subspace", seeds=4, report="page.html"),
@@ -130,7 +145,7 @@ for group in GROUPS:  # one object with a function for each command
             lambda group=group: getattr(regard, group).predict(f"../{group}", "../others", batch=3),  # type: ignore
         ),
     }
-SLOW = {"demo"}
+SLOW = {"bet", "demo"}
 FILES = sorted(path.stem for path in Path(regard.__file__).with_name("verbs").glob("[!_]*.py"))
 # a group is an object with a function for each of its commands
 VERBS = [

@@ -46,6 +46,7 @@ _FLOW = (
     "segment",
     "depth",
     "boxes3d",
+    "bet",
     "whiten",
     "index",
     "search",
