@@ -78,6 +78,7 @@ class Asked:
         steps: of fine-tuning, or of a head; None: the task's own.
         size: side in pixels that pictures are brought to; None: the task's own.
         device: where.
+        pool: places in `sides.train` of all pictures that questions about this representation may name.
         kept: what a task keeps from one question to the next of one comparison, such as vectors; by names of its own.
     """
 
@@ -89,6 +90,7 @@ class Asked:
     steps: int | None = None
     size: int | None = None
     device: str = "cpu"
+    pool: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
     kept: dict[str, Any] = field(default_factory=dict)
 
 
