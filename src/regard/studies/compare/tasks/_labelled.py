@@ -1,12 +1,12 @@
 """What tasks on labelled pictures share: both sides opened, and the vectors of a representation, made once."""
 
 import time
-from typing import Any
 
 import numpy as np
 
 from ....core.storage import hash_json
 from ....core.values import group_codes
+from ....data.imageset import ImageSet
 from ....representation.embed import embed
 from ....representation.embeddings import Embeddings
 from ....reuse.dense.apart import contents
@@ -37,20 +37,30 @@ def labelled_sides(train: object, test: object, seed: int) -> Sides:
     )
 
 
-def vectors(asked: Asked) -> tuple[Embeddings, Embeddings, float]:
-    """Vectors in fp32 of the labelled pictures and of TEST, and what those of the labelled ones took, in seconds.
+def test_vectors(asked: Asked) -> Embeddings:
+    """Vectors of TEST in fp32; made once for each representation."""
+    key = f"test {id(asked.representation)}"
+    if key not in asked.kept:
+        # the representation goes along, so that its id stands for no other
+        asked.kept[key] = _embedded(asked.sides.test, asked), asked.representation
+    found: Embeddings = asked.kept[key][0]
+    return found
+
+
+def labelled_vectors(asked: Asked) -> tuple[Embeddings, float]:
+    """Vectors of the labelled pictures in fp32, and what they took, in seconds.
 
     All that questions about a representation may name are embedded at once, so that a comparison that goes on after a
     kill has them in the same batches, and so to the last bit.
     """
-    key = f"vectors {id(asked.representation)}"
+    key = f"train {id(asked.representation)}"
     if key not in asked.kept:
-        settings: dict[str, Any] = {"precision": "fp32", "device": asked.device, "cache": False}
-        test = embed(asked.sides.test, asked.representation, **settings)
-        began, pool = time.perf_counter(), asked.sides.train.subset(asked.pool)
-        known = embed(pool, asked.representation, **settings) if len(pool) else test.subset([])
-        each = (time.perf_counter() - began) / max(len(pool), 1)
-        # the representation goes along, so that its id stands for no other
-        asked.kept[key] = known, test, each, asked.representation
-    known, test, each = asked.kept[key][:3]
-    return known.subset(np.searchsorted(asked.pool, asked.rows)), test, each * len(asked.rows)
+        began = time.perf_counter()
+        known = _embedded(asked.sides.train.subset(asked.pool), asked)
+        asked.kept[key] = known, (time.perf_counter() - began) / len(known), asked.representation
+    known, each = asked.kept[key][:2]
+    return known.subset(np.searchsorted(asked.pool, asked.rows)), each * len(asked.rows)
+
+
+def _embedded(images: ImageSet, asked: Asked) -> Embeddings:
+    return embed(images, asked.representation, precision="fp32", device=asked.device, cache=False)

@@ -23,7 +23,7 @@ from ....reuse.dense.rates import FIFTH, LEAST, RATES, Tried, best_of
 from ....reuse.finetune import FinetuneResult, finetune
 from ....reuse.logistic import fit_logistic
 from ..contract import FROZEN, WAYS, Answered, Asked, Measure, Sides
-from ._labelled import labelled_sides, vectors
+from ._labelled import labelled_sides, labelled_vectors, test_vectors
 
 STEPS = 200
 FEWEST = 10  # labelled pictures from which a fifth tells rates apart at all
@@ -52,7 +52,8 @@ class Classify:
 
 
 def _frozen(asked: Asked) -> Answered:
-    few, test, before = vectors(asked)
+    few, before = labelled_vectors(asked)
+    test = test_vectors(asked)
     truth = test.need_labels("TEST", 1)
     began = time.perf_counter()
     things = few.columns.get("identity")

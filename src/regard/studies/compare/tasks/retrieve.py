@@ -13,7 +13,7 @@ import numpy as np
 from ....core.checks import bad
 from ..._bench import retrieved
 from ..contract import FROZEN, Answered, Asked, Measure, Sides
-from ._labelled import labelled_sides, vectors
+from ._labelled import labelled_sides, test_vectors
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Retrieve:
 
     def answer(self, asked: Asked, work: Path) -> Answered:
         """Whether the first hit of each test picture is of its class, and its average precision."""
-        _, test, _ = vectors(asked)
+        test = test_vectors(asked)
         first, ap = retrieved(test.vectors, test.need_labels("TEST", 1))
         return Answered({"recall_at_1": first, "map": ap}, None, 0.0, 0)
 
