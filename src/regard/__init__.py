@@ -26,8 +26,8 @@ _PUBLIC = {
     "SearchIndex": "regard.reuse.search.index.search_index",
     "adapter": "regard.adapt.worth.run",
 }
-# names of before, with a DeprecationWarning until version 0.2
-_BEFORE = {"train": "regard.create.run", "compare": "regard.adapt.worth.run"}
+# names of before, with a DeprecationWarning until version 0.2; `compare` is a verb of its own by now
+_BEFORE = {"train": "regard.create.run"}
 _HERE = os.path.dirname(__file__)
 _VERBS = [name[:-3] for name in os.listdir(os.path.join(_HERE, "verbs")) if name.endswith(".py") and name[0] != "_"]
 __all__ = sorted([*_PUBLIC, *_VERBS])

@@ -22,6 +22,7 @@ LINES = {
     "probe": f"probe train test --with {SMALL}",
     "finetune": f"finetune train test --with {SMALL} --steps 2 --out tuned",
     "evaluate": f"evaluate {SMALL} --on train test --shots 1 --seeds 2 --no-finetune --no-layers",
+    "compare": f"compare train test --task retrieve --with A={SMALL}:1 --with random --seeds 3",
     "whiten": f"whiten train --with {SMALL} --dim 8 --out white",
     "index": f"index train --with {SMALL} --out index-new",
     "search": f"search index test/a/0.png bad.png --with {SMALL}",

@@ -32,7 +32,7 @@ def test_old_names_that_are_rooms_or_functions_now():
     from regard.reuse.search.index import SearchIndex
 
     assert Method is same and callable(shift) and SearchIndex is regard.SearchIndex
-    assert callable(regard.train) and callable(regard.compare)
+    assert callable(regard.train)
 
 
 def test_what_never_was_is_not_found():

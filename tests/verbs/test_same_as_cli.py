@@ -50,6 +50,17 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
             out="bet",
         ),
     ),
+    "compare": (
+        "compare train test --task retrieve --with A=random:convnet4:1 --with random --seeds 3 --out compared",
+        lambda: regard.compare(
+            "train",
+            "test",
+            task="retrieve",
+            with_={"A": "random:convnet4:1", "random": "random"},
+            seeds=3,
+            out="compared",
+        ),
+    ),
     "compare_adapt": (
         "compare-adapt train.npz test.npz --methods coral,subspace --seeds 4 --report page.html",
         lambda: regard.compare_adapt("train.npz", "test.npz", methods="coral,subspace", seeds=4, report="page.html"),

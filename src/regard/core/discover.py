@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "representation": ("regard.representation.kinds",),
     "pooling": ("regard.representation.pooling",),
     "rerank": ("regard.reuse.search.rerank",),
+    "compare": ("regard.studies.compare.tasks",),
 }
 
 

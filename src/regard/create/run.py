@@ -230,7 +230,8 @@ def _events(plan: _Plan, run: Run, keep: str) -> Iterator[Event]:
         },
         "scores": scores,
     }
-    write(run, module, plan.preprocess, done, metrics, card, settings)
+    learned = plan.found.hashes.tolist()
+    write(run, module, plan.preprocess, done, metrics, card, settings, learned, plan.parent)
     yield Event("done", done.steps, done.steps, metrics, _closing(run.folder, aside, len(plan.found.images)))
 
 

@@ -28,6 +28,7 @@ from ..representation.folder_records import read_card
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
 from .checkpoint import BEST, CHECKPOINT, read_state, refuse_other
+from .learned import LEARNED, write_learned
 from .loop import training
 from .module import LearningModule
 from .sampling import Batches
@@ -173,6 +174,8 @@ def write(
     metrics: Mapping[str, Any],
     card: Mapping[str, Any],
     settings: TrainSettings,
+    learned: Iterable[str] = (),
+    parent: Representation | None = None,
 ) -> None:
     """Write what came out: figures, head, classifier and representation, and last the card; then the checkpoint goes.
 
@@ -184,11 +187,14 @@ def write(
         metrics: the figures.
         card: what only this verb can say: `name`, `made_by`, `task` (its name), `training`, `parent`, `data`, `scores`.
         settings: as they were used.
+        learned: content hashes of the pictures that the run was given.
+        parent: what it started from; None: fresh weights.
     """
     folder, objective, encoder = run.folder, module.objective, module.encoder
     module.cpu().eval().to(memory_format=torch.contiguous_format)
     write_json(folder / METRICS, metrics)
     save_tensors(folder / HEAD, head_tensors(module))
+    write_learned(folder, learned, parent)
     written: dict[str, Any] = {
         **card,
         "task": {"name": card["task"], **asdict(objective)},  # type: ignore[call-overload]
@@ -196,7 +202,7 @@ def write(
         "cost": {**done.cost.as_dict(), "seconds": round(done.seconds, 3)},
         "made_with": {"regard": __version__, "torch": str(torch.__version__)},
         "head": {"file": HEAD, "checksum": checksums.checksum(folder / HEAD)},
-        checksums.RESULTS: checksums.of_files(folder, [METRICS, *run.results]),
+        checksums.RESULTS: checksums.of_files(folder, [METRICS, LEARNED, *run.results]),
     }
     if objective.classes and isinstance(module.head, torch.nn.Linear):  # one that `predict` can use
         written["classifier"] = save_classifier(folder, module.head.state_dict(), objective.classes)

@@ -41,6 +41,7 @@ from ..representation.checksums import check_results
 from ..representation.classifier import read_classifier
 from ..representation.folder_records import read_card
 from ..representation.representation import Representation
+from .dense.apart import contents
 from .pairs import open_pair
 
 RESULTS = ("metrics.json", "predictions.json")
@@ -169,7 +170,7 @@ def finetune_events(
     if ended := run.finished(NEEDED):
         yield ended
         return
-    judged = known.held_out
+    judged, every = known.held_out, known.train
     if keep == "best":
         learned, judged, more = hold_out(known.train, 0.1, asked.seed)
         known, notes = known._replace(train=learned), [*notes, *more, BEST_NOTE.format(len(judged))]
@@ -177,7 +178,7 @@ def finetune_events(
     chosen = replace(asked, batch=asked.batch or min(64, count))
     if asked.epochs is asked.steps is asked.minutes is None:
         chosen = replace(chosen, steps=min(max(20 * (count // (chosen.batch or 1)), 200), 20_000))
-    yield from run.logged(_events(module, start, known, judged, chosen, run, keep, notes))
+    yield from run.logged(_events(module, start, known, judged, chosen, run, keep, notes, every))
 
 
 def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -202,6 +203,7 @@ def _events(
     run: Run,
     keep: str,
     notes: list[str],
+    every: ImageSet,
 ) -> Iterator[Event]:
     objective, classes = module.objective, np.array(module.objective.classes)
     feed, test = (
@@ -248,7 +250,7 @@ def _events(
         "data": {"name": known.train.name, "images": len(known.train), "content": run.arguments["images"]},
         "scores": metrics,
     }
-    write(run, module, start.preprocess, done, metrics, card, settings)
+    write(run, module, start.preprocess, done, metrics, card, settings, contents(every), start)
     yield Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
 
 

@@ -99,7 +99,8 @@ class Ready:
         write_json(run.folder / SCORES, told | {"notes": list(self.notes), "learned": list(self.learned)})
         if report is not None and examined is not None:
             report(run.folder, self.val, found, examined, self._facts(metrics, found), self.notes)
-        write(run, self.module, self.begun.start.preprocess, done, metrics, self._card(metrics, choice), settings)
+        card, start = self._card(metrics, choice), self.begun.start
+        write(run, self.module, start.preprocess, done, metrics, card, settings, self.learned, start)
         return Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
 
     def _card(self, metrics: dict[str, Any], choice: Choice | None) -> dict[str, Any]:

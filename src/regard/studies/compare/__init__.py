@@ -1,0 +1,1 @@
+"""Is representation A useful for a task, against B: measured by labels, minutes, memory and parameters."""
