@@ -139,7 +139,7 @@ class Detectors:
         tried = [Tried(one["rate"], one["score"], one["loss"], one["cause"]) for one in choice["tried"]]
         best = best_of(tried) if tried else None
         seen = _Pictures(DenseModel.load(run, given))
-        score(seen.model, self.test, interval=False, seen=seen)
+        score(seen.model, self.test, interval=False, seen=seen.objects)
         made = Cell(
             tuple(str(self.test.ids[row]) for row in seen.rows),
             seen.scores(),
@@ -173,9 +173,6 @@ class _Pictures:
         self.rows.append(answer.row)
         self.coco.add(pairs)
         self.voc.add(pairs)
-
-    def pixels(self, answer: Answer, truth: np.ndarray, found: np.ndarray) -> None:
-        raise NotImplementedError  # a detector tells no pixels
 
     def scores(self) -> dict[str, np.ndarray]:
         """(images,) by measure."""

@@ -1,7 +1,7 @@
 """A network that was trained for a dense task, read from its run's folder, and what it finds in pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from .given_boxes import Proposals
 from .objective import Dense, OnPyramid
 from .selective_search import Searched, search_of
 
+Shown = (
+    tuple[Framed, Tensor, Any] | str
+)  # how a picture lies in its square, that, what `find` is given of it; or a cause
 Run = Callable[[Tensor], Any]  # squares (N, 3, S, S) in [0, 1] to what a head's `predict` gives
 NO_RUN = "a folder of a dense task, as a training writes it"
 
@@ -211,9 +214,14 @@ class DenseModel:
         check_number("batch", batch, 1, whole=True)
         device = next(self.encoder.parameters()).device
         with ThreadPoolExecutor(images.readers) as pool:
-            for start in range(0, len(images), batch):
-                rows = range(start, min(start + batch, len(images)))
-                shown = [(row, one) for row, one in zip(rows, pool.map(lambda row: self._one(images, row), rows))]
+
+            def reading(start: int) -> list[tuple[int, Future[Shown]]]:
+                return [(row, pool.submit(self._one, images, row)) for row in range(len(images))[start : start + batch]]
+
+            following = reading(0)
+            for start in range(batch, len(images) + batch, batch):
+                waited, following = following, reading(start)  # while these are looked at the next ones are read
+                shown = [(row, one.result()) for row, one in waited]
                 if failed is not None:
                     failed |= {images.called(row): one for row, one in shown if isinstance(one, str)}
                 good = [(row, *one) for row, one in shown if not isinstance(one, str)]
@@ -222,7 +230,7 @@ class DenseModel:
                     rows_there, framed, _, given = zip(*good)
                     yield from self.find(x, framed, rows_there, given)
 
-    def _one(self, images: ImageSet, row: int) -> tuple[Framed, Tensor, Any] | str:
+    def _one(self, images: ImageSet, row: int) -> Shown:
         """How a picture lies in its square, that, and what `find` is given of it; or why it cannot be used."""
         size = self.objective.size
         try:

@@ -14,20 +14,15 @@ import numpy as np
 
 from ....core.checks import bad
 from ....core.storage import hash_bytes, hash_json
-from ....data.annotations.boxes import Boxes
 from ....data.annotations.record import Annotations
 from ....data.imageset import ImageSet
 from ....data.sampling import one_part
 from ....data.sources import open_images
 from ....learning.settings import TrainSettings
-from ....metrics.coco_ap import CocoAP
-from ....metrics.detection_pairs import Pairs
-from ....metrics.image_resampling import image_scores
-from ....metrics.segmentation import SemanticScores
 from ....reuse.dense.apart import contents, refuse_same
-from ....reuse.dense.model import Answer, DenseModel
+from ....reuse.dense.model import DenseModel
 from ....reuse.dense.rates import RATES
-from ....reuse.dense.scoring import score
+from ....reuse.dense.scoring import MAIN, score
 from ....reuse.dense.targets import class_names
 from ....reuse.dense.train import train
 from ..contract import FROZEN, WAYS, Answered, Asked, Measure, Sides
@@ -114,36 +109,18 @@ class DenseTask:
 
 
 def scored(model: DenseModel, test: ImageSet) -> dict[str, np.ndarray]:
-    """By measure, what each test picture does to it (see `image_scores`); NaN of one that could not be scored."""
-    seen = _Seen(model)
+    """What each test picture does to the main measure; NaN of one that could not be scored.
+
+    Raises:
+        InputError: nothing tells the measure, as where no picture of TEST shows an object.
+    """
     model.encoder.eval()
-    score(model, test, interval=False, seen=seen)
-    rows = np.array(seen.rows)
+    main, told = MAIN[model.objective.what], score(model, test)
+    if main not in told.by_image:
+        raise bad("TEST", f"{test.name}, in which nothing tells {main}", "pictures that show what is to be found")
     found = np.full(len(test), np.nan)
-    name = {"boxes": "ap50", "masks": "mask_ap50", "semantic": "miou"}[model.objective.what]
-    if model.objective.what == "semantic":
-        found[rows] = image_scores(lambda weights: seen.pixel_areas.measured(weights, "miou"), len(rows))
-    else:
-        found[rows] = image_scores(lambda weights: seen.pairs.ap(weights, "ap50"), len(rows))
-    return {name: found}
-
-
-class _Seen:
-    """Looks on while pictures are scored, and keeps what their measure is made of."""
-
-    def __init__(self, model: DenseModel) -> None:
-        self.rows: list[int] = []
-        self.pairs, self.pixel_areas = CocoAP(model.objective.names), SemanticScores(model.objective.names)
-
-    def objects(self, answer: Answer, truth: Boxes, pairs: Pairs, masks: np.ndarray | None) -> None:
-        """Found objects beside true ones."""
-        self.rows.append(answer.row)
-        self.pairs.add(pairs)
-
-    def pixels(self, answer: Answer, truth: np.ndarray, found: np.ndarray) -> None:
-        """Classes of pixels (H, W)."""
-        self.rows.append(answer.row)
-        self.pixel_areas.add(truth, found)
+    found[list(told.rows)] = told.by_image[main]
+    return {main: found}
 
 
 def _annotated(argument: str, given: object, part: str, what: str) -> tuple[ImageSet, list[str]]:
