@@ -1,8 +1,10 @@
 """What all tests share: a cache folder of their own, and a few images."""
 
+import gc
+import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +20,17 @@ if TYPE_CHECKING:
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) - 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // (workers + 1))))
 
+COUNT = itertools.count()
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has an empty cache of vectors and no settings; traced networks are shared: they depend on nothing."""
-    folder = tmp_path_factory.mktemp("cache")
-    shared = tmp_path_factory.getbasetemp() / "openvino"
+    base = tmp_path_factory.getbasetemp()
+    # counted here: `mktemp` looks through all that tests before made
+    folder = base / "caches" / str(next(COUNT))
+    folder.mkdir(parents=True)
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "openvino"  # by all workers, too
     shared.mkdir(exist_ok=True)
     (folder / "openvino").symlink_to(shared)
     monkeypatch.setenv("REGARD_CACHE", str(folder))
@@ -103,6 +110,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     away = [item for item in items if item.get_closest_marker("browser")]
     items[:] = [item for item in items if not item.get_closest_marker("browser")]
     config.hook.pytest_deselected(items=away)
+
+
+STARTED = pytest.StashKey[float]()
+
+
+def processor() -> float:
+    """Seconds of processor time that this process used, and those that it waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Begin to count what the test costs."""
+    item.stash[STARTED] = processor()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Put it into the report (--junitxml), where tests/slow.py finds it: the clock tells of others, too."""
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("processor", f"{processor() - item.stash[STARTED]:.2f}"))
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made stays to the end: the garbage collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:

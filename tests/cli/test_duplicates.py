@@ -33,12 +33,24 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
+def indexed(folder: Path, place: Path) -> Path:
+    """An index of a copy of the photographs, which lies beside it."""
+    shutil.copytree(folder, place / "photos")
+    assert cli.main(["index", str(place / "photos"), "--out", str(place / "index"), "--quiet"]) == 0
+    return place / "index"
+
+
 @pytest.fixture
 def index(folder, tmp_path, capsys) -> Path:
-    shutil.copytree(folder, tmp_path / "photos")
-    assert cli.main(["index", str(tmp_path / "photos"), "--out", str(tmp_path / "index"), "--quiet"]) == 0
+    made = indexed(folder, tmp_path)
     capsys.readouterr()
-    return tmp_path / "index"
+    return made
+
+
+@pytest.fixture(scope="module")
+def shared(folder, tmp_path_factory) -> Path:
+    """One for the tests that ask, and change neither it nor the photographs."""
+    return indexed(folder, tmp_path_factory.mktemp("shared"))
 
 
 def run(capsys, *line: object) -> dict:
@@ -50,8 +62,8 @@ def pairs(found: dict, kind: str) -> set[frozenset[str]]:
     return {frozenset((one["a"], one["b"])) for one in found["pairs"] if one["kind"] == kind}
 
 
-def test_each_kind_is_found_and_named(index, capsys):
-    found = run(capsys, index, "--out", index.with_name("page.html"))
+def test_each_kind_is_found_and_named(shared, capsys):
+    found = run(capsys, shared, "--out", shared.with_name("page.html"))
     assert pairs(found, "identical") == {frozenset(("again.png", "coffee.png"))}
     copies = pairs(found, "same photo")
     assert frozenset(("chelsea.png", "mirror.png")) in copies and frozenset(("again.png", "crop.png")) in copies
@@ -64,7 +76,7 @@ def test_each_kind_is_found_and_named(index, capsys):
     )
     (crop,) = (one for one in found["pairs"] if {one["a"], one["b"]} == {"again.png", "crop.png"})
     assert crop["evidence"]["box"] == pytest.approx([60, 40, 250, 190], abs=3)
-    page = index.with_name("page.html").read_text()
+    page = shared.with_name("page.html").read_text()
     assert "Same scene" in page and "mirrored" in page and page.count("<script") == 1
     assert "2 groups." in page and f"Groups of copies: 2. Parts of others: {len(found['parts'])}." in page
 
@@ -109,8 +121,8 @@ def test_a_folder_without_an_index_is_looked_at_by_hashes(folder, capsys):
         (["--out", "page.pdf"], "expected a file that ends in .html"),
     ],
 )
-def test_wrong_arguments_are_said(index, capsys, line, message):
-    assert cli.main(["duplicates", str(index), *line, "--quiet"]) == 2
+def test_wrong_arguments_are_said(shared, capsys, line, message):
+    assert cli.main(["duplicates", str(shared), *line, "--quiet"]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -124,11 +136,11 @@ def test_decisions_need_an_index_and_copies_two_images(folder, tmp_path, capsys)
     assert "expected at least two" in capsys.readouterr().err
 
 
-def test_the_page_the_terminal_and_json_count_alike(index, capsys):
-    page = index.with_name("page.html")
+def test_the_page_the_terminal_and_json_count_alike(shared, capsys):
+    page = shared.with_name("page.html")
     for more in ([], ["--kind", "same-photo"], ["--kind", "identical", "--limit", "1"]):
-        metrics = run(capsys, index, "--out", page, *more)["metrics"]
-        assert cli.main(["duplicates", str(index), "--quiet", *more]) == 0
+        metrics = run(capsys, shared, "--out", page, *more)["metrics"]
+        assert cli.main(["duplicates", str(shared), "--quiet", *more]) == 0
         for told in (capsys.readouterr().out, page.read_text()):
             for kind in ("identical", "same photo", "same scene"):
                 assert int(re.search(rf"[ :]{kind}: (\d+)", told)[1]) == metrics[kind.replace(" ", "_")] > 0
@@ -158,9 +170,9 @@ def test_the_page_says_what_tells_copies_apart(index, capsys):
     assert "regard duplicates " in page and "--decide regard-decisions.json" in page
 
 
-def test_choices_name_each_picture_by_id_and_content(index, capsys):
-    found = run(capsys, index, "--out", index.with_name("page.html"))
-    page = index.with_name("page.html").read_text()
+def test_choices_name_each_picture_by_id_and_content(shared, capsys):
+    found = run(capsys, shared, "--out", shared.with_name("page.html"))
+    page = shared.with_name("page.html").read_text()
     read = [json.loads(unescape(each)) for each in re.findall(r'data-(?:picture|pair)="([^"]*)"', page)]
     offered = {frozenset(one["id"] for one in each) for each in read if isinstance(each, list)}
     # nothing can be decided about the same bytes

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from regard import cli
-from regard.data import builtin
-from regard.data.scenes import scenes
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,13 +29,11 @@ def test_a_page_begins_with_a_command_on_built_in_data_and_a_picture(verb: str) 
 
 
 @pytest.mark.parametrize("verb", [verb for verb in cli.verbs() if verb != "demo"])  # which has a test of its own
-def test_the_command_runs_as_it_stands(verb: str, tmp_path, monkeypatch) -> None:
-    """But for two steps of training in place of many, and fewer scenes, which is enough to see that it runs."""
+def test_the_command_runs_as_it_stands(verb: str, tmp_path, monkeypatch, small_sets) -> None:
+    """But for two steps and seeds in place of many, and fewer pictures, which is enough to see that it runs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(builtin._SETS, "scenes", lambda: scenes(20))
-    monkeypatch.setitem(builtin._SETS, "scenes_b", lambda: scenes(6, seed=1, family="b"))
     for words in tryouts().commands(verb):
-        short = ["2" if before == "--steps" else word for before, word in zip(["", *words], words)]
+        short = ["2" if before in ("--steps", "--seeds") else word for before, word in zip(["", *words], words)]
         assert cli.main([*short, *([] if words[0] == "methods" else ["--quiet"])]) == 0, words
 
 

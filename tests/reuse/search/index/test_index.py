@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -197,6 +198,7 @@ def test_two_processes_write_at_once(index):
     seen = []
     while any(writer.poll() is None for writer in writers):
         seen.append(len(index.search(np.ones(6), top=1000)[0]))
+        time.sleep(0.02)  # the processors are theirs, who write for seconds
     assert [writer.returncode for writer in writers] == [0, 0]
     assert seen == sorted(seen)
     ids = ids_of(index.search(np.ones(6), top=1000))[0]
