@@ -105,8 +105,9 @@ def _highlights(scores: DenseScores, examined: Examined) -> list[Highlight]:
 
 
 def _figures(scores: DenseScores) -> Section:
+    own = {"ap": dense_space.MEAN} if dense_space.MAIN in scores.metrics else {}  # of boxes in space
     rows = [
-        [FIGURES.get(name, name), None if value is None else f"{value:.3f}", _ends(scores, name)]
+        [own.get(name) or FIGURES.get(name, name), None if value is None else f"{value:.3f}", _ends(scores, name)]
         for name, value in scores.metrics.items()
         if not name.endswith(("_low", "_high"))
     ]

@@ -23,6 +23,7 @@ DRAWN = 0.3  # score from which an answer is drawn
 SIDE = 460  # pixels of a picture's longer side
 TRUTH: Colour = (255, 255, 255)
 _NAMES = {"0.5m": ".5 m", "1m": "1 m", "2m": "2 m", "4m": "4 m"}
+MEAN = "AP, mean over .5, 1, 2 and 4 m"
 FIGURES = {
     "ap_1m": "AP at 1 m: centres less than a metre apart on the ground (area under the curve)",
     **{f"ap_{at}": f"AP at {name}" for at, name in _NAMES.items() if at != "1m"},

@@ -68,7 +68,9 @@ class KittiFolder:
     def read(self, row: int) -> Annotations:
         """Of one picture."""
         size, cause = picture_size(self.items[row])
-        name = f"{self.items[row].stem}.txt"
+        pictures, item = self.root / "image_2", self.items[row]
+        within = item.relative_to(pictures) if item.is_relative_to(pictures) else Path(item.name)
+        name = within.with_suffix(".txt").as_posix()
         faults = [Fault(self.items[row].name, cause, NOTED)] if cause else []
         camera = self._camera(name, faults)
         file = self.root / "label_2" / name
