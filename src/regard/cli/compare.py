@@ -65,7 +65,7 @@ def compare(
         seeds=seeds,
         steps=steps,
         size=size,
-        pretrained_on=pretrained_on or (),
+        pretrained_on=pretrained_on,
         allow_leak=allow_leak,
         out=out,
         device=device,

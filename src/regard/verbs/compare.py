@@ -93,14 +93,14 @@ def compare(
     test: object,
     *,
     task: Words = "classify",
-    with_: Sequence[Rep] | Mapping[str, Any] = (),
+    with_: Sequence[Rep] | Mapping[str, Any],
     baseline: str | None = None,
     way: Words = "frozen,finetuned",
     labels: str | Sequence[int] = "",
     seeds: int = 5,
     steps: int | None = None,
     size: int | None = None,
-    pretrained_on: Sequence[str] | Mapping[str, object] = (),
+    pretrained_on: Sequence[str] | Mapping[str, object] | None = None,
     allow_leak: bool = False,
     out: str | Path | None = None,
     device: str = "auto",
@@ -195,7 +195,7 @@ def _called(one: Any) -> str:
     return f"{one[0]}={named(one[1])}" if isinstance(one, tuple) else named(one)
 
 
-def _by_arm(given: Sequence[str] | Mapping[str, object]) -> dict[str, object]:
+def _by_arm(given: Sequence[str] | Mapping[str, object] | None) -> dict[str, object]:
     """Folders by arm.
 
     Raises:
@@ -204,7 +204,7 @@ def _by_arm(given: Sequence[str] | Mapping[str, object]) -> dict[str, object]:
     if isinstance(given, Mapping):
         return dict(given)
     found: dict[str, object] = {}
-    for one in several(given) if isinstance(given, str) else given:
+    for one in several(given) if isinstance(given, str) else given or ():
         name, equals, folder = one.partition("=")
         if not (equals and name and folder):
             raise bad("--pretrained-on", repr(one), "NAME=FOLDER, with the name of an arm", "Such as A=pictures.")

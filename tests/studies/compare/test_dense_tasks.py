@@ -25,13 +25,9 @@ def test_scores_by_picture_have_the_measure_as_their_mean(name, way, tmp_path):
     value = score(model, TEST, interval=False).metrics[main]
     assert found.scores[main].shape == (4,) and found.scores[main].mean() == pytest.approx(value)
     assert scored(model, TEST)[main].tolist() == found.scores[main].tolist()
-    before, after = (
-        Representation.load("random:convnet4").fingerprint,
-        Representation.load(tmp_path / "run").fingerprint,
-    )
-    assert (Representation.load("random:convnet4").fingerprint == asked.representation.fingerprint) and before != after
+    assert asked.representation.fingerprint == Representation.load("random:convnet4").fingerprint  # as it was
     heads = sum(one.numel() for one in model.head.parameters())
-    assert (found.parameters < heads + 1) == (way == "frozen") or found.parameters > heads
+    assert found.parameters >= heads and (found.parameters == heads) == (way == "frozen")
 
 
 def test_all_tasks_that_fit_make_a_map(tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ class Cost:
         """Plain values for JSON."""
         return {
             "seconds": round(self.seconds, 3),
-            "mib": self.mib,
+            "peak_mib": self.mib,
             "parameters": self.parameters,
             "pretraining_minutes": self.pretraining,
             "pretraining_of_parents_left_out": self.before,
