@@ -54,7 +54,7 @@ def owes(told: str) -> str:
     'Malik owes Efros one gelato: one chocolate, one vanilla.'
     """
     if told == TOO_FEW:
-        return f"Nobody owes anybody {STAKE} yet."
+        return "Nobody owes anybody a gelato yet."
     loser, winner = ("Malik", "Efros") if told == MATCHED else ("Efros", "Malik")
     return f"{loser} owes {winner} {STAKE}."
 
