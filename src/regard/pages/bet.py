@@ -6,7 +6,7 @@ from markupsafe import escape
 
 from ..report.gains import Gain
 from ..report.html import Highlight, Picture, Section, Table, write_report
-from ..report.thumbs import previews
+from ..report.thumbs import thumbnail
 from ..report.years import Past, years_beside
 from ..studies.bet_cells import MEASURES
 from ..studies.bet_found import MAIN, TITLES, Bet, named
@@ -15,6 +15,7 @@ from ..studies.bet_plan import BASES, OUTSIDE, SUPERVISED
 from ..studies.experiment import told
 
 _NAMED = ("jigsaw", "rotation")  # in the figure
+_WIDE = 700  # pixels of a puzzle
 
 
 def write_bet_page(found: Bet, path: str | Path, command: str = "") -> Path:
@@ -123,7 +124,7 @@ def _puzzles(found: Bet, folder: Path) -> list[Section]:
     shown = [(name, path) for name, path in paths if path.is_file()]
     if not shown:
         return []
-    blocks = [Picture(previews([(name, path)])) for name, path in shown]
+    blocks = [Picture(thumbnail(path, f"the puzzle of {name}", _WIDE), escape(name)) for name, path in shown]
     return [Section("What they learned from", "The puzzle of each task, as its network got it.", blocks)]
 
 
