@@ -103,8 +103,9 @@ def scores_interval(
     share: float | None = None,
     halves: bool = False,
     own_seeds: int = 0,
+    largest: float = 1.0,
 ) -> Interval:
-    """The interval, within [0, 1], of a measure of which the scores by picture are known, also of several seeds.
+    """The interval, within [0, largest], of a measure of which the scores by picture are known, also of several seeds.
 
     Args:
         scores: of `image_scores`: (images,), (seeds, images) or (seeds, draws, images).
@@ -113,6 +114,7 @@ def scores_interval(
         share: see `contrast`.
         halves: see `contrast`.
         own_seeds: see `contrast`.
+        largest: value that the measure can have; infinity for errors without a limit.
 
     Raises:
         InputError: as `contrast`.
@@ -128,4 +130,4 @@ def scores_interval(
     )
     if not found.known or found.n < FEWEST_UNITS:
         return unknown(found.mean, found.n)
-    return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0), found.n)
+    return Interval(found.mean, max(found.low, 0.0), min(found.high, largest), found.n)

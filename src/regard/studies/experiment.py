@@ -116,7 +116,9 @@ class Experiment:
         design: how rows belong together.
         designs: of measures that have another.
         titles: what to call measures.
-        no_means: measures that are no means over images, such as AP and mIoU, whose scores may leave [0, 1].
+        no_means: measures that are no means over images, such as AP and mIoU, whose scores may leave [0, 1], and
+            errors.
+        largest: the largest value of measures of `no_means`, where that is not 1.
 
     >>> rng = np.random.default_rng(0)
     >>> arms = [Arm(name, {"knn": rng.random((5, 400)) < share}) for name, share in (("random", 0.6), ("run", 0.8))]
@@ -136,6 +138,7 @@ class Experiment:
     designs: Mapping[str, Design] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     no_means: frozenset[str] = frozenset()
+    largest: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def measures(self) -> list[str]:
@@ -147,8 +150,10 @@ class Experiment:
         """An arm's mean score with its interval over units and seeds."""
         design = self.designs.get(measure, self.design)
         scores, halves, own = self._arm(arm).scores[measure], design.halves, design.own_seeds
-        interval = scores_interval if measure in self.no_means else accuracy_interval
-        return interval(scores, self.units, share=design.share, halves=halves, own_seeds=own)
+        if measure not in self.no_means:
+            return accuracy_interval(scores, self.units, share=design.share, halves=halves, own_seeds=own)
+        most = self.largest.get(measure, 1.0)
+        return scores_interval(scores, self.units, share=design.share, halves=halves, own_seeds=own, largest=most)
 
     def contrast(self, arm: str, other: str, measure: str) -> Contrast:
         """What `arm` is ahead of `other`, with the interval over every source of luck."""

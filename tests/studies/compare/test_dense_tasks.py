@@ -15,7 +15,9 @@ from regard.studies.compare.tasks._dense import scored
 TRAIN, TEST = scenes(8, size=48), scenes(4, size=48, seed=1, family="b")
 
 
-@pytest.mark.parametrize("name, way", [("segment", "frozen"), ("detect", "finetuned")])
+@pytest.mark.parametrize(
+    "name, way", [("segment", "frozen"), ("detect", "finetuned"), ("depth", "frozen"), ("boxes3d", "frozen")]
+)
 def test_scores_by_picture_have_the_measure_as_their_mean(name, way, tmp_path):
     task = load("compare", name)
     sides = task.open(TRAIN, TEST, 0)

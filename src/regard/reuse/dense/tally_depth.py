@@ -8,7 +8,8 @@ import torch
 from ...data.annotations.record import Annotations
 from ...metrics.contrast import Difference, contrast
 from ...metrics.depth import ALIGNMENTS, MEASURES, DepthScores, known_depth
-from ...metrics.intervals import FEWEST_UNITS, TOO_FEW, Interval, unknown
+from ...metrics.image_resampling import scores_interval
+from ...metrics.intervals import TOO_FEW, Interval
 from .depth_statistics import row_constants
 from .frame import Framed
 from .model import Answer
@@ -83,7 +84,4 @@ class DepthTally:
 
     def interval(self, scores: np.ndarray) -> Interval:
         """See `Tally`; no less than 0, and without an upper limit."""
-        found = contrast(scores, np.zeros_like(scores), largest=np.inf)
-        if not found.known or found.n < FEWEST_UNITS:
-            return unknown(found.mean, found.n)
-        return Interval(found.mean, max(found.low, 0.0), found.high, found.n)
+        return scores_interval(scores, largest=np.inf)

@@ -29,7 +29,7 @@ class Measure:
         mean: it is a mean over pictures of scores in [0, 1]; of one that is not, such as AP and mIoU, the scores are
             those of `metrics.image_resampling.image_scores`, whose mean is the measure.
         larger_is_better: False for errors and distances.
-        percent: it is a share, written in per cent.
+        percent: it is a share, written in per cent; what is none has no upper limit.
     """
 
     name: str

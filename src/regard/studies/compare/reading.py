@@ -187,7 +187,8 @@ def read_off(
         }
         design = PAIRED if task.learns else Design(paired=False)
         titles = {one.name: one.title for one in measures}
-        experiments[number] = Experiment(arms, units, design, titles=titles, no_means=no_means)
+        limits = {one.name: np.inf for one in measures if not one.percent}
+        experiments[number] = Experiment(arms, units, design, titles=titles, no_means=no_means, largest=limits)
     main, most = measures[0], max(experiments)
     curves = (
         {

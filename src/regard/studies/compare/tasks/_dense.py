@@ -1,4 +1,4 @@
-"""What boxes, masks and pixels share: annotated pictures opened, a head trained on them, each test picture scored.
+"""What tasks of annotated pictures share: they are opened, a head is trained on them, each test picture is scored.
 
 Frozen: only the head learns (`layers="head"`). Fine-tuned: the network learns with it, all at one rate. The rate is one
 of three, chosen by short runs on four fifths of the labelled pictures, as `regard detect train` does it. Steps and size
@@ -37,7 +37,7 @@ class DenseTask:
     """A dense task.
 
     Attributes:
-        what: boxes, masks or semantic.
+        what: one of `reuse.dense.objective.HEADS`.
         head: of `reuse.dense.objective.HEADS`.
         measures: the main one.
     """
@@ -96,7 +96,7 @@ class DenseTask:
             what=self.what,
             head=self.head,
             size=asked.size or SIZE,
-            classes=class_names(asked.sides.train, self.what),
+            classes=class_names(asked.sides.train, self.what) or None,
             layers="head" if asked.way == FROZEN else "all",
             backbone_lr_factor=1.0,
             settings=settings,
@@ -134,8 +134,9 @@ def _annotated(argument: str, given: object, part: str, what: str) -> tuple[Imag
 
 
 def _tells(one: Annotations, what: str) -> bool:
-    if what == "boxes":
-        return one.boxes is not None
+    given = {"boxes": one.boxes, "depth": one.depth, "boxes3d": one.boxes3d}
+    if what in given:
+        return given[what] is not None
     return one.masks is not None or (what == "semantic" and one.semantic is not None)
 
 
@@ -149,6 +150,11 @@ def _said(one: Annotations) -> str:
         parts += [b"" if runs is None else np.asarray(runs).tobytes() for runs in one.masks.runs]
     if one.semantic is not None:
         parts += [np.ascontiguousarray(one.semantic.values).tobytes(), "\n".join(one.semantic.classes).encode()]
+    if one.depth is not None:
+        parts.append(np.ascontiguousarray(one.depth.metres).tobytes())
+    if (space := one.boxes3d) is not None:
+        parts += [np.ascontiguousarray(each).tobytes() for each in (space.size, space.bottom, space.yaw, space.xyxy)]
+        parts += ["\n".join(space.classes.tolist()).encode(), np.asarray(space.camera, float).tobytes()]
     return hash_bytes(*parts)
 
 
