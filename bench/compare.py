@@ -9,7 +9,7 @@
 - `bccd` (boxes) and `camvid` (pixels of another day's drive): `imagenet` against random weights of the same network.
 - `depth` of a room (`rgbd_7scenes_dev`), later frames by earlier ones: `imagenet` against random.
 
-Bars: the gain of SimCLR (digits, frozen) and of `imagenet` (cells, streets, room, frozen) above 0 at its lower end. Each
+Bars: the gain of SimCLR (digits) and of `imagenet` (cells, streets, room), all frozen, above 0 at its lower end. Each
 answer is kept in the work folder: a bench that was stopped goes on with the next one.
 """
 

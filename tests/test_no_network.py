@@ -163,6 +163,7 @@ VERBS = {
     "predict": "predict {f}/rep {f}/table.csv",
     "export": "export {f}/rep --format timm --out {f}/exported",
     "detect": "detect train {f}/table.csv --with {f}/rep --steps 1 --out {f}/boxes",
+    "compare": "compare {f}/table.csv {f}/photos --with {f}/rep --with random --task retrieve --seeds 3",
     "bet": "bet {f}/photos --out {f}/bet",
     "instances": "instances evaluate {f}/rep {f}/photos",
     "segment": "segment predict {f}/rep {f}/photos",

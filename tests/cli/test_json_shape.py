@@ -11,6 +11,7 @@ import regard
 import regard.cli
 from helpers.depth import depth_folder
 from regard.cli import main, verbs
+from regard.data.annotations.kitti import write_kitti
 from regard.data.annotations.voc_write import write_voc
 from regard.data.scenes import scenes
 
@@ -37,6 +38,7 @@ LINES = {
     "detect predict": "detect predict found scenes_b",
     "instances train": f"instances train scenes --with {SMALL} --size 32 --steps 2 --out masks",
     "depth train": f"depth train deep --with {SMALL} --size 32 --steps 2 --out far",
+    "boxes3d train": f"boxes3d train street --with {SMALL} --size 32 --steps 2 --out space",
     "segment train": f"segment train scenes --with {SMALL} --size 32 --steps 2 --out pixels",
 }
 
@@ -62,6 +64,8 @@ def given(tmp_path_factory) -> Path:
         (root / name / "JPEGImages" / "bad.png").write_bytes(b"no image")
     depth_folder(root / "deep", 10)
     (root / "deep" / "images" / "bad.png").write_bytes(b"no image")
+    write_kitti(scenes(10, size=32), root / "street")
+    (root / "street" / "image_2" / "bad.png").write_bytes(b"no image")
     shape = {"with_": SMALL, "size": 32, "steps": 1}
     regard.detect.train(scenes(8, size=32, seed=5), out=root / "found", **shape)
     return root
@@ -100,7 +104,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
     # one name for one thing
     wanted = {
         "images": ("embed", "create", "index", "whiten", "duplicates", "detect evaluate", "detect predict"),
-        "train": ("probe", "finetune", "evaluate", "detect train", "instances train", "segment train", "depth train"),
+        "train": ("probe", "finetune", "evaluate", *(verb for verb in LINES if verb.endswith(" train"))),
         "source": ("adapt", "compare-adapt", "shift"),
         "collection": ("search", "search-eval"),
     }

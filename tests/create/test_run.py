@@ -36,7 +36,7 @@ def test_a_run_folder_says_how_it_was_made(tmp_path: Path) -> None:
     made = train(few().without_labels(), "rotation", out=tmp_path / "run", settings=SHORT, watch=watch)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "card.json", "config.json", "events.jsonl", "metrics.json", "model.safetensors",
-        "answers.png", "head.safetensors", "preview.png", "run.json",
+        "answers.png", "head.safetensors", "learned.json", "preview.png", "run.json",
     }  # fmt: skip
     card = made.card
     assert card["task"] == {"name": "rotation", "recipe": "digit", "hidden": 128}

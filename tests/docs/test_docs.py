@@ -42,6 +42,8 @@ COMMANDS = {
     "shift": "shift faces.npz faces.npz --samples 60 --permutations 5",
     "adapt": "adapt faces.npz faces.npz --method coral",
     "compare-adapt": "compare-adapt faces.npz faces.npz --methods coral --seeds 2 --no-auto",
+    "compare": "compare builtin:rendered_digits builtin:digits --with a=run --with random --way frozen --labels 20,40 "
+    "--seeds 3",
     "detect train": "detect train scenes --with run --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate boxes others",
     "detect predict": "detect predict boxes others",

@@ -22,6 +22,7 @@ from helpers.demo import check_demo
 from helpers.depth import depth_folder
 from regard.cli import main
 from regard.core.storage import plain
+from regard.data.annotations.kitti import write_kitti
 from regard.data.annotations.voc_write import write_voc
 from regard.data.scenes import scenes
 from regard.verbs._result import Result
@@ -133,8 +134,9 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         lambda: regard.whiten("train", "whitened", **SMALL, pooling="gem", set_={"p": 2.0}, dim=4, check=10),
     ),
 }
-GROUPS = ("detect", "instances", "segment", "depth")
-LEARNED, SCORED = {"depth": "deep"}, {"depth": "deep_others"}  # what a group learns from and is scored on
+GROUPS = ("detect", "instances", "segment", "depth", "boxes3d")
+LEARNED = {"depth": "deep", "boxes3d": "street"}  # what a group learns from
+SCORED = {"depth": "deep_others", "boxes3d": "street_others"}  # and is scored on
 SHORT = {"with_": "random:convnet4", "size": 32, "steps": 2, "batch": 4}
 for group in GROUPS:  # one object with a function for each command
     CASES |= {
@@ -152,8 +154,10 @@ for group in GROUPS:  # one object with a function for each command
             ),  # type: ignore
         ),
         f"{group}.predict": (
-            f"{group} predict ../{group} ../others --batch 3",
-            lambda group=group: getattr(regard, group).predict(f"../{group}", "../others", batch=3),  # type: ignore
+            f"{group} predict ../{group} ../{SCORED.get(group, 'others')} --batch 3",
+            lambda group=group: getattr(regard, group).predict(
+                f"../{group}", f"../{SCORED.get(group, 'others')}", batch=3
+            ),  # type: ignore
         ),
     }
 SLOW = {"bet", "demo"}
@@ -193,6 +197,8 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_voc(scenes(4, size=32, family="b"), root / "others")
     depth_folder(root / "deep", 10)
     depth_folder(root / "deep_others", 4, family="b")
+    write_kitti(scenes(10, size=32), root / "street")
+    write_kitti(scenes(4, size=32, family="b"), root / "street_others")
     for group in GROUPS:
         getattr(regard, group).train(root / LEARNED.get(group, "scenes"), out=root / group, **SHORT)
     return root
