@@ -57,6 +57,9 @@ def test_what_is_no_depth_of_the_picture_is_set_aside(root: Path) -> None:
     rows = open_images(root).annotations
     assert rows is not None and all(one.depth is None for one in rows)
     causes = " ".join(str(fault) for one in rows for fault in one.faults)
+    with open(root / "depth/x/c_depth.npy", "wb") as file:
+        np.savez(file, a=METRES, b=METRES)  # an archive under the name of an array
+    assert rows[2].depth is None and "several arrays" in str(rows[2].faults[0])
     for cause in ("not the picture's size", "below 0", "cannot be read", "(2, 3, 3)"):
         assert cause in causes
 

@@ -55,6 +55,9 @@ def metres_of(file: Path, size: tuple[int, int] | None, unit: float = UNIT, none
 def _array(file: Path) -> np.ndarray:
     content = read_bytes(file, "an array of depth", _MOST_BYTES)
     try:
-        return np.load(BytesIO(content), allow_pickle=False)
+        found = np.load(BytesIO(content), allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("it holds several arrays")
+        return found
     except Exception as error:  # damaged files raise ValueError, EOFError, OSError, SyntaxError ...
         raise bad("file", str(file), "an array that numpy.save wrote", f"It cannot be read: {error}") from None

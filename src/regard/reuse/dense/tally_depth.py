@@ -69,8 +69,8 @@ class DepthTally:
             metrics[CONSTANT] = known(self.rows.metrics()[MAIN])
             gain = self.gain()
             metrics |= {GAIN: gain.mean}
-            if gain.verdict != TOO_FEW:
-                metrics |= {f"{GAIN}_low": gain.low, f"{GAIN}_high": gain.high}
+            sure = gain.verdict != TOO_FEW
+            metrics |= {f"{GAIN}_low": gain.low if sure else None, f"{GAIN}_high": gain.high if sure else None}
         return metrics, {}
 
     def gain(self) -> Difference:
