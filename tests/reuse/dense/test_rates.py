@@ -93,7 +93,7 @@ def test_rates_near_to_the_best_are_told_apart_by_the_loss_and_one_that_went_wro
     assert best_of([Tried(1.0, None, 2.0), Tried(2.0, None, 1.0)]).rate == 2.0
     wrong = Tried(2.0, None, None, "NaN")
     assert best_of([Tried(1.0, 0.1, 9.0), wrong]).rate == 1.0
-    assert "2: went wrong" in room._chosen([Tried(1.0, 0.1, 9.0), wrong], 20, 11, 14, 3).note
+    assert "2: went wrong" in room._chosen(Tried(1.0, 0.1, 9.0), [Tried(1.0, 0.1, 9.0), wrong], 20, 11, 14, 3).note
     with pytest.raises(RunError, match="went wrong with each learning rate tried: NaN"):
         best_of([wrong])
 
