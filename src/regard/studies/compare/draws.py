@@ -50,8 +50,9 @@ def order(count: int, strata: np.ndarray | None, seed: int) -> np.ndarray:
         strata: (count,) such as labels; None: one.
         seed: another gives another order.
 
-    >>> order(6, np.array(list("aaaabb")), 0)[:2].tolist()
-    [5, 1]
+    >>> strata = np.array(list("aaaabb"))
+    >>> sorted(strata[order(6, strata, 0)[:2]].tolist()), sorted(strata[order(6, strata, 0)[:3]].tolist())
+    (['a', 'b'], ['a', 'a', 'b'])
     """
     rng = numpy_rng(seed, "labels", count)
     shuffled = rng.permutation(count)
