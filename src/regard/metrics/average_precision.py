@@ -36,6 +36,16 @@ class Scores:
     metrics: Mapping[str, float]
     by_class: Mapping[str, Mapping[str, float]]
 
+    @staticmethod
+    def of(classes: Sequence[str], objects: ArrayLike, tables: Mapping[str, np.ndarray]) -> "Scores":
+        """Of tables (classes,) by measure, NaN where nothing tells one, and of how many objects each class has."""
+        many = np.asarray(objects, dtype=np.float64)
+        rows = {
+            name: {"objects": float(many[one]), **{measure: float(table[one]) for measure, table in tables.items()}}
+            for one, name in enumerate(classes)
+        }
+        return Scores({name: float(mean_known(table, 0)) for name, table in tables.items()}, rows)
+
 
 def average_precision(
     right: ArrayLike, wrong: ArrayLike, positives: ArrayLike, weights: ArrayLike | None = None, *, rule: str = "coco"

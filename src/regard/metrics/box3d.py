@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_choice
 from .average_precision import Scores, average_precision, class_names, image_weights, mean_known, one_weighting
+from .detection_pairs import present
 from .greedy_match import by_score
 from .space_pairs import SpacePairs, smallest_angle
 
@@ -110,10 +111,7 @@ class Box3DAP:
         Raises:
             InputError: a class that has no name.
         """
-        met = np.union1d(pairs.classes, pairs.truth_classes).tolist()
-        if met and met[-1] >= len(self.classes):
-            raise bad("classes", f"class {met[-1]}", f"classes from 0 to {len(self.classes) - 1}, as named")
-        for one in met:
+        for one in present(pairs.classes, pairs.truth_classes, self.classes):
             rows, columns = np.flatnonzero(pairs.classes == one), np.flatnonzero(pairs.truth_classes == one)
             self._parts.setdefault(one, []).append(self._part(pairs, rows[by_score(pairs.scores[rows])], columns, one))
         there = pairs.truth_classes[~pairs.ignore]
@@ -132,11 +130,7 @@ class Box3DAP:
         each = one_weighting(weights, self.images, "measured")
         tables = {name: self._by_class(each, name)[0] for name in (*MEASURES, *ERRORS)}
         count = (each @ self._counts())[0]
-        rows = {
-            name: {"objects": float(count[one]), **{measure: float(table[one]) for measure, table in tables.items()}}
-            for one, name in enumerate(self.classes)
-        }
-        return Scores({name: float(mean_known(table, 0)) for name, table in tables.items()}, rows)
+        return Scores.of(self.classes, count, tables)
 
     def measured(self, weights: ArrayLike | None, name: str = "ap_1m") -> np.ndarray:
         """One measure or error (b,) in each of b weightings (b, images), the mean over classes where it is known."""

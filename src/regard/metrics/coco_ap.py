@@ -98,7 +98,7 @@ class CocoAP:
         Raises:
             InputError: a class that has no name.
         """
-        for one in present(pairs, self.classes):
+        for one in present(pairs.classes, pairs.truth_classes, self.classes):
             self._parts.setdefault(one, []).append(_matched(pairs, one, self.images))
         self.images += 1
         self._sorted = {}
@@ -115,11 +115,7 @@ class CocoAP:
         each = one_weighting(weights, self.images, "ap")
         tables = {name: self._by_class(name, each)[0] for name in MEASURES}
         count = [float(each[0] @ self._ranked(one).objects[:, 0]) for one in range(len(self.classes))]
-        rows = {
-            name: {"objects": count[one], **{measure: float(table[one]) for measure, table in tables.items()}}
-            for one, name in enumerate(self.classes)
-        }
-        return Scores({name: float(mean_known(table, 0)) for name, table in tables.items()}, rows)
+        return Scores.of(self.classes, count, tables)
 
     def ap(self, weights: ArrayLike | None = None, measure: str = "ap") -> np.ndarray:
         """One measure in each of b weightings of the pictures, all at once.

@@ -91,7 +91,7 @@ class DetectionErrors:
         Raises:
             InputError: a class that has no name.
         """
-        present(pairs, self.classes)
+        present(pairs.classes, pairs.truth_classes, self.classes)
         self._added.append((pairs, judge(pairs, *self._overlaps)))
 
     def counts(self) -> dict[str, int]:

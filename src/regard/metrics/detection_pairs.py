@@ -131,16 +131,16 @@ def run_pairs(
     return _pairs(overlap, run_areas(runs), own, scores, classes, truth_classes, many, ignore)
 
 
-def present(pairs: Pairs, classes: Sequence[str]) -> list[int]:
-    """The classes of one picture's objects, found and true, in order.
+def present(found: np.ndarray, true: np.ndarray, classes: Sequence[str]) -> list[int]:
+    """The classes of one picture's objects, found (n,) and true (m,), in order.
 
     Raises:
         InputError: one that has no name.
     """
-    found = np.union1d(pairs.classes, pairs.truth_classes).tolist()
-    if found and found[-1] >= len(classes):
-        raise bad("classes", f"class {found[-1]}", f"classes from 0 to {len(classes) - 1}, as named")
-    return found
+    met = np.union1d(found, true).tolist()
+    if met and met[-1] >= len(classes):
+        raise bad("classes", f"class {met[-1]}", f"classes from 0 to {len(classes) - 1}, as named")
+    return met
 
 
 def _pairs(

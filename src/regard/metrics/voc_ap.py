@@ -103,7 +103,7 @@ class VocAP:
         Raises:
             InputError: a class that has no name.
         """
-        for one in present(pairs, self.classes):
+        for one in present(pairs.classes, pairs.truth_classes, self.classes):
             rows, columns = np.flatnonzero(pairs.classes == one), np.flatnonzero(pairs.truth_classes == one)
             rows = rows[by_score(pairs.scores[rows])]
             overlap = pairs.overlap[np.ix_(rows, columns)]
@@ -126,11 +126,7 @@ class VocAP:
         each = one_weighting(weights, self.images, "ap")
         tables = {name: self._by_class(name, each)[0] for name in MEASURES}
         count = (each @ self._counts())[0]
-        rows = {
-            name: {"objects": float(count[one]), **{measure: float(table[one]) for measure, table in tables.items()}}
-            for one, name in enumerate(self.classes)
-        }
-        return Scores({name: float(mean_known(table, 0)) for name, table in tables.items()}, rows)
+        return Scores.of(self.classes, count, tables)
 
     def ap(self, weights: ArrayLike | None = None, measure: str = "voc10") -> np.ndarray:
         """One measure (b,) in each of b weightings (b, images) of the pictures, as `CocoAP.ap`."""
