@@ -4,14 +4,17 @@
 
 Faster R-CNN and FCOS on det_bccd_voc, Mask R-CNN on inst_pennfudan_coco, FCN on camvid_dev: `imagenet` at 256 pixels,
 trained for a few steps on 60 pictures (kept in --runs), then whole predictions, from files to answers, of others, in
-batches of 8, torch in fp32 and what `auto` chooses in turns in one process. Bars: at least 2 times torch's pictures a
-second (the middle of the repeats); and in 50 pictures every object that either finds with a score above .3 again, of
-the same class, within half a pixel, up to ties, or 99.5 % of the pixels of the same class. Then each run is written as
-ONNX and OpenVINO, and what these find in the same 50 pictures is compared likewise. How a training step compares with
-torchvision's is told by `dense.py`.
+batches of 8, in turns, each way in processes of its own: torch in fp32 as any script has it, torch in fp32 as regard
+runs it, which keeps the memory of a batch for the next one, and what `auto` chooses. Bars: at least 2 times the
+pictures a second of torch as it comes (the middle of the repeats); and in 50 pictures every object that either finds
+with a score above .3 again, of the same class, within half a pixel, up to ties, or 99.5 % of the pixels of the same
+class. Then each run is written as ONNX and OpenVINO, and what these find in the same 50 pictures is compared likewise.
+How a training step compares with torchvision's is told by `dense.py`.
 """
 
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -39,6 +42,7 @@ from regard.reuse.export import to_onnx, to_openvino
 from regard.reuse.export.dense_graph import DenseGraph
 from regard.reuse.export.graph import frozen
 
+SCRIPT, KEPT, FAST = "torch fp32", "torch fp32, memory kept", "regard"
 CAMVID = "sky building pole road pavement tree sign fence car pedestrian bicyclist unlabelled".split()
 SIZE, BATCH, LEARNED, COMPARED = 256, 8, 60, 50
 ARMS = (
@@ -59,22 +63,38 @@ def main() -> int:
     parser.add_argument("--arms", default=",".join(kind for kind, _, _ in ARMS))
     parser.add_argument("--runs", type=Path, help="where runs are kept from one time to the next")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--one", nargs=2, metavar=("KIND", "WAY"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(threads())
+    if given.one:
+        kind, way = given.one
+        name = next(where for arm, _, where in ARMS if arm == kind)
+        print(json.dumps(timed(DenseModel.load(given.runs / kind), others(pictures(given.data, name)), way, given)))
+        return 0
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="dense-speed-") as work:
         for kind, what, name in ARMS:
             if kind not in given.arms.split(","):
                 continue
             images = pictures(given.data, name)
-            order = np.random.default_rng(0).permutation(len(images))
-            folder = (given.runs or Path(work)) / kind
-            learned, others = images.subset(np.sort(order[:LEARNED])), images.subset(np.sort(order[LEARNED:]))
-            model = trained(folder, kind, what, learned, others.subset(np.arange(6)), given.steps)
-            for row in [*speed(model, others, given), *exports(model, others, Path(work))]:
+            given.runs = given.runs or Path(work)
+            learned = images.subset(np.sort(order(images)[:LEARNED]))
+            seen = others(images)
+            model = trained(given.runs / kind, kind, what, learned, seen.subset(np.arange(6)), given.steps)
+            for row in [*speed(model, seen, given), *exports(model, seen, Path(work))]:
                 print(row["what"], row["value"], file=sys.stderr, flush=True)
                 rows.append(row)
     return finish("dense-speed", rows, given.out)
+
+
+def order(images: ImageSet) -> np.ndarray:
+    """Of the pictures: the first are learned from."""
+    return np.random.default_rng(0).permutation(len(images))
+
+
+def others(images: ImageSet) -> ImageSet:
+    """Those that are not learned from."""
+    return images.subset(np.sort(order(images)[LEARNED:]))
 
 
 def pictures(data: Path, name: str) -> ImageSet:
@@ -97,28 +117,47 @@ def trained(folder: Path, kind: str, what: str, images: ImageSet, val: ImageSet,
 
 def speed(model: DenseModel, images: ImageSet, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Pictures a second in both ways, and whether both find the same."""
-    kind, some = model.objective.kind, images.subset(np.arange(min(given.pictures, len(images))))
+    kind = model.objective.kind
     start = time.perf_counter()
     runner = runner_for(model, images, "auto", BATCH)
     yield {"what": f"{kind}: seconds of the choice, {runner.name}", "value": time.perf_counter() - start}
     if runner.note:
         print(f"{kind}: {runner.note}", file=sys.stderr)
-    spent: dict[str, list[float]] = {"torch fp32": [], runner.name: []}
+    asked = [sys.executable, __file__, "--data", str(given.data), "--runs", str(given.runs)]
+    asked += ["--pictures", str(given.pictures)]
+    spent: dict[str, list[float]] = {SCRIPT: [], KEPT: [], FAST: []}
     for _ in range(given.repeats):
-        for name, way in (("torch fp32", None), (runner.name, runner.run)):
-            start = time.perf_counter()
-            for _ in replace(model, runner=way).predict(some, batch=BATCH):
-                pass
-            spent[name].append(len(some) / (time.perf_counter() - start))
-    for name, values in spent.items():
-        yield {"what": f"{kind}: pictures a second, {name}", "value": float(np.median(values))}
-    ratios = np.array(spent[runner.name]) / np.array(spent["torch fp32"])
-    yield {"what": f"{kind}: against torch fp32", "value": float(np.median(ratios)), "unit": "x", "at_least": 2}
+        for way, values in spent.items():
+            found = subprocess.run([*asked, "--one", kind, way], check=True, capture_output=True, text=True)
+            values.append(json.loads(found.stdout))
+    for way, values in spent.items():
+        yield {"what": f"{kind}: pictures a second, {way}", "value": float(np.median(values))}
+    ratios = {way: float(np.median(np.array(spent[FAST]) / np.array(spent[way]))) for way in (SCRIPT, KEPT)}
+    yield {"what": f"{kind}: against {SCRIPT}", "value": ratios[SCRIPT], "unit": "x", "at_least": 2}
+    yield {"what": f"{kind}: against {KEPT}", "value": ratios[KEPT], "unit": "x"}
     few = images.subset(np.arange(min(COMPARED, len(images))))
     exact = list(model.predict(few, batch=BATCH))
     yield from told(
         f"{kind}: {runner.name}", alike(exact, list(replace(model, runner=runner.run).predict(few, batch=BATCH)))
     )
+
+
+def timed(model: DenseModel, images: ImageSet, way: str, given: argparse.Namespace) -> float:
+    """Pictures a second in one way: the best of three, after one that warms up."""
+    some = images.subset(np.arange(min(given.pictures, len(images))))
+    if way == FAST:
+        model = replace(model, runner=runner_for(model, some, "auto", BATCH).run)
+    spent = []
+    for _ in range(4):
+        start = time.perf_counter()
+        if way == SCRIPT:
+            for found in model.begun(some, BATCH):
+                found()
+        else:
+            for _ in model.predict(some, batch=BATCH):
+                pass
+        spent.append(time.perf_counter() - start)
+    return len(some) / min(spent[1:])
 
 
 def exports(model: DenseModel, images: ImageSet, work: Path) -> Iterator[dict[str, Any]]:
@@ -139,7 +178,9 @@ def exports(model: DenseModel, images: ImageSet, work: Path) -> Iterator[dict[st
                 empty = torch.zeros(0)
                 made = Answer(row, picture.shape[:2], empty.view(0, 4), empty, empty.long(), None, values[0][0])
             else:
-                made = Answer(row, picture.shape[:2], *values[:3], values[3].bool() if len(values) > 3 else None)
+                boxes, scores, classes = values[:3]
+                masks = values[3].bool() if len(values) > 3 else None
+                made = Answer(row, picture.shape[:2], boxes, scores, classes, masks)
             found.append(made)
         yield from told(f"{model.objective.kind}: export {name[2:]}", alike(own, found))
         each = len(pixels) / (time.perf_counter() - start)

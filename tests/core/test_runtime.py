@@ -73,7 +73,8 @@ def faults():
         torch.zeros(2**23).add_(1)  # 32 MiB, 8,192 pages
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 with kept_memory():
-    faults()
+    with kept_memory():
+        faults()
     kept = faults()
 print(kept, faults())
 """

@@ -1,5 +1,6 @@
 """A stand-in for a dense model that finds exactly what is painted: rectangles of one colour each, by that colour."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,9 +38,10 @@ class Seeing:
         self.objective = SimpleNamespace(size=size, what=what, names=names, colour=(0.0, 0.0, 0.0))
         self.encoder, self.jitter, self.blind, self.calls = nn.Linear(1, 1), jitter, blind, []
 
-    def find(self, images: torch.Tensor, framed: list[Framed], rows: list[int]) -> list[Answer]:
+    def begin(self, images: torch.Tensor, framed: list[Framed], rows: list[int]) -> Callable[[], list[Answer]]:
         self.calls.append(len(images))
-        return [self._one(*each) for each in zip((images * 255).round().to(torch.uint8), framed, rows, strict=True)]
+        squares = (images * 255).round().to(torch.uint8)
+        return lambda: [self._one(*each) for each in zip(squares, framed, rows, strict=True)]
 
     def _one(self, square: torch.Tensor, framed: Framed, row: int) -> Answer:
         empty = torch.zeros(0)

@@ -197,7 +197,7 @@ def test_a_damaged_graph_in_the_cache_is_made_anew(models, pictures, own_cache):
     model, some = models["faster_rcnn"], pictures.subset([0, 1])
     exact = list(replace(model, runner=runner_for(model, some, "fp32", batch=2).run).predict(some, batch=2))
     kept = sorted((own_cache / "openvino").rglob("dense-*.bin"))
-    assert [path.name.rpartition("-")[0].rpartition("-")[2] for path in kept] == ["boxes", "first"]
+    assert [path.stem.rpartition("-")[2] for path in kept] == ["boxes", "first"]
     before = [path.read_bytes() for path in kept]
     for path in kept:
         path.write_bytes(path.read_bytes()[:-40] + bytes(40))

@@ -13,13 +13,11 @@ from ...data.annotations.masks import Masks
 from .found_masks import placed, run_lengths
 from .frame import Framed
 from .joining import Seen, joined
-from .model import MAPS, Answer, DenseModel, without_objects
+from .model import MAPS, Answer, DenseModel, one_ahead, without_objects
 from .objects import ranked, suppressed
 from .windows import Window
 
 OVERLAP = 0.5  # IoU above which two boxes of a class are one object, as the heads have it within a window
-# squares (N, 3, S, S) in [0, 1], how pictures lie in them, and rows, to answers: `DenseModel.find`, or what does as it
-Find = Callable[[Tensor, Sequence[Framed], Sequence[int]], list[Answer]]
 
 
 @dataclass
@@ -41,16 +39,19 @@ class Picture:
 
 
 def answers(
-    model: DenseModel, coming: Iterator[tuple[Picture, Window, Framed, Tensor]], batch: int, find: Find | None = None
+    model: DenseModel, coming: Iterator[tuple[Picture, Window, Framed, Tensor]], batch: int
 ) -> Iterator[Answer]:
     """Look at windows, batch by batch, and answer for each picture whose windows have all been looked at."""
-    find = find or model.find
     device, side = next(model.encoder.parameters()).device, model.objective.size
     square = Framed(side, side, side)  # so that the model answers in pixels of the square
-    while shown := list(islice(coming, batch)):
-        x = torch.stack([pixels for *_, pixels in shown]).to(device).float() / 255
-        found = find(x, [square] * len(shown), [picture.row for picture, *_ in shown])
-        for (picture, window, framed, _), its in zip(shown, found, strict=True):
+
+    def begun() -> Iterator[tuple[list[tuple[Picture, Window, Framed, Tensor]], Callable[[], list[Answer]]]]:
+        while shown := list(islice(coming, batch)):
+            x = torch.stack([pixels for *_, pixels in shown]).to(device).float() / 255
+            yield shown, model.begin(x, [square] * len(shown), [picture.row for picture, *_ in shown])
+
+    for shown, found in one_ahead(begun()):
+        for (picture, window, framed, _), its in zip(shown, found(), strict=True):
             maps = {name: values for name in MAPS if (values := getattr(its, name)) is not None}
             for name, values in maps.items():
                 _put_core(picture, name, window, framed.map_out(values))

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ...backbones.modes import evaluating
 from ...core.checks import InputError, bad, check_number
+from ...core.runtime import kept_memory
 from ...core.storage import load_tensors
 from ...data.annotations.masks import Masks
 from ...data.decode import DecodeError, decode, read, upright_size
@@ -25,11 +27,14 @@ from .frame import Framed, colour_bytes
 from .given_boxes import Proposals
 from .objective import Dense, OnPyramid
 from .selective_search import Searched, search_of
+from .stages import Staged
+
+T = TypeVar("T")
 
 Shown = (
     tuple[Framed, Tensor, Any] | str
 )  # how a picture lies in its square, that, what `find` is given of it; or a cause
-Run = Callable[[Tensor], Any]  # squares (N, 3, S, S) in [0, 1] to what a head's `predict` gives
+Run = Callable[[Tensor], Any]  # squares (N, 3, S, S) in [0, 1] to what a head's `predict` gives; `Staged` is one
 NO_RUN = "a folder of a dense task, as a training writes it"
 
 
@@ -186,6 +191,16 @@ class DenseModel:
                 found = inner.predict(self.head.levels(images_NCHW), int(images_NCHW.shape[2]), *more)
         return ANSWERS[self.objective.what](found, framed, rows)
 
+    def begin(
+        self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int], given: Sequence[Any] = ()
+    ) -> Callable[[], list[Answer]]:
+        """Start to look, where a runner can do that while other things are done; what comes back gives `find`'s."""
+        runner, size = self.runner, int(images_NCHW.shape[2])
+        if not isinstance(runner, Staged) or self.objective.what == SPACE:
+            return partial(self.find, images_NCHW, framed, rows, given)
+        said = runner.begin(images_NCHW)
+        return lambda: ANSWERS[self.objective.what](runner.chosen(said(), size), framed, rows)
+
     def _space(
         self, images_NCHW: Tensor, framed: Sequence[Framed], rows: Sequence[int], given: Sequence[Camera]
     ) -> list[Answer]:
@@ -212,6 +227,14 @@ class DenseModel:
             failed: filled with names and causes.
         """
         check_number("batch", batch, 1, whole=True)
+        with kept_memory():
+            for found in one_ahead(self.begun(images, batch, failed)):
+                yield from found()
+
+    def begun(
+        self, images: ImageSet, batch: int, failed: dict[str, str] | None = None
+    ) -> Iterator[Callable[[], list[Answer]]]:
+        """Batch by batch, as `predict` has them, a look that has begun, see `begin`."""
         device = next(self.encoder.parameters()).device
         with ThreadPoolExecutor(images.readers) as pool:
 
@@ -228,7 +251,7 @@ class DenseModel:
                 if good:
                     x = torch.stack([pixels for _, _, pixels, _ in good]).to(device).float() / 255
                     rows_there, framed, _, given = zip(*good)
-                    yield from self.find(x, framed, rows_there, given)
+                    yield self.begin(x, framed, rows_there, given)
 
     def _one(self, images: ImageSet, row: int) -> Shown:
         """How a picture lies in its square, that, and what `find` is given of it; or why it cannot be used."""
@@ -250,6 +273,20 @@ class DenseModel:
             return framed, square, source and source.of(str(images.ids[row]), framed, square)
         except (DecodeError, InputError) as error:
             return str(error)
+
+
+def one_ahead(made: Iterator[T]) -> Iterator[T]:
+    """The same in order, each after the next one was made.
+
+    >>> list(one_ahead(iter("abc")))
+    ['a', 'b', 'c']
+    """
+    waiting: list[T] = []
+    for one in made:
+        waiting.append(one)
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting
 
 
 def objective_of(task: Any, folder: str) -> Dense:

@@ -1,13 +1,13 @@
 """The stages of a dense model in OpenVINO, which runs convolutions on a CPU several times faster than torch.
 
 Each stage is traced once and kept in the cache with a hash that tells damage, as the networks of `embed` are. The first
-takes batches of one size, and a short one is filled up; those of regions take any number, filled up to the next
-multiple of 64, so that few shapes are ever met. In bf16 the head can stay in fp32, its convolutions behind the network
-and both stages of regions.
+takes pictures one by one, several at once; those of regions take any number, filled up to the next multiple of 64, so
+that few shapes are ever met. In bf16 the head can stay in fp32, its convolutions behind the network and both stages of
+regions.
 """
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,23 @@ from .mask_head import CELLS as MASK_CELLS
 from .model import DenseModel
 from .stages import Staged, parts_of
 
-FORM = 1  # a part of the key: where a stage computes something else, its graphs of before do not stand for it
+FORM = 2  # a part of the key: where a stage computes something else, its graphs of before do not stand for it
 GROUP = 64
 WAYS = ("bf16", "bf16, head in fp32", "fp32")  # the fastest first
 _NETWORK = "__module.encoder"  # with what the names of a trace's layers begin that are the network's
 
 
-class Compiled:
-    """A stage in OpenVINO: called with x (n, ...) it gives the stage's tensors.
+class Pictures:
+    """The first stage in OpenVINO: called with x (n, 3, S, S) in [0, 1] it gives the stage's tensors.
+
+    Pictures go in as bytes: bf16 would round values in [0, 1] before anything is computed of them. Each is a request
+    of its own, and as many are run at once as the processor has room for: their maps lie nearer than a batch's, and
+    what is done with the last ones can be done meanwhile.
 
     Args:
-        stage: what to run, with one tensor going in.
-        shape: of one row that goes in.
-        batch: rows a call, at most, which are pictures and go in as bytes: bf16 would round values in [0, 1] before
-            anything is computed of them. None: any number, of regions.
+        stage: what to run.
+        size: side of the pictures.
+        batch: pictures a call; of one alone all cores take a part.
         key: names the stage and its weights in the cache.
         low: in bf16.
         exact: in bf16, whether all but the network stays in fp32.
@@ -48,35 +51,76 @@ class Compiled:
         RunError: OpenVINO cannot convert or compile it.
     """
 
-    def __init__(
-        self, stage: nn.Module, shape: Sequence[int], batch: int | None, key: str, low: bool, exact: bool
-    ) -> None:
-        self.batch, self.bytes, name = batch, batch is not None, type(stage).__name__.lower()
-        example = torch.zeros(batch or 2, *shape, dtype=torch.uint8 if self.bytes else torch.float32)
-        with evaluating(stage):
-            graph, weights = traced_with(stage, example, folder() / f"{key}-{name}-{batch or 0}.xml", f"stage {name!r}")
-        if low and exact:
-            graph = with_exact(graph, _behind(graph))
-        hints = {"INFERENCE_PRECISION_HINT": "bf16" if low else "f32", "PERFORMANCE_HINT": "LATENCY"}
-        try:
-            model = core().read_model(ET.tostring(graph, encoding="unicode").encode(), weights)
-            model.reshape([batch or -1, *shape])
-            self._made: Any = core().compile_model(model, "CPU", hints)
-        except RuntimeError as error:
-            raise RunError(f"OpenVINO cannot compile stage {name!r}: {error}") from error
+    def __init__(self, stage: nn.Module, size: int, batch: int, key: str, low: bool, exact: bool) -> None:
+        example = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+        self._made = _compiled(stage, example, example.shape, key, low, exact, batch > 1)
+        self._free: list[Any] = []
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """The stage's outputs (n, ...)."""
+        return self.start(x)()
+
+    def start(self, x: Tensor) -> Callable[[], list[Tensor]]:
+        """Begin with x; what comes back waits for the outputs, once."""
+        pictures, requests = (x * 255).round().byte().numpy(), []
+        for row in range(len(pictures)):
+            requests.append(self._free.pop() if self._free else self._made.create_infer_request())
+            requests[-1].start_async([pictures[row : row + 1]])
+
+        def outputs() -> list[Tensor]:
+            for one in requests:
+                one.wait()
+            count = len(self._made.outputs)
+            found = [np.concatenate([one.get_output_tensor(place).data for one in requests]) for place in range(count)]
+            self._free.extend(requests)
+            return [torch.from_numpy(one) for one in found]
+
+        return outputs
+
+
+class Regions:
+    """A stage of regions in OpenVINO: called with x (n, ...) it gives the stage's tensors.
+
+    Args:
+        stage: what to run.
+        shape: of one row that goes in.
+        key: names the stage and its weights in the cache.
+        low: in bf16.
+
+    Raises:
+        RunError: OpenVINO cannot convert or compile it.
+    """
+
+    def __init__(self, stage: nn.Module, shape: Sequence[int], key: str, low: bool) -> None:
+        self._made = _compiled(stage, torch.zeros(2, *shape), [-1, *shape], key, low, False, False)
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """The stage's outputs (n, ...)."""
         n = len(x)
-        if self.batch is not None and n > self.batch:
-            return [torch.cat(parts) for parts in zip(*(self(part) for part in x.split(self.batch)))]
-        if self.bytes:
-            x = (x * 255).round().byte()
-        wanted = self.batch or max(-(-n // GROUP), 1) * GROUP
+        wanted = max(-(-n // GROUP), 1) * GROUP
         if n < wanted:
             x = torch.cat([x, x.new_zeros(wanted - n, *x.shape[1:])])
         found = self._made([np.ascontiguousarray(x.numpy())])
         return [torch.from_numpy(found[place])[:n] for place in range(len(found))]
+
+
+def _compiled(
+    stage: nn.Module, example: Tensor, shape: Sequence[int], key: str, low: bool, exact: bool, many: bool
+) -> Any:
+    """A stage, traced with an example, for inputs of a shape; `many`: for several requests at once."""
+    name = type(stage).__name__.lower()
+    with evaluating(stage):
+        graph, weights = traced_with(stage, example, folder() / f"{key}-{name}.xml", f"stage {name!r}")
+    if low and exact:
+        graph = with_exact(graph, _behind(graph))
+    hints = {"INFERENCE_PRECISION_HINT": "bf16" if low else "f32"}
+    hints |= {"PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY"}
+    try:
+        model = core().read_model(ET.tostring(graph, encoding="unicode").encode(), weights)
+        model.reshape(list(shape))
+        return core().compile_model(model, "CPU", hints)
+    except RuntimeError as error:
+        raise RunError(f"OpenVINO cannot compile stage {name!r}: {error}") from error
 
 
 def in_openvino(model: DenseModel, batch: int, way: str) -> Staged:
@@ -85,18 +129,16 @@ def in_openvino(model: DenseModel, batch: int, way: str) -> Staged:
     Raises:
         RunError: OpenVINO cannot run one of them.
     """
-    parts, size, width = parts_of(model.encoder, model.head), model.objective.size, 0
+    parts, size = parts_of(model.encoder, model.head), model.objective.size
     low, exact = way != "fp32", way != "bf16"
     key = key_of(model)
-    first = Compiled(parts.first, (3, size, size), batch, key, low, exact)
-    if parts.boxes is None:
-        return Staged(model.head, first)
-    width = parts.width
-    boxes = Compiled(parts.boxes, (width, BOX_CELLS, BOX_CELLS), None, key, low and not exact, False)
-    if parts.masks is None:
-        return Staged(model.head, first, boxes)
-    masks = Compiled(parts.masks, (width, MASK_CELLS, MASK_CELLS), None, key, low and not exact, False)
-    return Staged(model.head, first, boxes, masks)
+    first = Pictures(parts.first, size, batch, key, low, exact)
+    boxes = masks = None
+    if parts.boxes is not None:
+        boxes = Regions(parts.boxes, (parts.width, BOX_CELLS, BOX_CELLS), key, low and not exact)
+    if parts.masks is not None:
+        masks = Regions(parts.masks, (parts.width, MASK_CELLS, MASK_CELLS), key, low and not exact)
+    return Staged(model.head, first, boxes, masks, first.start)
 
 
 def key_of(model: DenseModel) -> str:

@@ -7,6 +7,7 @@ of masks into pictures stay what they are in the heads. Run by torch the stages 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from .semantic import Semantic
 
 Told = list[Found] | tuple[Tensor, ...]  # what `predict` of a head gives
 Stage = Callable[[Tensor], Sequence[Tensor]]
+Begun = Callable[[], Sequence[Tensor]]  # waits for a stage that was started
 
 
 class First(nn.Module):
@@ -117,17 +119,23 @@ class Staged:
         first: runs the first stage.
         boxes: runs that of boxes, where there is one.
         masks: that of masks.
+        started: starts the first stage, which goes on while other things are done; None: it is run when it is asked.
     """
 
     head: OnPyramid
     first: Stage
     boxes: Stage | None = None
     masks: Stage | None = None
+    started: Callable[[Tensor], Begun] | None = None
 
     @torch.no_grad()
     def __call__(self, images_NCHW: Tensor) -> Told:
         """What is in each of N squares (3, S, S) in [0, 1]."""
         return self.chosen(self.first(images_NCHW), int(images_NCHW.shape[2]))
+
+    def begin(self, images_NCHW: Tensor) -> Begun:
+        """Start the first stage, where it can be; what comes back waits for what it says."""
+        return self.started(images_NCHW) if self.started else partial(self.first, images_NCHW)
 
     @torch.no_grad()
     def chosen(self, said: Sequence[Tensor], size: int) -> Told:

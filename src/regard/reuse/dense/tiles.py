@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from ...core.checks import bad, check_number
+from ...core.runtime import kept_memory
 from ...data.decode import DecodeError, decode, read, upright_size
 from ...data.imageset import ImageSet
 from .frame import Framed, colour_bytes
-from .looking import Find, Picture, answers
+from .looking import Picture, answers
 from .model import Answer, DenseModel
 from .objective import Dense
 from .windows import OVERLAP, Window, whole, windows_of
@@ -43,7 +44,6 @@ def predict(
     overlap: float = OVERLAP,
     batch: int = 8,
     failed: dict[str, str] | None = None,
-    find: Find | None = None,
 ) -> Iterator[Answer]:
     """What is in each picture, in order; those that cannot be read are left out and named in `failed`.
 
@@ -55,7 +55,6 @@ def predict(
         overlap: the least share of a window's side that the next one shows again: above the size of what is looked for.
         batch: windows a call of the network.
         failed: filled with names and causes.
-        find: asked in place of `model.find`, such as `partial(model.find, runner=...)`.
 
     Yields:
         Answers as `DenseModel.predict` gives them, but masks as run lengths (`runs`), which `found_masks.masks_of`
@@ -67,7 +66,7 @@ def predict(
     check_number("batch", batch, 1, whole=True)
     check_tiles(model.objective.what, tiles)
     windows_of((1, 1), 1 if tiles is None else tiles, overlap)  # refuses numbers out of range before the work
-    return _predicted(model, images, tiles, overlap, batch, {} if failed is None else failed, find)
+    return _predicted(model, images, tiles, overlap, batch, {} if failed is None else failed)
 
 
 @dataclass(frozen=True)
@@ -78,13 +77,11 @@ class Tiled:
         model: trained or read.
         tiles: as in `predict`.
         overlap: likewise.
-        find: likewise.
     """
 
     model: DenseModel
     tiles: int | None = None
     overlap: float = OVERLAP
-    find: Find | None = None
 
     @property
     def objective(self) -> Dense:
@@ -93,8 +90,7 @@ class Tiled:
 
     def predict(self, images: ImageSet, *, batch: int = 8, failed: dict[str, str] | None = None) -> Iterator[Answer]:
         """As the function does."""
-        tiles, overlap, find = self.tiles, self.overlap, self.find
-        return predict(self.model, images, tiles=tiles, overlap=overlap, batch=batch, failed=failed, find=find)
+        return predict(self.model, images, tiles=self.tiles, overlap=self.overlap, batch=batch, failed=failed)
 
 
 def find_tiled(
@@ -134,7 +130,6 @@ def _predicted(
     overlap: float,
     batch: int,
     failed: dict[str, str],
-    find: Find | None,
 ) -> Iterator[Answer]:
     size = model.objective.size
 
@@ -148,8 +143,8 @@ def _predicted(
             else:
                 yield from one.shown(size)
 
-    with ThreadPoolExecutor(images.readers) as pool:
-        yield from answers(model, squares(pool), batch, find)
+    with ThreadPoolExecutor(images.readers) as pool, kept_memory():
+        yield from answers(model, squares(pool), batch)
 
 
 def _ahead(
