@@ -78,3 +78,10 @@ def test_what_cannot_be_scored_is_refused():
             score(f, np.zeros(len(f)))
     with pytest.raises(InputError, match="probabilities"):
         leep(f, y)
+
+
+def test_one_vector_of_each_class_has_a_score():
+    rng = np.random.default_rng(0)
+    for d in (2, 64, 1280):
+        for _ in range(20):
+            assert 0 <= h_score(rng.normal(size=(2, d)), ["a", "b"]) <= 1 + 1e-9

@@ -85,7 +85,8 @@ def h_score(vectors: ArrayLike, labels: ArrayLike, shrinkage: float | None = Non
     f = check_matrix("vectors", vectors).astype(np.float64)
     y = _codes(labels, len(f))
     centred = f - f.mean(axis=0)
-    a = float(ledoit_wolf_shrinkage(centred, assume_centered=True)) if shrinkage is None else shrinkage
+    # of two vectors, which lie on a line, rounding takes it below 0
+    a = max(float(ledoit_wolf_shrinkage(centred, assume_centered=True)), 0.0) if shrinkage is None else shrinkage
     check_number("shrinkage", a, 0, 1)
     covariance = centred.T @ centred / len(f)
     shrunk = (1 - a) * covariance + a * np.trace(covariance) / f.shape[1] * np.eye(f.shape[1])
