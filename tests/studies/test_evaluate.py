@@ -1,5 +1,7 @@
 """The evaluation: what it compares, its intervals against plain computations, and that it does not flatter."""
 
+import shutil
+
 import numpy as np
 import pytest
 from scipy.stats import t
@@ -7,7 +9,7 @@ from scipy.stats import t
 from regard.core.checks import InputError
 from regard.create.run import train
 from regard.data.builtin import builtin
-from regard.data.imageset import ImageSet
+from regard.data.imageset import ImageSet, concatenate
 from regard.learning.settings import TrainSettings
 from regard.metrics.contrast import contrast
 from regard.metrics.retrieve import retrieval
@@ -182,11 +184,19 @@ def test_several_runs_others_and_the_ceiling(run, sides, tmp_path):
         found.contrast("knn", "deeper", "run")
 
 
-def test_a_run_that_learned_from_test_is_refused_and_one_from_train_is_checked(found, run, sides):
+def test_a_run_that_learned_from_test_is_refused_and_one_from_train_is_checked(found, run, sides, tmp_path):
     assert any(note.startswith("checked: ") and "simclr" in note for note in found.notes)
     half = np.arange(500) < 300
     partly = open_pair(sides[0].subset(half), sides[1], 0)[0]
     (note,) = check_leaks([Representation.load(run)], partly)
+    assert note.startswith("checked: none of the 500 images that ") and note.endswith("is in TEST.")
+    planted = concatenate([sides[1], sides[0].subset(np.flatnonzero(~half)[:7])])
+    some = open_pair(sides[0].subset(half), planted, 0)[0]
+    with pytest.raises(InputError, match=r"TEST: .*7 image\(s\) that .*simclr.* learned from: .*take them out"):
+        check_leaks([Representation.load(run)], some)
+    before = shutil.copytree(run, tmp_path / "before")
+    (before / "learned.json").unlink()
+    (note,) = check_leaks([Representation.load(before)], partly)
     assert note.startswith("not checked: ") and "split first" in note
     assert check_leaks([Representation.load("random:convnet4")], partly) == []
     with pytest.raises(InputError, match="its training set is TRAIN and TEST together.*Split first"):

@@ -15,11 +15,13 @@ from ..core.runtime import numpy_rng
 from ..core.storage import hash_json
 from ..create.run import train
 from ..data.decode import content_hash, read
+from ..learning.learned import read_learned
 from ..learning.objective import Split
 from ..learning.settings import TrainSettings
 from ..representation.representation import Representation
 from ._bench import Bench
 
+SHOWN = 5  # names in a message
 RESCALED_ON = 256  # training images that random weights are rescaled to
 
 
@@ -77,7 +79,7 @@ def check_alike(first: Representation, others: Mapping[str, list[Representation]
 
 
 def check_leaks(reps: Sequence[Representation], known: Split) -> list[str]:
-    """Refuse a run that learned from TEST, as far as the hash of its training set tells; note what it does not tell."""
+    """Refuse a run that learned from pictures of TEST alone, as far as its folder tells; note what it does not tell."""
     here, there = ([content_hash(read(item)) for item in images.items] for images in (known.train, known.held_out))
     whole = {hash_json(sorted(there)): "TEST", hash_json(sorted(here + there)): "TRAIN and TEST together"}
     notes = []
@@ -90,6 +92,15 @@ def check_leaks(reps: Sequence[Representation], known: Split) -> list[str]:
                 "images that it has not seen",
                 "Split first, and create from the TRAIN part alone.",
             )
+        told = read_learned(rep)
+        if seen := [row for row, one in enumerate(there) if one in told.pictures and one not in here]:
+            names = ", ".join(known.held_out.called(row) for row in seen[:SHOWN])
+            raise bad(
+                "TEST",
+                f"{len(seen)} image(s) that {name} learned from: {names}",
+                "images that it has not seen",
+                "Create without them, or take them out of TEST.",
+            )
         copies = len(set(here) & set(there))
         if learned == hash_json(sorted(here)):
             notes.append(
@@ -97,6 +108,8 @@ def check_leaks(reps: Sequence[Representation], known: Split) -> list[str]:
                 if copies
                 else f"checked: {name} learned from the images of TRAIN and no others; none of them is in TEST."
             )
+        elif told.pictures and not told.unknown and not copies:
+            notes.append(f"checked: none of the {len(told.pictures)} images that {name} learned from is in TEST.")
         elif rep.card.get("made_by") != "drawn at random":
             why = "a card holds one hash of a whole training set, and this set is not TRAIN"
             why = why if learned else "its card does not say from which images it learned"

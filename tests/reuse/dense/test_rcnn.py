@@ -172,6 +172,8 @@ def test_scenes_are_learned_and_read_elsewhere(parts, trained, tmp_path):
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["ap50"] == found.metrics["ap50"] > 0.2
     assert metrics["train"] == 18 and metrics["val"] == 8 and metrics["hard_negatives"] > 0
+    told = json.loads((out / "learned.json").read_text())["pictures"]
+    assert len(told) == 18 and set(told) == set(json.loads((out / "scores.json").read_text())["learned"])
     shutil.copytree(out, tmp_path / "elsewhere")
     other = RcnnModel.load(tmp_path / "elsewhere", precision="fp32")
     assert other.objective == model.objective and other.objective.what == "boxes"

@@ -25,6 +25,7 @@ from ...core.runtime import measured
 from ...core.storage import write_json
 from ...data.imageset import ImageSet
 from ...data.sampling import hold_out
+from ...learning.learned import write_learned
 from ...learning.run import METRICS, Run, Watch, started_from, watched
 from ...representation import checksums
 from ...representation.representation import Representation
@@ -183,6 +184,7 @@ def _events(
     write_json(run.folder / SCORES, {**by_class, "notes": notes, "learned": list(learned)})
     write_json(run.folder / METRICS, metrics)
     parent = model.representation
+    write_learned(run.folder, learned, parent)
     model.save(
         run.folder,
         {
