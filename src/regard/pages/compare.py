@@ -9,6 +9,7 @@ from ..core.storage import replacing
 from ..report.figures import Curve, label_efficiency
 from ..report.gains import Gain
 from ..report.html import Highlight, Picture, Section, Table, literal, write_report
+from ..report.minutes_drawn import Spent, against_minutes
 from ..report.transfer_map import Cell, transfer_map
 from ..studies.compare.compare import Comparison
 from ..studies.compare.foresight import FEWEST, TITLES
@@ -20,8 +21,12 @@ FULL = 0.3  # the gain from which a cell of the map is shaded as deep as can be
 
 
 def figures(found: Comparison) -> dict[str, Markup]:
-    """The figures by file name: a curve for each reading that has one, and the map where there are several readings."""
+    """The figures by file name: labels, where a reading has several numbers of them, and minutes against score.
+
+    And the map, where there are several readings.
+    """
     drawn = {f"labels-{one.task}-{one.way}.svg": labels_figure(one) for one in found.readings if len(one.numbers) > 1}
+    drawn |= {f"minutes-{one.task}-{one.way}.svg": minutes_figure(one) for one in found.readings}
     return {**drawn, MAP: map_figure(found)} if len(found.readings) > 1 else drawn
 
 
@@ -34,6 +39,17 @@ def labels_figure(reading: Reading) -> Markup:
     reference = {f"{reading.baseline}, all labels": reading.level(reading.baseline).mean}
     alt = f"{reading.main.title} against the number of labels: {reading.sentence(reading.others[0])}"
     return label_efficiency(curves, alt, x="labelled pictures", y=reading.main.title, references=reference)
+
+
+def minutes_figure(reading: Reading) -> Markup:
+    """Score with all labels against minutes, those of pretraining counted where they are known."""
+    points = []
+    for name in reading.whole.arms:
+        cost = reading.costs[name]
+        minutes = cost.seconds / 60 if cost.minutes is None else cost.minutes
+        points.append(Spent(name, minutes, reading.level(name), cost.minutes is not None and not cost.before))
+    alt = f"{reading.main.title} against minutes: " + ", ".join(f"{one.name} {one.minutes:.2g}" for one in points)
+    return against_minutes(points, alt, y=reading.main.title, percent=reading.main.percent)
 
 
 def map_figure(found: Comparison) -> Markup:
@@ -71,6 +87,7 @@ def write_comparison_page(
         if name in pictures:
             blocks.append(Picture(pictures[name], "Bands are 95 % intervals; labels on a logarithmic axis."))
         blocks += [_levels(reading), _saved(reading)] if reading.numbers else [_levels(reading)]
+        blocks.append(Picture(pictures[f"minutes-{reading.task}-{reading.way}.svg"], _MINUTES_TEXT))
         sections.append(Section(reading.title.capitalize(), _told(reading, found.others), blocks))
     sections.append(Section("What it costs", _COST_TEXT, [_costs(found)]))
     if found.foresight is not None:
@@ -232,6 +249,7 @@ def _foresight(found: Comparison) -> list[Picture | Table]:
 
 
 _MAP_TEXT = "Each cell: the difference to the baseline with all labels, its 95 % interval, and the labels saved."
+_MINUTES_TEXT = "With all labels, pretraining counted; a hollow point has more minutes than are known."
 _COST_TEXT = (
     "Minutes of pretraining are those that cards count; `imagenet` and published weights do not tell theirs. Where a "
     "run went on from another, the other's are not in it."
