@@ -175,7 +175,7 @@ def _saved(reading: Reading) -> Table:
         rows.append(
             [
                 name,
-                f"{'> ' if saved.beyond else ''}{100 * saved.share:.0f} %",
+                "not told" if low is high is None else f"{'> ' if saved.beyond else ''}{100 * saved.share:.0f} %",
                 "not told" if low is None else f"{100 * low:.0f} %",
                 "beyond what was tried" if high is None else f"{100 * high:.0f} %",
                 saved.verdict,

@@ -51,6 +51,7 @@ def test_the_answer_in_words_numbers_and_files(made):
     page = (made.out / "report.html").read_text()
     assert made.found.readings[0].sentence("random")[:30] in page and "<svg" in page
     assert (made.out / "labels-classify-frozen.svg").read_text().startswith("<svg")
+    assert (made.out / "minutes-classify-frozen.svg").read_text().startswith("<svg")
     assert made.found.foresight.ranked(made.found.reached)["logme"] == {"n": 2, "kendall": None, "spearman": None}
     assert "too few arms" in page
 
