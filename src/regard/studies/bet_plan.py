@@ -1,7 +1,6 @@
 """What a bet consists of: arms, protocols, seeds and steps, and about how long it takes on this machine."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -114,6 +113,7 @@ TASK_UNITS = {"context": 1.5, "jigsaw": 4.0, "colorization": 14.0, "labels": 6.0
 USUAL_TASK = 7.0
 HEAD_UNITS = {"fast_rcnn": 12.0, "faster_rcnn": 11.0}
 DECODED, SCORED, SEARCHED = 0.3, 5.0, 32.0  # one picture
+FEWEST_PASSES, MOST_PASSES = 3, 20
 BEGUN = 50.0  # one training: files, checks, pictures of the puzzle
 
 
@@ -159,12 +159,12 @@ def within(plan: Plan, minutes: float, train: int, test: int) -> Plan:
     return replace(plan, steps=steps)
 
 
-def _timed(backbone: str, images: int, side: int, times: Sequence[int] = (0, 1, 2)) -> float:
-    """Seconds of one forward and backward pass, the least of several."""
+def _timed(backbone: str, images: int, side: int) -> float:
+    """Seconds of one forward and backward pass, the least of several: what else the machine does slows some of them."""
     network = make_encoder(backbone, size=side).train()
     x = torch.zeros(images, 3, side, side)
-    found = []
-    for _ in times:
+    found: list[float] = []
+    while len(found) < FEWEST_PASSES or (len(found) < MOST_PASSES and sum(found) < 1):
         began = time.perf_counter()
         network.maps(x)[-1].sum().backward()
         found.append(time.perf_counter() - began)
