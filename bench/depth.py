@@ -1,6 +1,6 @@
 """How well is depth told: on rendered scenes, and on the later frames of a room by its earlier ones?
 
-    python bench/depth.py [--data FOLDER] [--steps 3000] [--work runs/bench-depth] [--out FILE]
+    python bench/depth.py [--data FOLDER] [--on scenes room] [--steps 3000] [--work runs/bench-depth] [--out FILE]
 
 Rendered scenes (`builtin:scenes`, 96 pixels): the usual head on EfficientNet-Lite0, all of which learns from 3,000
 scenes of one seed and is scored on 200 of another seed, before the same photographs and before others. Bars: AbsRel at
@@ -46,21 +46,25 @@ def main() -> int:
     """Train, print the table; 1 where a figure falls short of its bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the data sets; none: rendered scenes alone")
+    parser.add_argument("--on", nargs="+", choices=("scenes", "room"), default=["scenes", "room"])
     parser.add_argument("--steps", type=int, default=STEPS, help="on rendered scenes")
     parser.add_argument("--work", type=Path, default=Path("runs/bench-depth"))
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.work.mkdir(parents=True, exist_ok=True)
-    began = time.process_time()
-    rows = scene_rows(given.work, given.steps)
-    seconds = time.process_time() - began
-    rows.append({"what": "scenes: processor seconds (of what was not done yet)", "value": seconds, "unit": "s"})
-    if given.data is not None:
+    rows: Rows = []
+    for name in given.on:
+        if name == "room" and given.data is None:
+            print("room: left out, as no --data was given", file=sys.stderr)
+            continue
         began = time.process_time()
-        rows += room_rows(given.work, given.data / "rgbd_7scenes_dev")
+        if name == "scenes":
+            rows += scene_rows(given.work, given.steps)
+        else:
+            rows += room_rows(given.work, given.data / "rgbd_7scenes_dev")
         seconds = time.process_time() - began
-        rows.append({"what": "room: processor seconds (likewise)", "value": seconds, "unit": "s"})
+        rows.append({"what": f"{name}: processor seconds (of what was not done yet)", "value": seconds, "unit": "s"})
     return finish("depth", rows, given.out)
 
 
