@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import interpolate
 
 from helpers.deep import GivenDepth, random_depth
 from helpers.dense import dense_run
@@ -16,15 +17,17 @@ from regard.data.scenes import scenes
 from regard.learning.batch import Batch
 from regard.reuse.dense.alike import compared
 from regard.reuse.dense.augment import flipped, zoomed
-from regard.reuse.dense.depth import BINS, LAMBDA, DepthHead
+from regard.reuse.dense.depth import BINS, LAMBDA, STEEPEST, DepthHead
 from regard.reuse.dense.depth_statistics import DepthStatistics, row_constants
 from regard.reuse.dense.examined import examine
 from regard.reuse.dense.examined_depth import EDGES, DepthErrors
 from regard.reuse.dense.feed import DenseFeed
 from regard.reuse.dense.frame import Framed
 from regard.reuse.dense.model import DenseModel
+from regard.reuse.dense.objective import Dense
 from regard.reuse.dense.rates import Tried, best_of
 from regard.reuse.dense.scoring import higher, score
+from regard.reuse.dense.semantic import Linear
 from regard.reuse.dense.tiles import find_tiled, predict
 
 INFO = [FeatureInfo(8, 4, "a"), FeatureInfo(12, 8, "b")]
@@ -58,15 +61,17 @@ def test_a_head_tells_a_depth_for_each_pixel_within_reach_of_what_it_learned(kin
 
 def test_bins_are_the_mean_of_their_depths_by_their_shares() -> None:
     head = head_of("bins").eval()
-    cells = head.layers(levels())
-    shares = cells.relu() + 0.1
-    depths = torch.linspace(1, 9, BINS)
-    wanted = (shares / shares.sum(1, keepdim=True) * depths[:, None, None]).sum(1)
-    told = head.told(levels(), 24).exp()[:, 2::4, 2::4]  # near the middles of cells, where little is interpolated
-    assert (
-        torch.allclose(told, wanted, rtol=0.05)
-        and torch.corrcoef(torch.stack([told.ravel(), wanted.ravel()]))[0, 1] > 0.95
-    )
+    assert isinstance(head.layers, Linear)
+    for part in head.layers.score:  # sure of one bin or another, so that the mean is no middle of all
+        part.weight.data *= 20
+    cells = head.layers(levels()).double().detach().numpy()
+    shares = np.exp(cells - cells.max(1, keepdims=True))
+    depths = 9.0 ** (np.arange(BINS) / (BINS - 1))  # from 1 to 9 m, each by as much larger than the one before
+    wanted = (shares / shares.sum(1, keepdims=True) * np.log(depths)[:, None, None]).sum(1)
+    assert np.allclose(head.depths.numpy(), depths, rtol=1e-5) and wanted.std() > 0.1
+    told = head.told(levels(), 24).detach()
+    fine = interpolate(torch.from_numpy(wanted)[:, None], scale_factor=4, mode="bilinear")[:, 0, :24, :24]
+    assert torch.allclose(told.double(), fine, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["bins", "log"])
@@ -78,10 +83,12 @@ def test_the_loss_is_the_formula_over_known_pixels(kind: str) -> None:
     targets[0, :5], targets[1, :, 3] = NAN, NAN
     known = ~targets.isnan()
     g = (head.told(levels(), 24) - targets.log())[known].double()
-    wanted = ((g**2).mean() - LAMBDA * g.mean() ** 2).sqrt() + g.abs().mean()
+    told = targets[known] * g.clamp(max=STEEPEST).exp()
+    relative = ((told - targets[known]).abs() / targets[known]).mean()
+    wanted = ((g**2).mean() - LAMBDA * g.mean() ** 2).sqrt() + g.abs().mean() + relative
     total, parts = head.loss(levels(), targets)
     assert total.item() == pytest.approx(wanted.item(), rel=1e-5)
-    assert (parts["silog"] + parts["log_error"]).item() == pytest.approx(total.item())
+    assert sum(one.item() for one in parts.values()) == pytest.approx(total.item())
     total.backward()
     assert all(one.grad is None or torch.isfinite(one.grad).all() for one in head.parameters())
     nothing, _ = head.loss(levels(), torch.full((2, 24, 24), NAN))
@@ -198,3 +205,14 @@ def test_a_run_is_read_again_and_windows_are_refused(tmp_path) -> None:
         with pytest.raises(InputError, match="--tiles.*nearer|--tiles.*near"):
             call()
     assert Framed(48, 48, 64).map_out(first.depth.new_zeros(64, 64)).shape == (48, 48)
+
+
+def test_in_training_no_picture_of_depth_is_zoomed() -> None:
+    task = Dense("depth", "bins", 32, augment=True)
+    depth = torch.rand(6, 32, 32) + 1
+    batch = Batch(torch.rand(6, 3, 32, 32), depth=depth)
+    inputs, targets = task.prepare(batch, torch.Generator().manual_seed(3))
+    assert isinstance(targets, torch.Tensor) and not torch.equal(inputs, batch.images)
+    kept = [torch.equal(one, other) for one, other in zip(targets, depth)]
+    mirrored = [torch.equal(one, other.flip(-1)) for one, other in zip(targets, depth)]
+    assert all(a != b for a, b in zip(kept, mirrored)) and any(kept) and any(mirrored)

@@ -1,21 +1,22 @@
 """How far away each pixel is: heads for depth from one picture, and their loss.
 
-`bins`: batch normalisation and one linear map of the features of all levels to 256 bins, whose normalised answers weigh
-the bins' depths, as DINOv2 is measured by (Oquab et al. 2023, arXiv 2304.07193, "linear"; bins of equal width and
-ReLU(logit) + 0.1 over their sum, as in Bhat, Alhashim, Wonka 2021, AdaBins, CVPR, and in their code). `log`: features
-of each level, 3 x 3, summed, and the logarithm of depth from them by one linear map.
+`bins`: batch normalisation and one linear map of the features of all levels to 64 bins of depth, whose probabilities
+weigh the logarithms of the bins' depths: a linear head as DINOv2 is measured by (Oquab et al. 2023, arXiv 2304.07193,
+"linear"), with the bins and the softmax of Bhat, Alhashim, Wonka 2021 (AdaBins, CVPR). `log`: features of each level,
+3 x 3, summed, and the logarithm of depth from them by one linear map.
 
 The loss is SILog (Eigen, Puhrsch, Fergus 2014, Depth map prediction from a single image, NeurIPS, equation 4), under a
-root as DINOv2 has it, and the mean of |log predicted - log true| beside it:
+root as DINOv2 has it, and beside it the mean of |log predicted - log true| and the relative error that is scored:
 
-    g_i = log predicted_i - log true_i,   sqrt(mean g^2 - .85 (mean g)^2) + mean |g|
+    g_i = log predicted_i - log true_i,   sqrt(mean g^2 - .85 (mean g)^2) + mean |g| + mean |exp(g) - 1|
 
 What differs from DINOv2: levels of strides 4 to 32 in place of four blocks of one stride; bins between the nearest and
-the farthest depth of the training pictures, not 0.001 and 10 m; the second term in place of one on gradients.
+the farthest depth of the training pictures, not 0.001 and 10 m; bins that grow with depth, as errors are counted, where
+both papers' codes have equal ones or learn them; two more terms in place of one on gradients.
 """
 
 from collections.abc import Mapping, Sequence
-from math import exp
+from math import e, exp, log
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +28,11 @@ from ...core.checks import bad, check_choice, check_number
 from .semantic import FCN, Linear
 
 HEADS = ("bins", "log")
-BINS = 256
-LEAST = 0.1  # what a bin has at least, so that there always is a sum to divide by
+BINS = 64
 LAMBDA = 0.85
 ABSOLUTE = 1.0  # weight of the mean of |g|
+RELATIVE = 1.0  # weight of the relative error
+STEEPEST = 2.0  # the g from which on the relative error grows no more: its slope is exp(g)
 USUAL = (0.5, 10.0)  # metres, where no training pictures tell
 WIDER = 2.0  # times: how far beyond the nearest and the farthest that was learned from an answer may lie
 
@@ -55,7 +57,8 @@ class DepthHead(nn.Module):
             raise bad("limits", (near, far), "the nearest depth before the farthest")
         self.kind, self.stride = kind, info[0].reduction
         # with the weights, so that a head that goes on elsewhere keeps what it has learned to mean
-        self.register_buffer("depths", torch.linspace(near, far, BINS if kind == "bins" else 2))
+        depths = torch.logspace(log(near), log(far), BINS, base=e) if kind == "bins" else torch.tensor([near, far])
+        self.register_buffer("depths", depths)
         self.layers: Linear | FCN = Linear(info, BINS) if kind == "bins" else FCN(info, 1, width)
         if isinstance(self.layers, FCN):  # begins with the middle of the range everywhere, not with anything
             nn.init.zeros_(self.layers.score.weight)
@@ -65,9 +68,7 @@ class DepthHead(nn.Module):
         """(N, size, size) float32, the logarithm of the depth in metres."""
         cells = self.layers(levels).float()
         if self.kind == "bins":
-            shares = cells.relu() + LEAST
-            mean = (shares * self.depths[:, None, None]).sum(1, keepdim=True) / shares.sum(1, keepdim=True)
-            cells = mean.log()
+            cells = (cells.softmax(1) * self.depths.log()[:, None, None]).sum(1, keepdim=True)
         else:
             cells = cells + self.depths.log().mean()
         # the last cells may reach beyond the picture
@@ -96,7 +97,9 @@ class DepthHead(nn.Module):
         mean = apart.sum() / count
         varied = (apart.square().sum() / count - LAMBDA * mean.square()).clamp(min=1e-8).sqrt()
         absolute = apart.abs().sum() / count
-        return varied + ABSOLUTE * absolute, {"silog": varied.detach(), "log_error": absolute.detach()}
+        relative = (apart.clamp(max=STEEPEST).exp() - 1).abs().sum() / count
+        parts = {"silog": varied, "log_error": absolute, "relative": relative}
+        return varied + ABSOLUTE * absolute + RELATIVE * relative, {name: one.detach() for name, one in parts.items()}
 
     @torch.no_grad()
     def predict(self, levels: Sequence[Tensor], size: int) -> tuple[Tensor]:

@@ -117,7 +117,7 @@ class Dense(Objective):
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Target]:
         """The pictures, changed in training, and what they show."""
         if self.augment and not batch.held_out:
-            batch = augmented(batch, Changes(), generator, self.colour)
+            batch = augmented(batch, CHANGES.get(self.what, Changes()), generator, self.colour)
         return batch.images, TARGETS[self.what](self, batch)
 
     def loss(
@@ -143,6 +143,9 @@ def _object_targets(task: Dense, batch: Batch) -> Target:
     objects = objects_of(batch)
     return Proposed(objects, batch["proposals"]) if task.kind == "fast_rcnn" else objects
 
+
+# where not the usual ones: a zoom would hide how far what has no known size is, which the camera and the place tell
+CHANGES: Mapping[str, Changes] = {"depth": Changes(zoom=(1.0, 1.0))}
 
 # of each task: the head on the levels of a pyramid, and what of a batch its loss is told
 MAKERS: Mapping[str, Callable[[Dense, Sequence[FeatureInfo]], nn.Module]] = {
