@@ -38,6 +38,9 @@ HEADS = {
     "boxes3d": ("centers",),
 }
 
+# of tasks that learn from other changed pictures than the usual ones. An enlarged picture of objects in space is that of
+# a longer lens, of which there is little to be learned where all pictures are of one or of similar cameras
+CHANGES: Mapping[str, Changes] = {"boxes3d": Changes(zoom=(0.85, 1.2))}
 
 Target: TypeAlias = Objects | Proposed | SpaceObjects | Tensor
 
@@ -117,7 +120,7 @@ class Dense(Objective):
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Target]:
         """The pictures, changed in training, and what they show."""
         if self.augment and not batch.held_out:
-            batch = augmented(batch, Changes(), generator, self.colour)
+            batch = augmented(batch, CHANGES.get(self.what, Changes()), generator, self.colour)
         return batch.images, TARGETS[self.what](self, batch)
 
     def loss(
