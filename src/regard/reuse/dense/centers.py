@@ -225,7 +225,8 @@ class Centers(nn.Module):
             size: side of the square in pixels.
             camera: (N, 4).
         """
-        logits, told = self(levels, camera)
+        with torch.autocast(camera.device.type, enabled=False):  # metres in half precision are off by a percent
+            logits, told = self(levels, camera)
         return [self.found(one, told[row], camera[row], size) for row, one in enumerate(logits.sigmoid())]
 
     def found(self, heat: Tensor, told: Tensor, camera: Tensor, size: int) -> FoundInSpace:

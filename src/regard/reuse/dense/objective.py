@@ -38,8 +38,8 @@ HEADS = {
     "boxes3d": ("centers",),
 }
 
-# of tasks that learn from other changed pictures than the usual ones. An enlarged picture of objects in space is that of
-# a longer lens, of which there is little to be learned where all pictures are of one or of similar cameras
+# of tasks that learn from other changes than the usual ones: to objects in space a zoom is another lens, and cameras of
+# one set of pictures differ little
 CHANGES: Mapping[str, Changes] = {"boxes3d": Changes(zoom=(0.85, 1.2))}
 
 Target: TypeAlias = Objects | Proposed | SpaceObjects | Tensor
