@@ -100,6 +100,18 @@ def test_scenes_are_learned_by_heart():
         assert one.boxes.min() >= 0 and one.boxes.max() <= SIZE and (one.scores.diff() <= 0).all()
 
 
+def test_in_half_precision_objects_are_found_in_single_precision(head):
+    pictures, objects = known(2)
+    levels = [level.detach() for level in pyramid_of()(pictures)]
+    with torch.no_grad():
+        plain = head.predict(levels, SIZE, objects.camera)
+        with torch.autocast("cpu", torch.bfloat16):
+            halved = head.predict(levels, SIZE, objects.camera)
+    for one, other in zip(plain, halved):
+        assert other.scores.dtype == torch.float32 and len(one.scores) > 0
+        assert torch.equal(one.scores, other.scores) and torch.equal(one.space, other.space)
+
+
 def test_a_camera_with_a_longer_lens_makes_the_same_picture_farther_away(head):
     pictures, objects = known(1)
     logits, told = head(pyramid_of()(pictures), objects.camera)

@@ -9,7 +9,8 @@ how far away it is, how large, and from which side it is seen; with the camera t
 What differs: depth is told by the focal length (see `in_space`), so that one head serves several cameras; a map of the
 ray of each cell, x / z and y / z, stands beside the features, as where a thing stands on the ground says how far it is;
 the cells around a middle learn of it too, as in FCOS3D, each its own way to it; the depth comes with a spread, which
-learns to tell how far off it is (Kendall and Gal 2017, NeurIPS) and lowers the score of what may be anywhere.
+learns to tell how far off it is (Kendall and Gal 2017, NeurIPS) and lowers the score of what may be anywhere; the angle
+has a tower of its own and comes with how sure it is (see `von_mises`), as it is told by small marks, and learns last.
 """
 
 from collections.abc import Sequence
@@ -24,9 +25,10 @@ from torch.nn.functional import l1_loss
 from ...backbones.contract import FeatureInfo
 from ...core.checks import bad, check_number
 from .heat import bell, heat_loss, peaks
-from .in_space import CODES, boxes_around, check_camera, decode, encode
+from .in_space import CODES, boxes_around, check_camera, decode, encode, rays
 from .neck import Neck, normalised
 from .objects import Objects, check_objects
+from .von_mises import von_mises_loss
 
 RARE = 0.05  # the height of the map that training begins with
 OUTPUTS = 2 + CODES + 1  # the way to the middle, the codes, the logarithm of the depth's spread
@@ -115,9 +117,11 @@ class Centers(nn.Module):
         self.stride = int(self.neck.strides[0])
         self.what = _tower(chosen.width, chosen.width, chosen.depth)
         self.where = _tower(chosen.width + 2, chosen.width, chosen.depth)
+        self.turned = _tower(chosen.width + 2, chosen.width, chosen.depth)
         self.heat = nn.Conv2d(chosen.width, classes, 3, padding=1)
-        self.told = nn.Conv2d(chosen.width, OUTPUTS, 3, padding=1)
-        for layer in (self.heat, self.told):
+        self.told = nn.Conv2d(chosen.width, OUTPUTS - 2, 3, padding=1)
+        self.angle = nn.Conv2d(chosen.width, 2, 3, padding=1)
+        for layer in (self.heat, self.told, self.angle):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
         nn.init.constant_(self.heat.bias, -log((1 - RARE) / RARE))
@@ -130,13 +134,9 @@ class Centers(nn.Module):
         """Logits of the map (N, classes, h, w), and what is told of an object in each cell (N, 9, h, w)."""
         finest = self.neck(levels)[0].float()
         check_camera(camera, len(finest))
-        middle = (torch.arange(max(finest.shape[2:]), device=finest.device) + 0.5) * self.stride
-        rays = []
-        for axis, count in ((0, finest.shape[3]), (1, finest.shape[2])):
-            along = (middle[:count] - camera[:, 2 + axis, None]) / camera[:, axis, None]
-            rays.append(along[:, None] if axis == 0 else along[:, :, None])
-        whole = torch.stack([ray.expand(-1, *finest.shape[2:]) for ray in rays], 1).to(finest)
-        return self.heat(self.what(finest)), self.told(self.where(torch.cat([finest, whole], 1)))
+        seen = torch.cat([finest, rays(camera, (finest.shape[2], finest.shape[3]), self.stride).to(finest)], 1)
+        told, angle = self.told(self.where(seen)), self.angle(self.turned(seen))
+        return self.heat(self.what(finest)), torch.cat([told[:, :-1], angle, told[:, -1:]], 1)
 
     def loss(self, levels: Sequence[Tensor], targets: SpaceObjects) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of the map's loss and of those of place, depth, size and angle, the means over cells near middles.
@@ -156,7 +156,10 @@ class Centers(nn.Module):
         parts = {"place": slice(0, 2), "depth": slice(2, 3), "size": slice(3, 6), "angle": slice(6, 8)}
         total = losses["heat"]
         for (name, part), weight in zip(parts.items(), self.settings.weights):
-            apart = l1_loss(found[:, part], wanted[:, part], reduction="none").sum(1)
+            if name == "angle":
+                apart = von_mises_loss(found[:, part], wanted[:, part])
+            else:
+                apart = l1_loss(found[:, part], wanted[:, part], reduction="none").sum(1)
             if name == "depth":  # Laplace's likelihood, whose spread begins at that of e^0
                 apart = apart * (-found[:, -1]).exp() + found[:, -1]
             losses[name] = (apart * own).sum() / own.sum().clamp(min=1)
@@ -222,7 +225,8 @@ class Centers(nn.Module):
             size: side of the square in pixels.
             camera: (N, 4).
         """
-        logits, told = self(levels, camera)
+        with torch.autocast(camera.device.type, enabled=False):  # metres in half precision are off by a percent
+            logits, told = self(levels, camera)
         return [self.found(one, told[row], camera[row], size) for row, one in enumerate(logits.sigmoid())]
 
     def found(self, heat: Tensor, told: Tensor, camera: Tensor, size: int) -> FoundInSpace:

@@ -110,6 +110,20 @@ def boxes_around(space: Tensor, camera: Tensor, size: int) -> Tensor:
     return torch.cat([seen.amin(-2), seen.amax(-2)], -1).clamp(0, size)
 
 
+def rays(camera: Tensor, cells: tuple[int, int], stride: int) -> Tensor:
+    """The rays (N, 2, h, w), as x / z and y / z, through the middles of cells of `stride` pixels, by cameras (N, 4).
+
+    >>> rays(torch.tensor([[4.0, 8.0, 2.0, 2.0]]), (1, 2), 4).tolist()
+    [[[[0.0, 1.0]], [[0.0, 0.0]]]]
+    """
+    found = []
+    for axis, count in ((0, cells[1]), (1, cells[0])):
+        middle = (torch.arange(count, device=camera.device) + 0.5) * stride
+        along = (middle - camera[:, 2 + axis, None]) / camera[:, axis, None]
+        found.append((along[:, None] if axis == 0 else along[:, :, None]).expand(-1, *cells))
+    return torch.stack(found, 1)
+
+
 def check_camera(camera: Tensor, pictures: int) -> Tensor:
     """Cameras (N, 4) of so many pictures; raises InputError for others."""
     if tuple(camera.shape) != (pictures, 4):

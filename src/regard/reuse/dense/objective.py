@@ -38,6 +38,9 @@ HEADS = {
     "boxes3d": ("centers",),
 }
 
+# of tasks that learn from other changes than the usual ones: to objects in space a zoom is another lens, and cameras of
+# one set of pictures differ little
+CHANGES: Mapping[str, Changes] = {"boxes3d": Changes(zoom=(0.85, 1.2))}
 
 Target: TypeAlias = Objects | Proposed | SpaceObjects | Tensor
 
