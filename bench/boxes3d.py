@@ -13,6 +13,7 @@ import argparse
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ SHOWS = 4  # pixels of a mark
 def main() -> int:
     """Train, score, print the table; 1 where a figure falls short of its bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenes", type=int, default=3000, help="to learn from")
+    parser.add_argument("--scenes", type=int, default=6000, help="to learn from")
     parser.add_argument("--test", type=int, default=300, help="to score on, of each family")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0, help="of the training, and of its scenes")
     parser.add_argument("--run", type=Path, help="keep the run here; one that was stopped goes on")
     parser.add_argument("--out", type=Path)
@@ -73,10 +74,11 @@ def learned(given: argparse.Namespace) -> DenseModel:
         steps=given.steps, batch=BATCH, lr=RATE, seed=given.seed, precision="fp32", device="cpu", threads=1,
         eval_every=10**6, log_every=250,
     )  # fmt: skip
+    drawn = scenes(given.scenes, SIZE, seed=given.seed)
     with tempfile.TemporaryDirectory() as folder:
         run = given.run or Path(folder) / "run"
         events = train_events(
-            scenes(given.scenes, SIZE, seed=given.seed),
+            replace(drawn, items=list(drawn.items)),  # rendered once, not whenever a picture is asked for
             scenes(8, SIZE, seed=1),
             out=run,
             what="boxes3d",

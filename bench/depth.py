@@ -1,8 +1,8 @@
 """How well is depth told: on rendered scenes, and on the later frames of a room by its earlier ones?
 
-    python bench/depth.py [--data FOLDER] [--on scenes room] [--steps 3000] [--work runs/bench-depth] [--out FILE]
+    python bench/depth.py [--data FOLDER] [--on scenes room] [--steps 6000] [--work runs/bench-depth] [--out FILE]
 
-Rendered scenes (`builtin:scenes`, 96 pixels): the usual head on EfficientNet-Lite0, all of which learns from 3,000
+Rendered scenes (`builtin:scenes`, 96 pixels): the usual head on EfficientNet-Lite0, all of which learns from 6,000
 scenes of one seed and is scored on 200 of another seed, before the same photographs and before others. Bars: AbsRel at
 most .09 before the same photographs, and at least 30 % less than the best constant of each row, on both.
 
@@ -36,8 +36,8 @@ from regard.reuse.dense.tally_depth import CONSTANT, MAIN
 from regard.reuse.dense.train import train
 
 Rows = list[dict[str, Any]]
-LEARNED, ASKED, SIZE, RATE = 3000, 200, 96, 2e-3  # of the scenes
-STEPS, SHARE, MOST = 3000, 0.70, 0.09
+LEARNED, ASKED, SIZE, RATE = 6000, 200, 96, 2e-3  # of the scenes
+STEPS, SHARE, MOST = 6000, 0.70, 0.09
 FRAMES, LEFT_OUT, FRAME_SIZE, FRAME_STEPS, SEEDS = 60, 8, 128, 60, 3
 ARMS = {"imagenet": "imagenet", "random": "random:tf_efficientnet_lite0"}
 

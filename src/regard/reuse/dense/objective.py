@@ -38,9 +38,10 @@ HEADS = {
     "boxes3d": ("centers",),
 }
 
-# of tasks that learn from other changes than the usual ones: to objects in space a zoom is another lens, and cameras of
-# one set of pictures differ little
-CHANGES: Mapping[str, Changes] = {"boxes3d": Changes(zoom=(0.85, 1.2))}
+# of tasks that learn from other changes than the usual ones. Depth: a zoom would hide how far what has no known size
+# is, which the camera and the place tell. To objects in space it is another lens, and cameras of one set of pictures
+# differ little
+CHANGES: Mapping[str, Changes] = {"depth": Changes(zoom=(1.0, 1.0)), "boxes3d": Changes(zoom=(0.85, 1.2))}
 
 Target: TypeAlias = Objects | Proposed | SpaceObjects | Tensor
 
@@ -146,9 +147,6 @@ def _object_targets(task: Dense, batch: Batch) -> Target:
     objects = objects_of(batch)
     return Proposed(objects, batch["proposals"]) if task.kind == "fast_rcnn" else objects
 
-
-# where not the usual ones: a zoom would hide how far what has no known size is, which the camera and the place tell
-CHANGES: Mapping[str, Changes] = {"depth": Changes(zoom=(1.0, 1.0))}
 
 # of each task: the head on the levels of a pyramid, and what of a batch its loss is told
 MAKERS: Mapping[str, Callable[[Dense, Sequence[FeatureInfo]], nn.Module]] = {
