@@ -99,10 +99,10 @@ def visible(images: ImageSet) -> tuple[float, float]:
     The mark is what is painted: the white front and its black edge. Where it does not show, the angle at which an
     object is seen is told as the middle one of all such objects.
     """
-    assert images.annotations is not None
-    (source,), shows, angles = images.annotations.sources, [], []
+    annotations: Any = images.annotations
+    (source,), shows, angles = annotations.sources, [], []
     places = (np.arange(2 * SIZE) + 0.5) / 2 - 0.5
-    for row, known in enumerate(images.annotations):
+    for row, known in enumerate(annotations):
         scene, boxes = source.scene(row), known.boxes3d
         found = seen(scene, places, places)
         x, y = ((places - scene.camera[axis, 2]) / scene.camera[0, 0] for axis in (0, 1))

@@ -70,7 +70,7 @@ def main() -> int:
 
 def settings(steps: int, seed: int) -> TrainSettings:
     """Those that all runs share."""
-    quiet = {"eval_every": 10**6, "log_every": 100}
+    quiet: dict[str, Any] = {"eval_every": 10**6, "log_every": 100}
     return TrainSettings(steps=steps, batch=8, lr=RATE, seed=seed, precision="fp32", device="cpu", threads=1, **quiet)
 
 
@@ -117,7 +117,8 @@ def scale_unknown(others: int = 4000, near: int = 100) -> float:
 
 def _staged(n: int, seed: int) -> np.ndarray:
     """(n, 3): whether there is a ground, where it ends below the horizon (share of the side), metres to the wall."""
-    source: Any = scenes(n, SIZE, seed=seed).annotations.sources[0]
+    annotations: Any = scenes(n, SIZE, seed=seed).annotations
+    source = annotations.sources[0]
     found = np.zeros((n, 3))
     for row in range(n):
         scene = source.scene(row)
