@@ -29,7 +29,7 @@ def digits_photos(size: int = SIDE, seed: int = 0) -> ImageSet:
     `photo` names the photograph. Photograph and place are uniform.
 
     >>> images = digits_photos()
-    >>> len(images), images.items[0].shape, images.columns["identity"][0]
+    >>> len(images), images.items[0].shape, str(images.columns["identity"][0])
     (1797, (32, 32, 3), 'digits/0000')
     """
     grey = digits(size)

@@ -27,8 +27,8 @@ def builtin(name: str) -> ImageSet:
 
     >>> builtin("digit")
     Traceback (most recent call last):
-    regard.core.checks.InputError: builtin: expected one of digits, digits_photos, faces, photo_crops, photos, rendered_digits, \
-scenes, scenes_b, got 'digit'. Did you mean 'digits'?
+    regard.core.checks.InputError: builtin: expected one of digits, digits_photos, faces, photo_crops, photos, \
+rendered_digits, scenes, scenes_b, got 'digit'. Did you mean 'digits'?
     """
     return _SETS[check_choice("builtin", name, builtin_names())]()
 

@@ -5,7 +5,6 @@ Each picture is corrupted when it is asked for, by a seed of its own that follow
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -117,5 +116,5 @@ def read_name(source: str, argument: str = "IMAGES") -> tuple[str, int, str]:
         raise bad(argument, repr(source), "corrupted:NAME:SEVERITY:SOURCE", fix)
     check_choice(argument, parts[0], (*NAMES, MIXED))
     if parts[1] not in map(str, SEVERITIES):
-        raise bad(argument, f"the severity {parts[1]!r}", "1 to 5", fix)
+        raise bad(argument, repr(parts[1]), "a severity from 1 to 5", fix)
     return parts[0], int(parts[1]), parts[2]

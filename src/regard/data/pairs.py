@@ -52,7 +52,7 @@ def pair(name: str, seed: int = 0) -> Pair:
 
     >>> found = pair("digits-photos")
     >>> len(found.source), len(found.target), len(found.test), found.target.labels
-    (599, 599, 599, None)
+    (602, 596, 599, None)
 
     Raises:
         InputError: an unknown name, corruption or severity.

@@ -66,4 +66,8 @@ def corrupted(image: np.ndarray, name: str, severity: int = 3, seed: int = 0) ->
     x = colours.astype(np.float32) / np.float32(255)
     made = _FUNCTIONS[name](x, int(severity), numpy_rng(seed, "corruption", name))
     values = np.round(np.clip(made, 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(values, (*pixels.shape[:2], values.shape[2] if pixels.ndim == 2 else pixels.shape[2])).reshape(pixels.shape))
+    return np.ascontiguousarray(
+        np.broadcast_to(values, (*pixels.shape[:2], values.shape[2] if pixels.ndim == 2 else pixels.shape[2])).reshape(
+            pixels.shape
+        )
+    )

@@ -1,7 +1,7 @@
 """What corruptions share: how strength goes with size, moved and blurred copies, layers that are drawn at one size.
 
-Pictures are float32 (H, W, C) in [0, 1] here. Lengths are told in pixels of a picture whose shorter side is 224, the size
-at which the authors chose them.
+Pictures are float32 (H, W, C) in [0, 1] here. Lengths are told in pixels of a picture whose shorter side is 224, the
+size at which the authors chose them.
 """
 
 import numpy as np

@@ -49,7 +49,9 @@ def frost(x: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     pane = _pane(int(rng.integers(_PANES)))
     top, left = rng.integers(0, _PANE - SIDE + 1, 2)
     pane = pane[:, ::-1] if rng.random() < 0.5 else pane
-    pane = np.pad(pane[top:, left:], ((0, max(0, height + top - _PANE)), (0, max(0, width + left - _PANE))), "symmetric")
+    pane = np.pad(
+        pane[top:, left:], ((0, max(0, height + top - _PANE)), (0, max(0, width + left - _PANE))), "symmetric"
+    )
     layer = fitted(pane[:height, :width], x)[..., None]
     return np.asarray(kept * x + strength * layer * (_TINT if x.shape[2] == 3 else _TINT @ _LUMA))
 
