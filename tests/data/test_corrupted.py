@@ -29,6 +29,7 @@ def test_pictures_are_corrupted_by_seeds_that_follow_from_their_ids(digits):
     part = made.subset([40, 3])
     assert np.array_equal(part.items[1], plain) and np.array_equal(part.items[0], made.items[40])
     assert np.array_equal(made.items[2:5][1], plain)
+    assert made.paths.tolist() == [""] * 60
     assert not np.array_equal(corrupted_images(digits, "gaussian_noise", 4, seed=3).items[3], plain)
 
 

@@ -57,6 +57,8 @@ def corrupted_images(images: ImageSet, name: str, severity: int = 3, seed: int =
 class _Pictures(Sequence[Any]):
     """Corrupted pictures (H, W) or (H, W, 3) uint8, each made when it is asked for."""
 
+    made_late = True  # ImageSet.paths asks for it
+
     items: Sequence[Any]
     names: np.ndarray
     severity: int

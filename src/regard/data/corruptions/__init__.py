@@ -1,12 +1,14 @@
 """The 15 common corruptions of pictures, at 5 severities: how much a representation bears that has not seen them.
 
 Benchmarking Neural Network Robustness to Common Corruptions and Perturbations, Hendrycks and Dietterich, ICLR 2019.
-Our own code, with the authors' strengths, in one file a family: `noise`, `blur`, `weather`, `digital`.
+Our own code, with the authors' strengths where nothing else is said, in one file a family: `noise`, `blur`, `weather`,
+`digital`.
 
 What differs. The authors corrupted pictures of 224 pixels, and chose other strengths for smaller ones. Here one rule
-holds for all sizes: lengths go with the shorter side, and what happens to single pixels (noise, large pixels, JPEG) is
-weaker below 224 pixels, with the root of the side. Frost is drawn, since the authors' photographs are not ours to ship.
-Of snow, fog, glass and elastic change the functions say it. Figures are therefore not those of ImageNet-C.
+holds for all sizes: lengths go with the shorter side; noise and JPEG are weaker below 224 pixels, with the root of the
+side; squares of `pixelate`, contrast, brightness and weather are as at 224. Frost is drawn, since the authors'
+photographs are not ours to ship. Snow, fog, frost and elastic change have constants of ours, so that each severity is
+farther from the clean picture than the one before. Figures are therefore not those of ImageNet-C.
 """
 
 import numpy as np
