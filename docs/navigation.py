@@ -14,6 +14,7 @@ GUIDE = (
     "which-verb",
     "data",
     "annotations",
+    "pairs",
     "dense",
     "representations",
     "python",

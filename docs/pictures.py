@@ -3,7 +3,8 @@
     python docs/pictures.py [NAME ...]
 
 Crops of the photographs that ship with scikit-learn and scikit-image, 64 pixels, without any training. `verification`
-is docs/images/verification.jpg: a turned part of a photograph, found in the whole by its points.
+is docs/images/verification.jpg: a turned part of a photograph, found in the whole by its points. `pairs` is
+docs/images/pairs.png, digits of the three pairs of domains, and docs/images/corruptions.jpg, the 15 corruptions.
 """
 
 import sys
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from regard.core.discover import load, names
 from regard.data.builtin import photo_crops, photos
+from regard.data.corruptions import NAMES, corrupted
+from regard.data.decode import decode
+from regard.data.pairs import pair, pair_names
+from regard.data.rendered import font_file
 from regard.learning.objective import Split
 from regard.learning.preview import save_preview
 from regard.reuse.search.verify.draw import draw
@@ -33,11 +38,39 @@ def verification(folder: Path) -> None:
     Image.fromarray(draw(query, whole, found, height=400, lines=40)).save(folder / "verification.jpg", quality=85)
 
 
+def pairs(folder: Path) -> None:
+    """Two rows of digits for each pair, source above target; and one photograph under each corruption, severity 3."""
+    rows = []
+    for name in pair_names():
+        found = pair(name)
+        for images in (found.source, found.test):
+            shown = [Image.fromarray(decode(one).permute(1, 2, 0).numpy()) for one in images.subset(slice(14)).items]
+            rows.append(
+                np.concatenate([np.asarray(one.resize((64, 64), Image.Resampling.NEAREST)) for one in shown], 1)
+            )
+        rows.append(np.full((8, *rows[0].shape[1:]), 255, np.uint8))
+    Image.fromarray(np.concatenate(rows[:-1])).save(folder / "pairs.png", optimize=True)
+    photo = Image.open(next(path for path in photos().items if Path(str(path)).stem == "chelsea")).convert("RGB")
+    clean = np.asarray(photo.crop((75, 0, 375, 300)).resize((224, 224), Image.Resampling.LANCZOS))
+    side, below, across = 180, 20, 4
+    sheet = Image.new("RGB", (across * side, -(-(1 + len(NAMES)) // across) * (side + below)), "white")
+    pen, letters = ImageDraw.Draw(sheet), ImageFont.truetype(font_file("DejaVuSans"), 13)
+    for place, name in enumerate(("clean", *NAMES)):
+        made = clean if name == "clean" else corrupted(clean, name, 3)
+        left, top = place % across * side, place // across * (side + below)
+        sheet.paste(Image.fromarray(made).resize((side - 4, side - 4)), (left + 2, top + 2))
+        pen.text((left + 4, top + side), name, fill="black", font=letters)
+    sheet.save(folder / "corruptions.jpg", quality=85)
+
+
 def main(chosen: list[str]) -> None:
     """Write the pictures of the tasks that are named, or of all."""
     if not chosen or "verification" in chosen:
         verification(Path(__file__).parent / "images")
-    if chosen == ["verification"]:
+    if not chosen or "pairs" in chosen:
+        pairs(Path(__file__).parent / "images")
+    chosen = [one for one in chosen if one not in ("verification", "pairs")] if chosen else names("task")
+    if not chosen:
         return
     folder = Path(__file__).parent / "images" / "tasks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +80,7 @@ def main(chosen: list[str]) -> None:
     images = torch.stack(
         [torch.from_numpy(crops.items[row].copy()).permute(2, 0, 1) for row in colour[:: max(1, len(colour) // 4)][:4]]
     )
-    for name in chosen or names("task"):
+    for name in chosen:
         method = load("task", name)()
         objective = method.configure(known) if hasattr(method, "configure") else method
         save_preview(folder / f"{name}.png", objective, images, seed=0)

@@ -12,7 +12,8 @@ from regard.data.rendered import FONTS, font_file, rendered_digits
 
 
 def test_names_and_the_nearest_one():
-    assert sets.builtin_names() == ["digits", "faces", "photo_crops", "photos", "rendered_digits", "scenes", "scenes_b"]
+    names = ["digits", "digits_photos", "faces", "photo_crops", "photos", "rendered_digits", "scenes", "scenes_b"]
+    assert sets.builtin_names() == names
     with pytest.raises(InputError, match="Did you mean 'rendered_digits'"):
         sets.builtin("rendered-digits")
 

@@ -15,6 +15,8 @@ from ..core.checks import check_choice, check_number
 from ..core.runtime import numpy_rng
 from ._opened import open_pillow
 from ._photos import package_folder, photos
+from .blended import digits_photos
+from .handwritten import digits
 from .imageset import ImageSet
 from .rendered import rendered_digits
 from .scenes import scenes
@@ -25,8 +27,8 @@ def builtin(name: str) -> ImageSet:
 
     >>> builtin("digit")
     Traceback (most recent call last):
-    regard.core.checks.InputError: builtin: expected one of digits, faces, photo_crops, photos, rendered_digits, \
-scenes, scenes_b, got 'digit'. Did you mean 'digits'?
+    regard.core.checks.InputError: builtin: expected one of digits, digits_photos, faces, photo_crops, photos, \
+rendered_digits, scenes, scenes_b, got 'digit'. Did you mean 'digits'?
     """
     return _SETS[check_choice("builtin", name, builtin_names())]()
 
@@ -54,19 +56,6 @@ def _by_id(name: str) -> tuple[Sequence[Path | np.ndarray], dict[str, int]]:
 def builtin_names() -> list[str]:
     """The names that `builtin` knows, sorted."""
     return sorted(_SETS)
-
-
-def digits() -> ImageSet:
-    """1,797 handwritten digits by 13 people, grey, 8x8, labels "0" to "9" (Alpaydin and Kaynak 1998, UCI's test part).
-
-    scikit-learn keeps them as counts from 0 to 16; here they are round(255 v / 16).
-    """
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    pixels = (data.images * 255 / 16).round().astype(np.uint8)
-    ids = np.array([f"digits/{place:04d}" for place in range(len(pixels))])
-    return ImageSet(list(pixels), ids, data.target.astype(str), name="digits")
 
 
 def faces() -> ImageSet:
@@ -123,6 +112,7 @@ def scenes_b() -> ImageSet:
 
 _SETS: dict[str, Callable[[], ImageSet]] = {
     "digits": digits,
+    "digits_photos": digits_photos,
     "faces": faces,
     "photo_crops": photo_crops,
     "photos": photos,

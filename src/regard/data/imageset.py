@@ -69,6 +69,16 @@ class ImageSet:
         return 1 if isinstance(first, np.ndarray) and first.size <= SMALL else threads()
 
     @property
+    def paths(self) -> np.ndarray:
+        """(n,) text: the absolute path of each file; "" for pixels, which are not made for it where they are made late.
+
+        Absolute, as what is made of the images may be read from another folder.
+        """
+        if getattr(self.items, "made_late", False):
+            return np.full(len(self), "")
+        return np.array([str(item.absolute()) if isinstance(item, Path) else "" for item in self.items])
+
+    @property
     def classes(self) -> list[str]:
         """The different labels, sorted; empty where there are none."""
         return [] if self.labels is None else [str(label) for label in np.unique(self.labels)]

@@ -105,6 +105,8 @@ class _Made:
 class _Pictures(Sequence[np.ndarray]):
     """The pictures of some rows."""
 
+    made_late = True  # ImageSet.paths asks for it
+
     made: _Made
     rows: np.ndarray
 

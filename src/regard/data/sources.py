@@ -14,6 +14,7 @@ from ..core.checks import InputError, bad, check_path
 from ..core.heard import by_the_way
 from ..core.images import IMAGE_SUFFIXES, as_rgb
 from ._files import causes, problem, shown
+from .corrupted import PREFIX, corrupted_images, read_name
 from .imageset import ImageSet
 
 _BUILTIN = "builtin:"
@@ -26,8 +27,9 @@ def open_images(source: ImageSet | str | Path | np.ndarray | Sequence[Any], *, a
 
     Args:
         source: a folder (of images, of class folders, in the layout of VOC, KITTI or 7-Scenes), a table with a column
-            `path`, a COCO file, one image file, `builtin:NAME`, an image set as it is, a list of paths, arrays or PIL
-            images, or an array (N, H, W, 3).
+            `path`, a COCO file, one image file, `builtin:NAME`, `corrupted:NAME:SEVERITY:SOURCE` (such as
+            `corrupted:fog:3:pictures/test`: the same images, corrupted), an image set as it is, a list of paths,
+            arrays or PIL images, or an array (N, H, W, 3).
         argument: what to call it in messages.
 
     Raises:
@@ -39,6 +41,9 @@ def open_images(source: ImageSet | str | Path | np.ndarray | Sequence[Any], *, a
         from .builtin import builtin
 
         return builtin(source.removeprefix(_BUILTIN))
+    if isinstance(source, str) and source.startswith(PREFIX):
+        name, severity, clean = read_name(source, argument)
+        return corrupted_images(open_images(clean, argument=argument), name, severity)
     if isinstance(source, str | Path):
         path = check_path(argument, source)
         found = _folder(path, argument) if path.is_dir() else _file(path, argument)

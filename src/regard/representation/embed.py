@@ -138,9 +138,7 @@ def _watched(pipeline: Pipeline, watch: Watch | None) -> Iterator[Piece]:
 
 
 def _columns(images: ImageSet) -> dict[str, np.ndarray]:
-    # absolute: the file of vectors, or an index made of it, may be read from another folder
-    paths = {"path": np.array([str(item.absolute()) if isinstance(item, Path) else "" for item in images.items])}
-    return paths | dict(images.columns)
+    return {"path": images.paths} | dict(images.columns)
 
 
 def _write_parquet(pipeline: Pipeline, pieces: Iterator[Piece], path: Path) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def remove_images(index: SearchIndex, images: Source) -> Change:
         ids = [str(name) for name in loaded.ids]
     else:
         opened = open_images(_images(images))
-        paths = [str(item.absolute()) if isinstance(item, Path) else "" for item in opened.items]
+        paths = opened.paths.tolist()
         names = [str(name) for name in opened.ids]
         ids = to_remove(index.store, names, paths, lambda row: facts_of(opened.items[row]))
     return Change(index, {"removed": index.remove(ids)})

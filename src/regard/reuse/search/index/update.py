@@ -243,6 +243,5 @@ def _fault(images: ImageSet, row: int) -> dict[str, str]:
 def _described(
     images: ImageSet, vectors: np.ndarray, facts: list[dict[str, Any]], card: Mapping[str, Any]
 ) -> Embeddings:
-    paths = np.array([str(item.absolute()) if isinstance(item, Path) else "" for item in images.items])
     known = {name: np.array([fact[name] for fact in facts]) for name in ("content", "size", "mtime")}
-    return Embeddings(vectors, images.ids, images.labels, card, {**images.columns, "path": paths, **known})
+    return Embeddings(vectors, images.ids, images.labels, card, {**images.columns, "path": images.paths, **known})
