@@ -37,6 +37,7 @@ from regard.reuse.dense.train import train
 
 Rows = list[dict[str, Any]]
 LEARNED, ASKED, SIZE, RATE = 6000, 200, 96, 2e-3  # of the scenes
+FINER = 144  # side to which pictures are enlarged in the end
 STEPS, SHARE, MOST = 6000, 0.70, 0.09
 FRAMES, LEFT_OUT, FRAME_SIZE, FRAME_STEPS, SEEDS = 60, 8, 128, 60, 3
 ARMS = {"imagenet": "imagenet", "random": "random:tf_efficientnet_lite0"}
@@ -78,15 +79,13 @@ def scene_rows(work: Path, steps: int) -> Rows:
     """What the usual head reaches on scenes that it has not seen."""
     learned = scenes(LEARNED, SIZE, seed=0)
     learned = replace(learned, items=list(learned.items))  # rendered once, not whenever a picture is asked for
-    model = train(
-        learned,
-        scenes(8, SIZE, seed=1),
-        out=work / f"scenes-{steps}",
-        what="depth",
-        size=SIZE,
-        backbone_lr_factor=1.0,
-        settings=settings(steps, 0),
-    )
+    some, rough = scenes(8, SIZE, seed=1), work / f"scenes-{steps}"
+    shared: dict[str, Any] = {"what": "depth", "backbone_lr_factor": 1.0}
+    train(learned, some, out=rough, size=SIZE, settings=settings(steps, 0), **shared)
+    # then enlarged, so that a cell of the finest level is smaller and edges are told more sharply
+    finer = replace(settings(steps // 2, 0), lr=RATE / 2)
+    out = work / f"scenes-{steps}-finer"
+    model = train(learned, some, out=out, from_run=rough, size=FINER, settings=finer, **shared)
     rows: Rows = [{"what": "scenes: AbsRel of all known but one scale (see `scale_unknown`)", "value": scale_unknown()}]
     for name, family, seed in (("scenes", "a", 2), ("scenes before other photographs", "b", 3)):
         found = score(model, scenes(ASKED, SIZE, seed=seed, family=family)).metrics
