@@ -136,6 +136,11 @@ def adapt_images_events(
         "images": domains.content,
     }
     objective = Adapting(**shared).configure(domains.known)
+    alone = not objective.together or any(not one.needs_source for one in methods.values())
+    if alone and len(domains.target) < 2:
+        raise bad(
+            "TARGET", "1 image", f"at least 2, as {method} passes target images through the network by themselves"
+        )
     objective = replace(objective, targets=len(domains.target), seed=asked.seed)
     run = Run.open(out, arguments, resume, results=RESULTS)
     if not resume and processes.first():
@@ -144,9 +149,7 @@ def adapt_images_events(
         yield ended
         return
     length = _length(asked, len(domains.known.train), len(domains.target))
-    plan = _Plan(
-        start, domains, objective, length, layers, backbone_lr_factor, layer_decay, by, keep, run.arguments
-    )
+    plan = _Plan(start, domains, objective, length, layers, backbone_lr_factor, layer_decay, by, keep, run.arguments)
     yield from run.logged(_events(plan, methods, run))
 
 
