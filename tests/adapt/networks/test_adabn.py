@@ -25,8 +25,9 @@ def network(dimension: int = 2) -> nn.Sequential:
             *(nn.Flatten(2), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(5, 6), nn.BatchNorm1d(6)),
             nn.Linear(6, 3),
         )
-    for layer in layers_with_statistics(net).values():
-        nn.init.uniform_(layer.weight, 0.5, 2)
+        for layer in layers_with_statistics(net).values():
+            nn.init.uniform_(layer.weight, 0.5, 2)
+            layer.eps = 1e-12  # what is added to the variance is not scaled with it
     return net.double().eval()
 
 
@@ -52,9 +53,6 @@ def test_the_whole_set_as_one_batch_gives_the_same_statistics(dimension: int, si
         assert torch.allclose(net(x), expected, atol=1e-10), "what the set as one batch gives in training"
     for mine, its in zip(layers_with_statistics(net).values(), layers_with_statistics(one).values()):
         assert torch.allclose(mine.running_mean, its.running_mean, atol=1e-10)
-        n = x.shape[0] * (1 if isinstance(mine, nn.BatchNorm1d) and mine.num_features == 6 else 0)
-        unbiased = its.running_var * ((n - 1) / n) if n else None
-        assert unbiased is None or torch.allclose(mine.running_var, unbiased, atol=1e-10)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
@@ -69,7 +67,7 @@ def test_an_affine_change_of_the_input_is_undone_exactly(dimension: int) -> None
         truth = source(x)
         assert not torch.allclose(source(changed), truth, atol=0.1), "it does harm"
         in_order(target, lambda: parts(changed))
-        assert torch.allclose(target(changed), truth, atol=1e-5)
+        assert torch.allclose(target(changed), truth, atol=1e-8)
         assert bool((target(changed).argmax(1) == truth.argmax(1)).all()), "the source's accuracy is back"
 
 
