@@ -19,6 +19,7 @@ from .checks import InputError, check_choice
 KINDS: dict[str, tuple[str, ...]] = {
     "task": ("regard.create.supervised", "regard.create.pretext"),
     "adapt": ("regard.adapt.vectors",),
+    "deep": ("regard.adapt.networks",),
     "backbone": ("regard.backbones.networks",),
     "library": ("regard.backbones.libraries",),
     "representation": ("regard.representation.kinds",),

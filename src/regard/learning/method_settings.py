@@ -1,6 +1,6 @@
 """A task's settings by name: which there are, and text from the command line as values of their types."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -18,11 +18,20 @@ def method_settings(task: str, given: Mapping[str, Any] | None = None) -> dict[s
     regard.core.checks.InputError: --set: expected one of temperature, width, recipe, candidates, got 'temprature'. \
 Did you mean 'temperature'?
     """
-    method = load("task", task)
+    return typed_settings(load("task", task), given)
+
+
+def typed_settings(method: Any, given: Mapping[str, Any] | None = None, more: Sequence[str] = ()) -> dict[str, Any]:
+    """The same for any frozen dataclass of settings; `more` are names that belong to others, for the message alone.
+
+    Raises:
+        InputError: no such setting, or text that is none of its values.
+    """
     kinds, known = get_type_hints(method), setting_names(method)
     found = {}
     for name, text in (given or {}).items():
-        check_choice("--set", name, known)
+        if name not in known:
+            check_choice("--set", name, list(dict.fromkeys([*known, *more])))
         found[name] = _typed(f"--set {name}", text, kinds[name])
     return found
 
@@ -33,10 +42,12 @@ def setting_names(method: Any) -> list[str]:
 
 
 def _typed(argument: str, text: Any, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        # the command line reads `none` as None
+        said = text if isinstance(text, str) else str(text).lower()
+        return check_choice(argument, said, [str(choice) for choice in get_args(kind)])
     if not isinstance(text, str):
         return text
-    if get_origin(kind) is Literal:
-        return check_choice(argument, text, [str(choice) for choice in get_args(kind)])
     if kind is bool:
         return check_choice(argument, text.lower(), ["true", "false"]) == "true"
     if kind in (int, float):

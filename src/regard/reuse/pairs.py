@@ -48,7 +48,7 @@ def open_pair(train: Any, test: Any, seed: int) -> tuple[Split, list[str], str]:
             "classes from train",
             nearest(strange, labels) or "Add them to train, or leave them out of test.",
         )
-    (learn, here), (held_out, there) = _readable(learn, notes), _readable(held_out, notes)
+    (learn, here), (held_out, there) = readable(learn, notes), readable(held_out, notes)
     same = held_out.ids[np.isin(there, here)]
     named = same[np.isin(same, learn.ids)]
     if len(named):
@@ -65,11 +65,15 @@ def open_pair(train: Any, test: Any, seed: int) -> tuple[Split, list[str], str]:
         sorted(zip(names.tolist(), data.need_labels("", 1).tolist()))
         for names, data in ((here, learn), (there, held_out))
     ]
-    return Split(learn, held_out, _symbols(learn)), notes, hash_json(pairs)
+    return Split(learn, held_out, show_symbols(learn)), notes, hash_json(pairs)
 
 
-def _readable(images: ImageSet, notes: list[str]) -> tuple[ImageSet, np.ndarray]:
-    """The images that can be decoded, and the hash of each one's bytes; the others are noted."""
+def readable(images: ImageSet, notes: list[str]) -> tuple[ImageSet, np.ndarray]:
+    """The images that can be decoded, and the hash of each one's bytes; the others are added to the notes.
+
+    Raises:
+        InputError: none of them can.
+    """
 
     def one(row: int) -> tuple[str, str]:
         try:
@@ -93,8 +97,8 @@ def _readable(images: ImageSet, notes: list[str]) -> tuple[ImageSet, np.ndarray]
     return images.subset(good), np.array([found[i][0] for i in good])
 
 
-def _symbols(images: ImageSet) -> bool:
-    """Small pictures without colour, judged by up to 64 of them."""
+def show_symbols(images: ImageSet) -> bool:
+    """Whether they are small pictures without colour, judged by up to 64 of them."""
     rows = np.unique(np.linspace(0, len(images) - 1, 64).astype(int))
     pixels = [decode(images.items[row]) for row in rows]
     grey = all(bool((p[0] == p[1]).all() and (p[1] == p[2]).all()) for p in pixels)

@@ -1,0 +1,103 @@
+"""The contract of deep adaptation: what a method sees of a batch of both domains, and what it says of it.
+
+A method is one file in `adapt/networks/` whose `Method` is a frozen dataclass below `DeepMethod`: its fields are its
+settings. It never sees a network: features and logits come in, a loss goes out, so that it works on any encoder. Why
+it is so: docs/decisions/0014-deep-adaptation.md.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from ...core.checks import check_number
+from ...learning.trainable import START, Log, Moment
+
+Images = Callable[[], Iterable[Tensor]]  # each call goes over all target images once: float32 (N, 3, H, W) in [0, 1]
+
+
+class Seen(NamedTuple):
+    """A batch of both domains after the network, in float32.
+
+    What goes back through features and logits reaches encoder and classifier times weight and schedule; a method's own
+    parts get the whole gradient.
+
+    Attributes:
+        source_features: (n, D); n is 0 for a method that does without the source.
+        target_features: (m, D).
+        source_logits: (n, K).
+        target_logits: (m, K).
+        labels: (n,) places among the classes, of the source.
+        target_labels: (m,) the same of the target; 0 wherever `known` is false, whatever was given.
+        known: (m,) bool, whether a target label is known.
+        rows: (m,) which target image each is; -1 for those that came with a label.
+    """
+
+    source_features: Tensor
+    target_features: Tensor
+    source_logits: Tensor
+    target_logits: Tensor
+    labels: Tensor
+    target_labels: Tensor
+    known: Tensor
+    rows: Tensor
+
+
+@dataclass(frozen=True)
+class DeepMethod:
+    """A way of bringing source and target together in a network.
+
+    Attributes:
+        weight: how much of the method's gradient reaches the network; 0 is the source alone, to the bit.
+        learns: whether there is a `loss`; else all is in `settle`.
+        needs_source: whether it learns from source images; one that does not starts from the network that the source
+            has taught, and its classifier stays as it is.
+        most: the largest weight that means something.
+    """
+
+    weight: float = 1.0
+
+    learns: ClassVar[bool] = True
+    needs_source: ClassVar[bool] = True
+    most: ClassVar[float] = inf
+
+    def __post_init__(self) -> None:
+        check_number("--set weight", self.weight, 0, self.most)
+
+    def schedule(self, progress: float) -> float:
+        """What the weight is multiplied by when this share of the run is done."""
+        return 1.0
+
+    def admits(self, network: nn.Module) -> None:
+        """Raise InputError where a network cannot be adapted in this way."""
+
+    def parts(self, features: int, classes: int, images: int) -> nn.Module | None:
+        """What the method trains beside the network, such as a classifier of domains; what it remembers, as buffers.
+
+        Args:
+            features: D.
+            classes: K.
+            images: how many target images without a label there are.
+        """
+        return None
+
+    def loss(self, seen: Seen, parts: nn.Module | None, at: Moment = START) -> tuple[Tensor, Log]:
+        """The loss of a batch, not weighted, and what to log.
+
+        An adversary logs `domain_spread`, the standard deviation of its logits: one that says the same of every
+        image teaches nothing, and the run tells.
+        """
+        raise NotImplementedError(f"{type(self).__module__} has no loss")
+
+    def every_epoch(self, features_ND: Tensor, logits_NK: Tensor, parts: nn.Module | None) -> None:
+        """Called before each epoch with what the network says of all target images, where `looks` is true."""
+
+    @property
+    def looks(self) -> bool:
+        """Whether `every_epoch` is to be called."""
+        return type(self).every_epoch is not DeepMethod.every_epoch
+
+    def settle(self, network: nn.Module, images: Images) -> None:
+        """Change the network after training, by target images; called without gradients, in evaluation mode."""
