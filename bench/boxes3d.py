@@ -33,6 +33,7 @@ from regard.reuse.dense.target_space import difficult, middles
 from regard.reuse.dense.train import train_events
 
 SIZE, BATCH, RATE, FACTOR = 96, 8, 2e-3, 1.0
+FINER = 144  # side to which pictures are enlarged in the end
 TOLD = ("ap_1m", "ap_0.5m", "ap_2m", "yaw_error", "translation_error", "scale_error")
 BARS = {"ap_1m": ("at_least", 0.60), "yaw_error": ("at_most", 0.35)}
 SHOWS = 4  # pixels of a mark
@@ -44,6 +45,7 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=6000, help="to learn from")
     parser.add_argument("--test", type=int, default=300, help="to score on, of each family")
     parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--finer", type=int, default=2000, help="further steps, with the pictures enlarged")
     parser.add_argument("--seed", type=int, default=0, help="of the training, and of its scenes")
     parser.add_argument("--run", type=Path, help="keep the run here; one that was stopped goes on")
     parser.add_argument("--out", type=Path)
@@ -77,20 +79,27 @@ def learned(given: argparse.Namespace) -> DenseModel:
     drawn = scenes(given.scenes, SIZE, seed=given.seed)
     with tempfile.TemporaryDirectory() as folder:
         run = given.run or Path(folder) / "run"
-        events = train_events(
-            replace(drawn, items=list(drawn.items)),  # rendered once, not whenever a picture is asked for
-            scenes(8, SIZE, seed=1),
-            out=run,
-            what="boxes3d",
-            size=SIZE,
-            backbone_lr_factor=FACTOR,
-            settings=settings,
-        )
-        for event in events:
-            if event.kind == "train":
-                told = ", ".join(f"{name} {value:.3g}" for name, value in event.values.items())
-                print(f"{event.step}: {told}", file=sys.stderr, flush=True)
-        return DenseModel.load(run)
+        finer = run.with_name(f"{run.name}-finer")
+        # then enlarged, so that the mark of a front covers more cells
+        for out, size, before, how in (
+            (run, SIZE, None, settings),
+            (finer, FINER, run, replace(settings, steps=given.finer, lr=RATE / 2)),
+        ):
+            events = train_events(
+                replace(drawn, items=list(drawn.items)),  # rendered once, not whenever a picture is asked for
+                scenes(8, SIZE, seed=1),
+                out=out,
+                what="boxes3d",
+                size=size,
+                from_run=before,
+                backbone_lr_factor=FACTOR,
+                settings=how,
+            )
+            for event in events:
+                if event.kind == "train":
+                    told = ", ".join(f"{name} {value:.3g}" for name, value in event.values.items())
+                    print(f"{event.step}: {told}", file=sys.stderr, flush=True)
+        return DenseModel.load(finer)
 
 
 def visible(images: ImageSet) -> tuple[float, float]:
