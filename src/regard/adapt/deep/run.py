@@ -144,9 +144,7 @@ def adapt_images_events(
         yield ended
         return
     length = _length(asked, len(domains.known.train), len(domains.target))
-    plan = _Plan(
-        start, domains, objective, length, layers, backbone_lr_factor, layer_decay, by, keep, run.arguments
-    )
+    plan = _Plan(start, domains, objective, length, layers, backbone_lr_factor, layer_decay, by, keep, run.arguments)
     yield from run.logged(_events(plan, methods, run))
 
 
