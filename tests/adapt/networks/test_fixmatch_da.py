@@ -50,6 +50,11 @@ def test_the_threshold_is_a_share_of_the_sources_certainty() -> None:
     assert float(Method(relative=False).loss(unsure, None)[1]["pseudo_share"]) == 0.0
 
 
+def test_the_weight_rises_to_half_of_the_run_where_the_threshold_is_relative() -> None:
+    assert np.allclose([Method().schedule(p) for p in (0.0, 0.25, 0.5, 0.8)], [0, 0.5, 1, 1])
+    assert {Method(relative=False).schedule(p) for p in (0.0, 0.25, 1.0)} == {1.0}
+
+
 def test_a_probability_at_the_threshold_is_enough() -> None:
     assert pseudo_labels(torch.zeros(1, 2), 0.5)[1].tolist() == [True]
     assert pseudo_labels(torch.zeros(1, 2), 0.5001)[1].tolist() == [False]

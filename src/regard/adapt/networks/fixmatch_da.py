@@ -10,11 +10,14 @@ views and have no gradient; what is taught is the run's view of it (`recipe`), i
 one. With `recipe=none` it is thresholded self-training on the image itself.
 
 By default c = threshold * the mean over the source of max_k p_ik, as in AdaMatch (Berthelot et al. 2022, ICLR): a fixed
-threshold lets everything pass for a network that is sure of all, and nothing for one that is not. `relative=false` is
-FixMatch's own c = threshold.
+threshold lets everything pass for a network that is sure of all, and nothing for one that is not. A network that knows
+nothing yet passes such a bar everywhere, so the weight rises as AdaMatch's does, (1 - cos(min(pi, 2 pi p))) / 2: from 0
+to all of it at half of the run. `relative=false` is FixMatch's own c = threshold, with the weight from the start.
+AdaMatch's alignment of the classes' shares and its interpolation of logits are not there.
 """
 
 from dataclasses import dataclass
+from math import cos, pi
 from typing import ClassVar
 
 import torch
@@ -46,7 +49,7 @@ class Method(DeepMethod):
     Attributes:
         weight: of the loss.
         threshold: of the probability, in [0, 1].
-        relative: whether the threshold is a share of the source's mean certainty.
+        relative: whether the threshold is a share of the source's mean certainty, and the weight rises.
     """
 
     threshold: float = 0.9
@@ -57,6 +60,10 @@ class Method(DeepMethod):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("--set threshold", self.threshold, 0, 1)
+
+    def schedule(self, progress: float) -> float:
+        """From 0 to 1 at half of the run where the threshold is relative; else 1."""
+        return (1 - cos(min(pi, 2 * pi * progress))) / 2 if self.relative else 1.0
 
     def loss(self, seen: Seen, parts: nn.Module | None, at: Moment = START) -> tuple[Tensor, Log]:
         """Cross-entropy of the pseudo-labels; where there are no images without views, of the same ones."""
