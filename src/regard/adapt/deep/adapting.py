@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...backbones.encoder import Encoder
+from ...backbones.modes import evaluating
 from ...core.checks import check_number
 from ...core.runtime import derive_seed, seeded_init
 from ...create.supervised.labels import smoothed_cross_entropy
@@ -97,13 +98,15 @@ class Adapting(Objective):
         known = batch["target/known"].bool() if "target/known" in batch else none.bool()
         told = batch["target/labels"].masked_fill(~known, 0) if known.any() else none
         rows = batch["target/rows"] if "target/rows" in batch else none - 1
-        return (x_s, x_t), (labels, told, known, rows)
+        plain = (batch["target/images"],) if self.method.plain else ()
+        return (x_s, x_t, *plain), (labels, told, known, rows)
 
     def loss(self, encoder: Any, head: Any, inputs: Any, targets: Any, at: Moment = START) -> tuple[Tensor, Log]:
         """Mean cross-entropy of all known labels, plus the method's loss."""
         if len(inputs) == 1:
             logits = head["classes"](encoder(inputs[0]))
             return self._taught(logits, targets[0])
+        inputs, plain = inputs[:2], inputs[2:]
         labels, target_labels, known, rows = targets
         n = len(labels)
         if self.together:
@@ -112,10 +115,12 @@ class Adapting(Objective):
             z = torch.cat([encoder(x) for x in inputs if len(x)])
         logits = head["classes"](z)
         taught = torch.cat([torch.ones(n, dtype=torch.bool, device=known.device), known])
+        plain_logits = self._plainly(encoder, head, plain[0]) if plain else None
         share = self.method.weight * self.method.schedule(at.progress)
         with torch.autocast(z.device.type, enabled=False):
             fz, fl = scaled_gradient(z.float(), share), scaled_gradient(logits.float(), share)
             seen = Seen(fz[:n], fz[n:], fl[:n], fl[n:], labels, target_labels, known, rows)
+            seen = seen._replace(plain_logits=plain_logits)
             loss, told = self.method.loss(seen, head["parts"] if "parts" in head else None, at)
         told = {**told, "share": share}
         if not taught.any():
@@ -135,6 +140,12 @@ class Adapting(Objective):
             z = features_of(encoder, feed)
             self.method.every_epoch(z, head["classes"](z), head["parts"] if "parts" in head else None)
         return ()
+
+    @torch.no_grad()
+    def _plainly(self, encoder: Any, head: Any, images: Tensor) -> Tensor:
+        """Logits as they are where the network is used: no statistics of this batch, and none moved."""
+        with evaluating(encoder):
+            return head["classes"](encoder(images)).float()
 
     def _viewed(self, images: Tensor, generator: torch.Generator) -> Tensor:
         return view(images, recipe_of(self.recipe, images), generator)

@@ -33,6 +33,8 @@ class Seen(NamedTuple):
         target_labels: (m,) the same of the target; 0 wherever `known` is false, whatever was given.
         known: (m,) bool, whether a target label is known.
         rows: (m,) which target image each is; -1 for those that came with a label.
+        plain_logits: (m, K) of the same target images without views, by the network in evaluation mode and without a
+            gradient; None where the method does not ask for them.
     """
 
     source_features: Tensor
@@ -43,6 +45,7 @@ class Seen(NamedTuple):
     target_labels: Tensor
     known: Tensor
     rows: Tensor
+    plain_logits: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class DeepMethod:
         learns: whether there is a `loss`; else all is in `settle`.
         needs_source: whether it learns from source images; one that does not starts from the network that the source
             has taught, and its classifier stays as it is.
+        plain: whether it is told what the network says of target images without views, too.
         most: the largest weight that means something.
     """
 
@@ -61,6 +65,7 @@ class DeepMethod:
 
     learns: ClassVar[bool] = True
     needs_source: ClassVar[bool] = True
+    plain: ClassVar[bool] = False
     most: ClassVar[float] = inf
 
     def __post_init__(self) -> None:
