@@ -9,25 +9,16 @@ batches are; `normalise` gives all features one length first, so that the domain
 """
 
 from dataclasses import dataclass
-from math import exp
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize, softplus
+from torch.nn.functional import normalize
 
 from ...core.checks import check_number
 from ...learning.trainable import START, Log, Moment
 from ..deep.contract import DeepMethod, Seen
 from ..deep.gradients import scaled_gradient
-
-
-def domain_loss(source_N: Tensor, target_M: Tensor) -> Tensor:
-    """Cross-entropy of telling the domains by logits of "source", each domain with weight 1/2.
-
-    >>> round(float(domain_loss(torch.zeros(3), torch.zeros(1))), 4)  # log 2: it knows nothing
-    0.6931
-    """
-    return (softplus(-source_N).mean() + softplus(target_M).mean()) / 2
+from ._adversary import domain_log, domain_loss, layers, rising
 
 
 @dataclass(frozen=True)
@@ -55,15 +46,11 @@ class Method(DeepMethod):
 
     def schedule(self, progress: float) -> float:
         """2 / (1 + exp(-gamma p)) - 1, from 0 to nearly 1."""
-        return 2 / (1 + exp(-self.gamma * progress)) - 1
+        return rising(progress, self.gamma)
 
     def parts(self, features: int, classes: int, images: int) -> nn.Module:
         """Features to the logit of "this is source"."""
-        widths = [features, *[self.hidden] * self.depth]
-        layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:]):
-            layers += [nn.Linear(before, after), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+        return layers(features, self.hidden, self.depth)
 
     def loss(self, seen: Seen, parts: nn.Module | None, at: Moment = START) -> tuple[Tensor, Log]:
         """Cross-entropy of the domains; the network gets its gradient turned round."""
@@ -73,6 +60,5 @@ class Method(DeepMethod):
         if self.normalise:
             z = normalize(z) * z.shape[1] ** 0.5
         told = parts(z)[:, 0]
-        right = ((told[:n] > 0).float().mean() + (told[n:] <= 0).float().mean()) / 2
-        loss, spread = domain_loss(told[:n], told[n:]), told.detach().std(correction=0)
-        return loss, {"domain_loss": loss.detach(), "domain_accuracy": right.detach(), "domain_spread": spread}
+        loss = domain_loss(told[:n], told[n:])
+        return loss, domain_log(loss, told[:n], told[n:])
