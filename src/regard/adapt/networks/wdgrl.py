@@ -7,7 +7,7 @@ it has found, the network makes small (eq. 7).
 
 Against the paper: the optimiser of the run, whose rate the critic shares; where the batches are of two sizes the
 smaller goes round, so that there are as many points between as the larger has images; `weight` is 1, as for the
-paper's texts. For digits its authors take .01 to 1.
+paper's texts, where the authors' code for digits has .01.
 """
 
 from collections.abc import Callable, Sequence
