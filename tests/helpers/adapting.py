@@ -48,8 +48,10 @@ def seen(n: int = 12, m: int = 9, d: int = 5, k: int = 3, seed: int = 0) -> Seen
     tensors = [torch.randn(*shape, generator=g) for shape in ((n, d), (m, d), (n, k), (m, k))]
     tensors[1] += 1
     features_s, features_t, logits_s, logits_t = (one.requires_grad_() for one in tensors)
-    none = torch.zeros(m, dtype=torch.long)
-    return Seen(features_s, features_t, logits_s, logits_t, torch.arange(n) % k, none, none.bool(), torch.arange(m))
+    none, y = torch.zeros(m, dtype=torch.long), torch.arange(n) % k
+    x_s, x_t = (torch.rand(one, 3, 8, 8, generator=g) for one in (n, m))
+    found = Seen(features_s, features_t, logits_s, logits_t, y, none, none.bool(), torch.arange(m))
+    return found._replace(source_images=x_s, target_images=x_t)
 
 
 def run(method: str, out: Path, **options: Any) -> Any:

@@ -4,6 +4,7 @@ Batches hold `source/images`, `source/labels` and `target/images`; where some ta
 and `target/known`, a mask. A label outside the mask is wiped out before anything sees it.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
@@ -22,8 +23,9 @@ from ...learning.module import features_of
 from ...learning.objective import FROM_DATA, Objective, Split
 from ...learning.recipes import pick_recipe, recipe_of
 from ...learning.trainable import START, Log, Moment
-from .contract import DeepMethod, Seen
+from .contract import PARTS, DeepMethod, Seen
 from .gradients import scaled_gradient
+from .statistics import kept_statistics, stored_statistics
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,19 @@ class Adapting(Objective):
         )
 
     def head(self, encoder: Encoder) -> nn.ModuleDict:
-        """`classes`, one linear layer, and the method's `parts`, drawn apart so that they move no other weights."""
+        """`classes`, one linear layer, and what the method adds.
+
+        That is its `parts`, drawn apart so that they move no other weights, and `source`, a copy of the encoder that
+        stays, where it keeps the source's.
+        """
         found = nn.ModuleDict({"classes": nn.Linear(encoder.num_features, len(self.classes))})
         if self.adapts:
             with seeded_init(derive_seed(self.seed, "parts")):
                 parts = self.method.parts(encoder.num_features, len(self.classes), self.targets)
             if parts is not None:
                 found["parts"] = parts
+            if self.method.keeps_source:
+                found["source"] = copy.deepcopy(encoder).requires_grad_(False)
         return found
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
@@ -91,7 +99,7 @@ class Adapting(Objective):
         x_s, labels = self._viewed(batch["source/images"], generator), batch["source/labels"]
         if not self.adapts:
             return (x_s,), (labels,)
-        x_t = self._viewed(batch["target/images"], generator)
+        x_t = batch["target/images"] if self.method.as_is else self._viewed(batch["target/images"], generator)
         if not self.method.needs_source:
             x_s, labels = x_s[:0], labels[:0]
         none = torch.zeros(len(x_t), dtype=torch.long, device=x_t.device)
@@ -102,31 +110,45 @@ class Adapting(Objective):
         return (x_s, x_t, *plain), (labels, told, known, rows)
 
     def loss(self, encoder: Any, head: Any, inputs: Any, targets: Any, at: Moment = START) -> tuple[Tensor, Log]:
-        """Mean cross-entropy of all known labels, plus the method's loss."""
+        """Mean cross-entropy of all known labels, plus the method's loss; of the method's parts alone, its loss."""
         if len(inputs) == 1:
             logits = head["classes"](encoder(inputs[0]))
             return self._taught(logits, targets[0])
         inputs, plain = inputs[:2], inputs[2:]
         labels, target_labels, known, rows = targets
         n = len(labels)
-        if self.together:
-            z = encoder(torch.cat(inputs))
+        if at.player == PARTS:
+            with torch.no_grad(), kept_statistics(encoder):
+                z, logits = self._through(encoder, head, inputs)
         else:
-            z = torch.cat([encoder(x) for x in inputs if len(x)])
-        logits = head["classes"](z)
-        taught = torch.cat([torch.ones(n, dtype=torch.bool, device=known.device), known])
+            z, logits = self._through(encoder, head, inputs)
         plain_logits = self._plainly(encoder, head, plain[0]) if plain else None
         share = self.method.weight * self.method.schedule(at.progress)
         with torch.autocast(z.device.type, enabled=False):
             fz, fl = scaled_gradient(z.float(), share), scaled_gradient(logits.float(), share)
             seen = Seen(fz[:n], fz[n:], fl[:n], fl[n:], labels, target_labels, known, rows)
-            seen = seen._replace(plain_logits=plain_logits)
+            seen = seen._replace(source_images=inputs[0], target_images=inputs[1], plain_logits=plain_logits)
             loss, told = self.method.loss(seen, head["parts"] if "parts" in head else None, at)
         told = {**told, "share": share}
-        if not taught.any():
+        # what the source has taught stays: its labels have nothing left to teach
+        learned = torch.full((n,), not self.method.keeps_source, device=known.device)
+        taught = torch.cat([learned, known])
+        if at.player == PARTS or not taught.any():
             return loss, told
-        own, more = self._taught(logits[taught], torch.cat([labels, target_labels[known]]))
+        own, more = self._taught(logits[taught], torch.cat([labels, target_labels])[taught])
         return own + loss, {**more, **told}
+
+    def _through(self, encoder: Any, head: Any, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Features and logits of both domains, the source's first."""
+        if "source" in head:
+            with torch.no_grad(), evaluating(head["source"]):
+                of_source = head["source"](inputs[0])
+            z = torch.cat([of_source, _features(encoder, inputs[1])])
+        elif self.together:
+            z = _features(encoder, torch.cat(list(inputs)))
+        else:
+            z = torch.cat([_features(encoder, x) for x in inputs if len(x)])
+        return z, head["classes"](z)
 
     def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, 1): is the label found?"""
@@ -153,3 +175,11 @@ class Adapting(Objective):
     def _taught(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Log]:
         right = (logits.argmax(1) == labels).float().mean()
         return smoothed_cross_entropy(logits, labels, self.smoothing), {"train_accuracy": right.detach()}
+
+
+def _features(encoder: Any, x_NCHW: Tensor) -> Tensor:
+    """Features (n, D); one image alone has no statistics that could be its batch's."""
+    if len(x_NCHW) > 1:
+        return encoder(x_NCHW)
+    with stored_statistics(encoder):
+        return encoder(x_NCHW)

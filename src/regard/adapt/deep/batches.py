@@ -1,9 +1,40 @@
-"""Target batches: images without a label, and beside them some of those whose label is known."""
+"""Target batches: images without a label, shuffled or in order, and beside them some of those whose label is known."""
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import torch
 
+from ...core import processes
 from ...learning.batch import Batch
 from ...learning.sampling import Batches
+
+
+class InOrder:
+    """Rows as they stand, again from the first after the last; all batches are of one size.
+
+    Args:
+        make: makes the batch of some rows.
+        images: how many rows there are.
+        size: rows a step, over all processes together; at most `images`.
+
+    >>> [InOrder(lambda rows: rows.tolist(), 5, 2)(step) for step in range(3)]
+    [[0, 1], [2, 3], [4, 0]]
+    """
+
+    def __init__(self, make: Callable[[np.ndarray], Any], images: int, size: int) -> None:
+        self.make, self.images, self.size = make, images, size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """After so many each row has been there."""
+        return -(-self.images // self.size)
+
+    def __call__(self, step: int) -> Any:
+        """The batch of a step."""
+        rows = (step * self.size + np.arange(self.size)) % self.images
+        return self.make(rows[processes.rank() :: processes.world_size()])
 
 
 class PartlyKnown:

@@ -5,7 +5,7 @@ settings. It never sees a network: features and logits come in, a loss goes out,
 it is so: docs/decisions/0014-deep-adaptation.md.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, NamedTuple
@@ -13,8 +13,9 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor, nn
 
 from ...core.checks import check_number
-from ...learning.trainable import START, Log, Moment
+from ...learning.trainable import START, Log, Moment, Player
 
+PARTS, NETWORK = "parts", "network"  # players, where the method's parts move apart from the network
 Images = Callable[[], Iterable[Tensor]]  # each call goes over all target images once: float32 (N, 3, H, W) in [0, 1]
 
 
@@ -35,6 +36,8 @@ class Seen(NamedTuple):
         rows: (m,) which target image each is; -1 for those that came with a label.
         plain_logits: (m, K) of the same target images without views, by the network in evaluation mode and without a
             gradient; None where the method does not ask for them.
+        source_images: (n, 3, H, W) as the network got them, in [0, 1].
+        target_images: (m, 3, H, W).
     """
 
     source_features: Tensor
@@ -46,6 +49,8 @@ class Seen(NamedTuple):
     known: Tensor
     rows: Tensor
     plain_logits: Tensor | None = None
+    source_images: Tensor | None = None
+    target_images: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,9 @@ class DeepMethod:
         needs_source: whether it learns from source images; one that does not starts from the network that the source
             has taught, and its classifier stays as it is.
         plain: whether it is told what the network says of target images without views, too.
+        keeps_source: whether source images go through the network as the source has taught it, which stays; the
+            target's own starts from it, and the classifier stays as well.
+        as_is: whether target images come in their own order and without views, as at test time.
         most: the largest weight that means something.
     """
 
@@ -66,6 +74,8 @@ class DeepMethod:
     learns: ClassVar[bool] = True
     needs_source: ClassVar[bool] = True
     plain: ClassVar[bool] = False
+    keeps_source: ClassVar[bool] = False
+    as_is: ClassVar[bool] = False
     most: ClassVar[float] = inf
 
     def __post_init__(self) -> None:
@@ -74,6 +84,15 @@ class DeepMethod:
     def schedule(self, progress: float) -> float:
         """What the weight is multiplied by when this share of the run is done."""
         return 1.0
+
+    @property
+    def starts_taught(self) -> bool:
+        """Whether it starts from what the source has taught, with a classifier that stays."""
+        return self.keeps_source or not self.needs_source
+
+    def steps(self, one_pass: int) -> int | None:
+        """How long it learns, where `one_pass` steps go over the target once; None: as long as the source alone."""
+        return None
 
     def admits(self, network: nn.Module) -> None:
         """Raise InputError where a network cannot be adapted in this way."""
@@ -87,6 +106,19 @@ class DeepMethod:
             images: how many target images without a label there are.
         """
         return None
+
+    def players(self, everyone: Player, network: nn.Module, parts: nn.Module | None) -> Sequence[Player]:
+        """Who moves in a step, in turn; what is no player's stays as it is.
+
+        A player named `PARTS` sees what the network says, and `loss` is all that it gets: nothing of the network
+        learns from it or changes, its statistics neither. Everyone else's loss has the cross-entropy beside it.
+
+        Args:
+            everyone: the one player there is unless said otherwise, with all that learns, the network at its own rate.
+            network: of the encoder.
+            parts: what `parts` made.
+        """
+        return [everyone]
 
     def loss(self, seen: Seen, parts: nn.Module | None, at: Moment = START) -> tuple[Tensor, Log]:
         """The loss of a batch, not weighted, and what to log.

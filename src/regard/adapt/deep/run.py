@@ -27,7 +27,6 @@ from ...core.runtime import derive_seed, numpy_rng, seeded_init
 from ...core.storage import write_json
 from ...data.imageset import ImageSet
 from ...learning.batches import Feed
-from ...learning.freezing import Tuned
 from ...learning.method_settings import typed_settings
 from ...learning.run import Run, Watch, started_from, watched, write
 from ...learning.sampling import Batches, Shuffled, Together
@@ -39,9 +38,10 @@ from ..choose.scorers import SCORERS
 from ..choose.select import Choice, decide
 from .adapting import Adapting
 from .arms import Arm, Exam, run_arm
-from .batches import PartlyKnown
-from .contract import DeepMethod
+from .batches import InOrder, PartlyKnown
+from .contract import NETWORK, DeepMethod
 from .domains import ImageDomains, open_domains
+from .module import Adapted
 from .result import NEEDED, DeepResult
 
 SOURCE_ONLY = "source_only"
@@ -193,18 +193,19 @@ def _events(plan: _Plan, methods: Mapping[str, DeepMethod], run: Run) -> Iterato
         if name != SOURCE_ONLY and method.weight == 0:  # it is the source alone
             arms.append(replace(arms[0], name=name, judged=replace(arms[0].judged, name=name)))
             continue
-        goes_on = name != SOURCE_ONLY and not (method.learns and method.needs_source)
+        goes_on = name != SOURCE_ONLY and (method.starts_taught or not method.learns)
         before = arms[0] if goes_on else None
         module = _module(plan, method, before)
         folder = run.folder / ARMS / name.replace(" ", "-")
         module.follow(feeds.target, plan.settings.seed)
+        batches = feeds.batches(method)
         arms.append(
             (
                 yield from run_arm(
                     name,
                     module,
-                    feeds.batches(method),
-                    plan.settings,
+                    batches,
+                    _own_length(plan.settings, method, batches),
                     feeds.exam,
                     folder,
                     plan.arguments,
@@ -221,26 +222,34 @@ def _events(plan: _Plan, methods: Mapping[str, DeepMethod], run: Run) -> Iterato
     yield from _written(plan, methods[choice.name], arms, best, choice, careful, run)
 
 
-def _module(plan: _Plan, method: DeepMethod, before: Arm | None) -> Tuned:
+def _own_length(settings: TrainSettings, method: DeepMethod, batches: Batches) -> TrainSettings:
+    """The run's length, or a method's own, counted in passes over the target."""
+    target = batches.sources.get("target") if isinstance(batches, Together) else None
+    steps = method.steps(target.steps_per_epoch) if target else None
+    return settings if steps is None else replace(settings, epochs=None, minutes=None, steps=steps)
+
+
+def _module(plan: _Plan, method: DeepMethod, before: Arm | None) -> Adapted:
     """A candidate's network before its first step: from the representation, or from where another one ended."""
     objective, encoder = replace(plan.objective, method=method), copy.deepcopy(plan.start.encoder)
     seed = plan.settings.seed
     with seeded_init(derive_seed(seed, "head")):
         head = objective.head(encoder)
         if before is not None:
-            _put(before, encoder, head["classes"])
-        module = Tuned(objective, encoder, head, plan.layers, plan.factor, seed, plan.decay)
-    if not method.needs_source:
-        head["classes"].requires_grad_(False)
-    return module
+            _put(before, encoder, head)
+        if method.starts_taught:
+            head["classes"].requires_grad_(False)
+        return Adapted(objective, encoder, head, plan.layers, plan.factor, seed, plan.decay)
 
 
-def _put(arm: Arm, encoder: nn.Module, classes: nn.Module) -> None:
-    """Give a network and its classifier the weights of a candidate that is done."""
+def _put(arm: Arm, encoder: nn.Module, head: nn.ModuleDict) -> None:
+    """Give a network, its classifier and its copy, where there is one, the weights of a candidate that is done."""
     weights = arm.weights()
-    for prefix, module in (("encoder.", encoder), ("classes.", classes)):
+    copies = [head["source"]] if "source" in head else []
+    for prefix, modules in (("encoder.", [encoder, *copies]), ("classes.", [head["classes"]])):
         own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-        module.load_state_dict(own)
+        for module in modules:
+            module.load_state_dict(own)
 
 
 class _Feeds:
@@ -273,7 +282,11 @@ class _Feeds:
         if method.weight == 0 or not method.learns:
             return Together({"source": source})
         n = len(self.target.images)
-        target: Batches = Shuffled(self.target, n, min(size, n), seed, "target")
+        target: Batches = (
+            InOrder(self.target, n, min(size, n))
+            if method.as_is
+            else Shuffled(self.target, n, min(size, n), seed, "target")
+        )
         known = None
         if self.labelled is not None:
             few = len(self.labelled.images)
@@ -291,14 +304,14 @@ def _written(
     run: Run,
 ) -> Iterator[Event]:
     """Figures, predictions, the representation with its classifier; then what is not needed goes."""
-    domains, classes = plan.domains, np.array(plan.objective.classes)
+    domains, classes, last = plan.domains, np.array(plan.objective.classes), best.done.last
     module = _module(replace(plan, layers="all"), method, best)
     seconds = round(sum(arm.done.seconds for arm in arms if arm.folder == best.folder or arm is arms[0]), 3)
     metrics: dict[str, Any] = {
         "source_accuracy": best.judged.source,
         **_worth(domains.truth, classes, arms, best),
         "weight": method.weight,
-        "train_loss": best.done.last.get("loss", np.nan),
+        "train_loss": last.get("loss", last.get(f"{NETWORK}/loss", np.nan)),
         "source": len(domains.known.train),
         "target": len(domains.target),
         "labelled": len(domains.labelled) if domains.labelled else 0,

@@ -24,7 +24,8 @@ def class_entropy(probabilities: np.ndarray) -> float:
 
 def signs(events: Iterable[Event], probabilities: np.ndarray) -> list[str]:
     """What a run's events and its predictions (n, K) on the target give cause to say; empty where there is none."""
-    spreads = [event.values["domain_spread"] for event in events if "domain_spread" in event.values]
+    # with several players it is `NAME/domain_spread`
+    spreads = [v for event in events for key, v in event.values.items() if key.rpartition("/")[2] == "domain_spread"]
     found = []
     if spreads and max(spreads) < CONSTANT:
         found.append(

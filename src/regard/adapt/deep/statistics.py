@@ -1,6 +1,7 @@
 """The statistics of batch normalisation over a set of images: of every layer, any dimension, exact or in one pass."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -51,6 +52,41 @@ def layers_with_statistics(network: nn.Module) -> dict[str, nn.Module]:
         and torch.is_tensor(getattr(module, "running_var", None))
         and not isinstance(module, nn.modules.instancenorm._InstanceNorm)
     }
+
+
+@contextmanager
+def kept_statistics(network: nn.Module) -> Iterator[None]:
+    """Let no pass change what batch normalisation has stored; in training it goes on with each batch's own.
+
+    >>> layer = nn.BatchNorm1d(1)
+    >>> with kept_statistics(layer):
+    ...     out = layer(torch.tensor([[4.0], [6.0]]))
+    >>> [round(one, 3) for one in out.flatten().tolist()]
+    [-1.0, 1.0]
+    >>> layer.running_mean.item(), layer.num_batches_tracked.item()
+    (0.0, 0)
+    """
+    layers = [one for one in layers_with_statistics(network).values() if getattr(one, "track_running_stats", False)]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
+
+
+@contextmanager
+def stored_statistics(network: nn.Module) -> Iterator[None]:
+    """Let batch normalisation go by what it has stored, in training too, and not change it."""
+    layers = [one for one in layers_with_statistics(network).values() if one.training]
+    for layer in layers:
+        layer.training = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = True
 
 
 class _Enough(Exception):

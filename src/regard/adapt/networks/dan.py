@@ -8,30 +8,11 @@ estimate over all pairs, not over pairs of neighbours, so that batches of any tw
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from ...learning.trainable import START, Log, Moment
 from ..deep.contract import DeepMethod, Seen
-
-EXPONENTS = range(-3, 2)
-
-
-def multi_kernel_mmd2(source_ND: Tensor, target_MD: Tensor) -> Tensor:
-    """Biased squared MMD: mean Kss + mean Ktt - 2 mean Kst, at least 0 but for rounding.
-
-    >>> x = torch.arange(6.0)[:, None]
-    >>> abs(float(multi_kernel_mmd2(x, x))) < 1e-6
-    True
-    """
-    n, z = len(source_ND), torch.cat([source_ND, target_MD])
-    z = z - z.mean(0).detach()
-    norms = z.square().sum(1)
-    squared = (norms[:, None] + norms - 2 * z @ z.T).clamp_min(0)
-    squared = squared * (1 - torch.eye(len(z), device=z.device))
-    mean = (2 * z.detach().square().sum() / max(len(z) - 1, 1)).clamp_min(torch.finfo(z.dtype).tiny)
-    K = torch.stack([torch.exp(-squared / (2.0**u * mean)) for u in EXPONENTS]).mean(0)
-    return K[:n, :n].mean() + K[n:, n:].mean() - 2 * K[:n, n:].mean()
+from ._kernels import multi_kernel_mmd2
 
 
 @dataclass(frozen=True)
