@@ -4,7 +4,7 @@ Batches hold `source/images`, `source/labels` and `target/images`; where some ta
 and `target/known`, a mask. A label outside the mask is wiped out before anything sees it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -23,6 +23,7 @@ from ...learning.recipes import pick_recipe, recipe_of
 from ...learning.trainable import START, Log, Moment
 from .contract import DeepMethod, Seen
 from .gradients import scaled_gradient
+from .streams import ByDomain, in_turn, told
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Adapting(Objective):
         method: how the domains are brought together.
         smoothing, recipe: of cross-entropy, and the views of the training images of both domains.
         together: whether both domains pass through the network in one batch, and share the statistics of batch
-            normalisation in training; else one after the other.
+            normalisation in training; else one after the other. Some methods can have it in one way only.
         classes: the source's labels, in the order of the outputs; filled in from the data.
         chance: share of the commonest class among the held-out images; filled in from the data.
         targets: target images without a label; filled in from the data.
@@ -83,6 +84,16 @@ class Adapting(Objective):
                 found["parts"] = parts
         return found
 
+    def equip(self, encoder: Encoder) -> None:
+        """What the method changes in the network, drawn apart."""
+        if self.adapts:
+            with seeded_init(derive_seed(self.seed, "equipment")):
+                self.method.equip(encoder.network)
+
+    def fresh(self, encoder: Encoder) -> Iterable[nn.Parameter]:
+        """What of that learns at the head's rate."""
+        return [one for module in encoder.modules() if isinstance(module, ByDomain) for one in module.fresh()]
+
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
         """Views of the source's images, then of the target's; their labels. Held out: images of one domain, as is."""
         if "images" in batch:
@@ -106,22 +117,20 @@ class Adapting(Objective):
             return self._taught(logits, targets[0])
         labels, target_labels, known, rows = targets
         n = len(labels)
-        if self.together:
-            z = encoder(torch.cat(inputs))
-        else:
-            z = torch.cat([encoder(x) for x in inputs if len(x)])
+        z = self._both(encoder, *inputs)
         logits = head["classes"](z)
         taught = torch.cat([torch.ones(n, dtype=torch.bool, device=known.device), known])
         share = self.method.weight * self.method.schedule(at.progress)
         with torch.autocast(z.device.type, enabled=False):
             fz, fl = scaled_gradient(z.float(), share), scaled_gradient(logits.float(), share)
             seen = Seen(fz[:n], fz[n:], fl[:n], fl[n:], labels, target_labels, known, rows)
-            loss, told = self.method.loss(seen, head["parts"] if "parts" in head else None, at)
-        told = {**told, "share": share}
+            loss, log = self.method.loss(seen, head["parts"] if "parts" in head else None, at)
+            penalty, of_weights = self.method.penalty(encoder.network)
+        loss, log = loss + penalty, {**log, **of_weights, "share": share}
         if not taught.any():
-            return loss, told
+            return loss, log
         own, more = self._taught(logits[taught], torch.cat([labels, target_labels[known]]))
-        return own + loss, {**more, **told}
+        return own + loss, {**more, **log}
 
     def correct(self, encoder: Any, head: Any, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, 1): is the label found?"""
@@ -135,6 +144,15 @@ class Adapting(Objective):
             z = features_of(encoder, feed)
             self.method.every_epoch(z, head["classes"](z), head["parts"] if "parts" in head else None)
         return ()
+
+    def _both(self, encoder: Any, source: Tensor, target: Tensor) -> Tensor:
+        """Features (n + m, D) of both domains."""
+        if self.method.in_turn:
+            return in_turn(encoder, source, target)
+        if self.together or self.method.in_turn is False:
+            with told(encoder, len(source)):
+                return encoder(torch.cat([source, target]))
+        return torch.cat([encoder(x) for x in (source, target) if len(x)])
 
     def _viewed(self, images: Tensor, generator: torch.Generator) -> Tensor:
         return view(images, recipe_of(self.recipe, images), generator)
