@@ -93,20 +93,25 @@ def _strays() -> Iterator[str]:
 
 # folder of pages -> kind of method, and pages that tell of something else
 PAGES = {
-    "adapt": ("adapt", {"index", "measures", "choice"}),
+    "adapt": ("adapt", {"index", "measures", "choice", "deep"}),
     "tasks": ("task", {"index", "evaluating", "shortcuts"}),
 }
 
 
+SECTIONS = {"deep": "adapt/deep.md"}  # kind -> the page with a section for each; else docs/methods.md
+
+
 def _methods() -> Iterator[str]:
-    """Every method is told of: adapters and tasks on pages of their own, the others in a section of docs/methods.md."""
-    told = set(re.findall(r"^### `([^`]+)`$", (DOCS / "methods.md").read_text(encoding="utf-8"), re.M))
+    """Every method is told of: adapters and tasks on pages of their own, the others in a section of a page."""
     paged = {kind for kind, _ in PAGES.values()}
-    known = {name: kind for kind in KINDS if kind not in paged for name in names(kind)}
-    for name in sorted(known.keys() - told):
-        yield f"docs/methods.md has no section ### `{name}` for this {known[name]} method"
-    for name in sorted(told - known.keys()):
-        yield f"docs/methods.md tells of {name}, which is no such method"
+    for page in ("methods.md", *SECTIONS.values()):
+        told = set(re.findall(r"^### `([^`]+)`$", (DOCS / page).read_text(encoding="utf-8"), re.M))
+        kinds = [kind for kind in KINDS if kind not in paged and SECTIONS.get(kind, "methods.md") == page]
+        known = {name: kind for kind in kinds for name in names(kind)}
+        for name in sorted(known.keys() - told):
+            yield f"docs/{page} has no section ### `{name}` for this {known[name]} method"
+        for name in sorted(told - known.keys()):
+            yield f"docs/{page} tells of {name}, which is no such method"
     for folder, (kind, others) in PAGES.items():
         found = {page.stem for page in (DOCS / folder).glob("*.md")} - others
         for name in sorted(set(names(kind)) - found):

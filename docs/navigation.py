@@ -40,7 +40,7 @@ def on_config(config: Any) -> Any:
         {"Guide": pages("guide", GUIDE)},
         {"Verbs": pages("verbs", verbs())},
         {"Creating": pages("tasks", ("index", "evaluating", "shortcuts"))},
-        {"Adapting": pages("adapt", ("index", "choice", "measures"))},
+        {"Adapting": pages("adapt", ("index", "deep", "choice", "measures"))},
         {"Reference": ["methods.md", "reproduced.md", *others]},
         {"Decisions": pages("decisions")},
     ]

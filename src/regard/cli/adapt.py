@@ -5,7 +5,25 @@ from typing import Annotated
 
 import typer
 
-from ._shared import AnySource, Device, Json, Labelled, Quiet, Seed, Set, With, bar, give, settings
+from ._shared import (
+    AnySource,
+    Clip,
+    Device,
+    Epochs,
+    Json,
+    Labelled,
+    Minutes,
+    NoResume,
+    Quiet,
+    Seed,
+    Set,
+    Steps,
+    TrainBatch,
+    With,
+    bar,
+    give,
+    settings,
+)
 
 
 def adapt(
@@ -27,12 +45,39 @@ def adapt(
             "--out", help="The target's predictions as .csv, or a folder for the classifier.", show_default=False
         ),
     ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(help="What of a network learns: all, head, last:N or lora:R.", show_default="all"),
+    ] = None,
+    backbone_lr_factor: Annotated[
+        float | None,
+        typer.Option(help="The network's rate is this times the classifier's.", show_default="0.1"),
+    ] = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    batch: TrainBatch = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Highest learning rate, of the classifier.", show_default="0.002")
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(min=0, help="Decoupled weight decay.", show_default="0.01")
+    ] = None,
+    clip: Clip = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Which weights of a network: the best by --by, or the last.", show_default="best"),
+    ] = None,
+    no_resume: NoResume = False,
+    precision: Annotated[
+        str | None, typer.Option(help="auto, fp32 or bf16, of a training.", show_default="auto")
+    ] = None,
     device: Device = "auto",
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Adapt a classifier to a target domain without its labels.
+    """Adapt a classifier, or a whole network, to a target domain without its labels.
 
     Where the target has labels they serve for the score alone: the table sets each method against the source alone,
     with an interval over target samples, and against an oracle that learned from the target's labels. What another
@@ -40,7 +85,12 @@ def adapt(
     predictions. An --out without .csv is a folder for the adapted classifier, which predict and export take, where it
     decides by a linear map of the vectors. --method auto chooses a method, --tune the settings, both without target
     labels. --set goes to every method that is named.
+
+    Methods such as mcc and dann train the network itself, from images, as finetune does: --out is then the folder of a
+    run that goes on when the same command is given again. Which of its weights are kept is chosen by --by. The options
+    from --layers to --precision are for these methods alone.
     """
+    from ..core.processes import first as first_process
     from ..verbs import adapt as verb
 
     found = verb.adapt(
@@ -54,8 +104,21 @@ def adapt(
         tune=tune,
         by=by,
         out=out,
+        layers=layers,
+        backbone_lr_factor=backbone_lr_factor,
+        epochs=epochs,
+        steps=steps,
+        minutes=minutes,
+        batch=batch,
+        lr=lr,
+        weight_decay=weight_decay,
+        clip=clip,
+        keep=keep,
+        no_resume=no_resume,
+        precision=precision,
         device=device,
         seed=seed,
         progress=bar(quiet),
     )
-    give(found, json)
+    if first_process():
+        give(found, json)

@@ -20,6 +20,7 @@ from ..core.leftovers import empty
 from ..report.html import Table
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
+from ._adapt_network import AdaptedNetwork, adapt_network
 from ._domains import comparison_table, differences, embedded
 from ._given import Rep, check_machine, given_source, named, set_aside, several
 from ._labels_file import write_labels
@@ -98,17 +99,33 @@ def adapt(
     tune: bool = False,
     by: str = "circular",
     out: str | Path | None = None,
+    layers: str | None = None,
+    backbone_lr_factor: float | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    weight_decay: float | None = None,
+    clip: float | None = None,
+    keep: str | None = None,
+    no_resume: bool = False,
+    precision: str | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: Progress | None = None,
-) -> Adapted:
-    """Adapt a classifier to a target domain without its labels.
+) -> Adapted | AdaptedNetwork:
+    """Adapt a classifier, or a whole network, to a target domain without its labels.
 
     Where the target has labels they serve for the score alone: the table sets each method against the source alone,
     with an interval over target samples, and against an oracle that learned from the target's labels. What another
     source would give one fit cannot tell: for a verdict take compare_adapt. An `out` without .csv is a folder for the
     adapted classifier, which predict and export take, where it decides by a linear map of the vectors. The method auto
     chooses a method, `tune` the settings, both without target labels. Settings go to every method that is named.
+
+    Methods such as mcc and dann train the network itself, from images, as finetune does: `out` is then the folder of a
+    run that goes on where it was stopped, and the result an `AdaptedNetwork`. Which of its weights are kept is chosen
+    by `by`. The last arguments from `layers` to `precision` are for these methods alone.
 
     Args:
         source: labelled images as `open_images` takes them, an embeddings file, `Embeddings`, or (X, y) with X (n, d).
@@ -123,6 +140,18 @@ def adapt(
         by: what chooses: circular, iwv, dev, entropy or snd.
         out: the target's predictions as .csv, or a folder for the classifier. A target that was named by a path and
             has no labels needs it; else the result holds the predictions.
+        layers: what of the network learns: all, head, last:N or lora:R; None: all.
+        backbone_lr_factor: the network's rate is this times the classifier's; None: 0.1.
+        epochs: passes over `source`.
+        steps: steps, instead of epochs.
+        minutes: minutes, instead of epochs, for each network that is trained.
+        batch: images of each domain a step; None: from the data.
+        lr: highest learning rate, of the classifier; None: 0.002.
+        weight_decay: decoupled; None: 0.01.
+        clip: longest norm of the gradient.
+        keep: which weights of a network: the `best` by `by`, or the `last`; None: best.
+        no_resume: start anew where a run was stopped.
+        precision: auto | fp32 | bf16; None: auto.
         device: auto | cpu | cuda | cuda:N | mps.
         seed: everything that is drawn follows from it.
         progress: shows the streams of events.
@@ -132,11 +161,48 @@ def adapt(
             different representations, a folder for a method that does not decide by a linear map.
     """
     chosen, place = several(method), None if out is None else Path(out)
+    training = {
+        "epochs": epochs,
+        "steps": steps,
+        "minutes": minutes,
+        "batch": batch,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "clip": clip,
+        "precision": precision,
+    }
+    if any(name in names("deep") for name in chosen):
+        for name in chosen:
+            check_choice("--method", name, ("auto", *names("adapt"), *names("deep")), see="regard methods adapt")
+        check_choice("--by", by, list(SCORERS))
+        return adapt_network(
+            source,
+            target,
+            chosen,
+            with_,
+            out,
+            set_=set_,
+            labelled=labelled,
+            by=by,
+            tune=tune,
+            classifier=classifier,
+            layers=layers,
+            backbone_lr_factor=backbone_lr_factor,
+            keep=keep,
+            no_resume=no_resume,
+            settings=training | {"device": device, "seed": seed},
+            progress=progress,
+        )
+    rest = {"layers": layers, "backbone_lr_factor": backbone_lr_factor, "keep": keep, "no_resume": no_resume or None}
+    for argument, value in (training | rest).items():
+        if value is not None:
+            deep = ", ".join(names("deep"))
+            raise bad(f"--{argument.replace('_', '-')}", value, f"it with a method that trains the network ({deep})")
     # all that can be wrong is told before anything is embedded
     if place is not None:
         _check_out(place, chosen, with_)
     for name in chosen:
-        check_choice("--method", name, ("auto", *names("adapt")), see="regard methods adapt")
+        check_choice("--method", name, ("auto", *names("adapt"), *names("deep")), see="regard methods adapt")
     check_choice("--classifier", classifier, CLASSIFIERS)
     check_choice("--by", by, list(SCORERS))
     check_machine(device)

@@ -38,7 +38,7 @@ def methods(kind: str | None = None) -> Methods:
     A method is one file; methods of other installed packages are listed too.
 
     Args:
-        kind: only this kind, such as `adapt`.
+        kind: only this kind; `adapt` lists all that the verb takes, those of the kind `deep` too.
 
     Raises:
         InputError: no such kind.
@@ -47,5 +47,7 @@ def methods(kind: str | None = None) -> Methods:
     True
     """
     kinds = list(KINDS) if kind is None else [check_choice("KIND", kind, KINDS)]
+    if kind == "adapt":  # the verb takes both
+        kinds.append("deep")
     found = {each: {name: summary(each, name) for name in names(each)} for each in kinds}
     return Methods(methods=found, metrics={each: len(found[each]) for each in kinds})

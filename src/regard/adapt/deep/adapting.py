@@ -1,4 +1,4 @@
-"""The objective of deep adaptation: cross-entropy where a label is known, and a method that brings the domains together.
+"""The objective of deep adaptation: cross-entropy where a label is known, and a method that joins the domains.
 
 Batches hold `source/images`, `source/labels` and `target/images`; where some target labels are known, `target/labels`
 and `target/known`, a mask. A label outside the mask is wiped out before anything sees it.

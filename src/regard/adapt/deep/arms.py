@@ -1,4 +1,4 @@
-"""One candidate of a run: trained in a folder of its own, judged without target labels, and kept until one is chosen."""
+"""One candidate of a run: trained in a folder of its own, judged without target labels, kept until one is chosen."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

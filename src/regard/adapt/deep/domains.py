@@ -57,9 +57,7 @@ def open_domains(source: Any, target: Any, labelled: Any = None, seed: int = 0) 
     notes: list[str] = []
     given, more = one_part(open_images(source, argument="SOURCE"), "train", "SOURCE")
     given.need_labels("SOURCE")
-    (own, here), (there, hashes) = (
-        readable(one, notes) for one in (given, open_images(target, argument="TARGET"))
-    )
+    (own, here), (there, hashes) = (readable(one, notes) for one in (given, open_images(target, argument="TARGET")))
     own.need_labels("SOURCE")
     few, few_hashes = None, np.zeros(0, here.dtype)
     if labelled is not None:

@@ -105,7 +105,9 @@ def adapt_images_events(
         chosen: settings of the method, and `smoothing`, `recipe`, `together`. Several weights are candidates.
         by: the score that chooses, see `choose.scorers`.
         keep: of each candidate the `best` weights by that score, or the `last`.
-        layers, backbone_lr_factor, layer_decay: what learns and how fast, see `learning.freezing`.
+        layers: what of the network learns, see `learning.freezing`.
+        backbone_lr_factor: the network's rate is this times the classifier's.
+        layer_decay: each stage of the network has the next one's rate times this.
         settings: length, rate, seed ...; what is left open: 64 images of each domain a step (fewer where there are
             fewer), and 20 epochs of the source, but at least 200 and at most 20,000 steps.
         resume: False starts anew.
@@ -139,6 +141,11 @@ def adapt_images_events(
         "images": domains.content,
     }
     objective = Adapting(**shared).configure(domains.known)
+    alone = not objective.together or any(not one.needs_source for one in methods.values())
+    if alone and len(domains.target) < 2:
+        raise bad(
+            "TARGET", "1 image", f"at least 2, as {method} passes target images through the network by themselves"
+        )
     objective = replace(objective, targets=len(domains.target), seed=asked.seed)
     run = Run.open(out, arguments, resume, results=RESULTS)
     if not resume and processes.first():

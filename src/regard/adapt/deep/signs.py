@@ -28,7 +28,7 @@ def signs(events: Iterable[Event], probabilities: np.ndarray) -> list[str]:
     found = []
     if spreads and max(spreads) < CONSTANT:
         found.append(
-            f"The classifier of domains says the same of every image (its logits spread by {max(spreads):.1e} at most): "
+            f"The classifier of domains says the same of every image (logits spread by {max(spreads):.1e} at most): "
             "nothing was adapted. Train for longer, or with a higher rate."
         )
     entropy = class_entropy(probabilities)

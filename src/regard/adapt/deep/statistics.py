@@ -1,4 +1,4 @@
-"""The statistics of batch normalisation over a set of images: of every layer, of any dimension, exact or in one pass."""
+"""The statistics of batch normalisation over a set of images: of every layer, any dimension, exact or in one pass."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -7,7 +7,6 @@ n - 1 below. As in the paper it is taken of the classifier's outputs; `of=featur
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ...core.checks import check_choice

@@ -1,4 +1,4 @@
-"""SHOT: the source's classifier stays, and the features move until the target is told with certainty and in all classes.
+"""SHOT: the source's classifier stays, and features move until the target is told with certainty and in all classes.
 
 Liang et al. 2020, Do we really need to access the source data?, ICML. No source image is seen: the network that the
 source has taught goes on from target images alone. The loss is the mean entropy of the predictions, minus the entropy
@@ -53,7 +53,7 @@ def centroid_labels(features_ND: Tensor, P_NK: Tensor) -> Tensor:
 
 
 class PseudoLabels(nn.Module):
-    """What each target image is held to be, -1 before that is known; in the checkpoint, as it is not made in each step."""
+    """What each target image is held to be, -1 before that is known; a buffer, so that it is in the checkpoint."""
 
     labels: Tensor
 
