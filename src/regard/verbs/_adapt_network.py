@@ -121,8 +121,8 @@ def adapt_network(
         if given:
             raise bad(argument, "it", f"nothing with {name}, which trains the network with its own linear classifier")
     candidates(name, set_)
-    if out is None:
-        raise bad("--out", "nothing", f"a folder for the run: {name} trains a network")
+    if out is None or Path(out).suffix == ".csv":
+        raise bad("--out", out or "nothing", f"a folder for the run: {name} trains a network")
     folder = Path(out)
     check_output("--out", folder, folder=True, marker="run.json")
     told = {key: value for key, value in settings.items() if value is not None}
