@@ -64,7 +64,8 @@ class Tuned(LearningModule):
     def players(self) -> list[Player]:
         """One player whose optimiser has the encoder's weights at the lower rate, or at those of their stages."""
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        own = {id(parameter) for parameter in self.head.parameters()}
+        fresh = self.objective.fresh(self.encoder)
+        own = {id(parameter) for parameter in [*self.head.parameters(), *fresh]}
         named = {id(parameter): name for name, parameter in self.encoder.network.named_parameters()}
 
         def place(parameter: nn.Parameter) -> tuple[bool, float]:

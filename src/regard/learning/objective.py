@@ -5,7 +5,7 @@ fields are its settings. A task in another package is found by the entry point g
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -124,6 +124,10 @@ class Objective(ABC):
 
     def equip(self, encoder: Encoder) -> None:
         """What the task changes in a fresh encoder, before anything else looks at it."""
+
+    def fresh(self, encoder: Encoder) -> Iterable[nn.Parameter]:
+        """Of what `equip` put into an encoder that was trained before: weights that learn at the head's rate."""
+        return ()
 
     def players(self, encoder: Encoder, head: Any) -> Sequence[Player]:
         """Several players, each with its parameters; none: one with all."""

@@ -5,7 +5,7 @@ and `target/known`, a mask. A label outside the mask is wiped out before anythin
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -26,6 +26,7 @@ from ...learning.trainable import START, Log, Moment
 from .contract import PARTS, DeepMethod, Seen
 from .gradients import scaled_gradient
 from .statistics import kept_statistics, stored_statistics
+from .streams import ByDomain, in_turn, told
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Adapting(Objective):
         method: how the domains are brought together.
         smoothing, recipe: of cross-entropy, and the views of the training images of both domains.
         together: whether both domains pass through the network in one batch, and share the statistics of batch
-            normalisation in training; else one after the other.
+            normalisation in training; else one after the other. Some methods can have it in one way only.
         classes: the source's labels, in the order of the outputs; filled in from the data.
         chance: share of the commonest class among the held-out images; filled in from the data.
         targets: target images without a label; filled in from the data.
@@ -92,6 +93,16 @@ class Adapting(Objective):
                 found["source"] = copy.deepcopy(encoder).requires_grad_(False)
         return found
 
+    def equip(self, encoder: Encoder) -> None:
+        """What the method changes in the network, drawn apart."""
+        if self.adapts:
+            with seeded_init(derive_seed(self.seed, "equipment")):
+                self.method.equip(encoder.network)
+
+    def fresh(self, encoder: Encoder) -> Iterable[nn.Parameter]:
+        """What of that learns at the head's rate."""
+        return [one for module in encoder.modules() if isinstance(module, ByDomain) for one in module.fresh()]
+
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
         """Views of the source's images, then of the target's; their labels. Held out: images of one domain, as is."""
         if "images" in batch:
@@ -104,10 +115,10 @@ class Adapting(Objective):
             x_s, labels = x_s[:0], labels[:0]
         none = torch.zeros(len(x_t), dtype=torch.long, device=x_t.device)
         known = batch["target/known"].bool() if "target/known" in batch else none.bool()
-        told = batch["target/labels"].masked_fill(~known, 0) if known.any() else none
+        few = batch["target/labels"].masked_fill(~known, 0) if known.any() else none
         rows = batch["target/rows"] if "target/rows" in batch else none - 1
         plain = (batch["target/images"],) if self.method.plain else ()
-        return (x_s, x_t, *plain), (labels, told, known, rows)
+        return (x_s, x_t, *plain), (labels, few, known, rows)
 
     def loss(self, encoder: Any, head: Any, inputs: Any, targets: Any, at: Moment = START) -> tuple[Tensor, Log]:
         """Mean cross-entropy of all known labels, plus the method's loss; of the method's parts alone, its loss."""
@@ -128,15 +139,19 @@ class Adapting(Objective):
             fz, fl = scaled_gradient(z.float(), share), scaled_gradient(logits.float(), share)
             seen = Seen(fz[:n], fz[n:], fl[:n], fl[n:], labels, target_labels, known, rows)
             seen = seen._replace(source_images=inputs[0], target_images=inputs[1], plain_logits=plain_logits)
-            loss, told = self.method.loss(seen, head["parts"] if "parts" in head else None, at)
-        told = {**told, "share": share}
+            loss, log = self.method.loss(seen, head["parts"] if "parts" in head else None, at)
+            penalty, of_weights = self.method.penalty(encoder.network)
+        log = {**log, **of_weights, "share": share}
         # what the source has taught stays: its labels have nothing left to teach
         learned = torch.full((n,), not self.method.keeps_source, device=known.device)
         taught = torch.cat([learned, known])
-        if at.player == PARTS or not taught.any():
-            return loss, told
+        if at.player == PARTS:
+            return loss, log
+        loss = loss + penalty
+        if not taught.any():
+            return loss, log
         own, more = self._taught(logits[taught], torch.cat([labels, target_labels])[taught])
-        return own + loss, {**more, **told}
+        return own + loss, {**more, **log}
 
     def _through(self, encoder: Any, head: Any, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Features and logits of both domains, the source's first."""
@@ -144,8 +159,11 @@ class Adapting(Objective):
             with torch.no_grad(), evaluating(head["source"]):
                 of_source = head["source"](inputs[0])
             z = torch.cat([of_source, _features(encoder, inputs[1])])
-        elif self.together:
-            z = _features(encoder, torch.cat(list(inputs)))
+        elif self.method.in_turn:
+            z = in_turn(encoder, *inputs)
+        elif self.together or self.method.in_turn is False:
+            with told(encoder, len(inputs[0])):
+                z = _features(encoder, torch.cat(list(inputs)))
         else:
             z = torch.cat([_features(encoder, x) for x in inputs if len(x)])
         return z, head["classes"](z)

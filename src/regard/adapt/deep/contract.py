@@ -1,8 +1,9 @@
 """The contract of deep adaptation: what a method sees of a batch of both domains, and what it says of it.
 
 A method is one file in `adapt/networks/` whose `Method` is a frozen dataclass below `DeepMethod`: its fields are its
-settings. It never sees a network: features and logits come in, a loss goes out, so that it works on any encoder. Why
-it is so: docs/decisions/0014-deep-adaptation.md.
+settings. Its loss never sees a network: features and logits come in, a loss goes out, so that it works on any encoder.
+Why it is so: docs/decisions/0014-deep-adaptation.md. A method whose network is another for each domain puts that into
+it before training, and takes it out again after: `equip`, `penalty`, `settle`, see `deep.streams`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -66,6 +67,9 @@ class DeepMethod:
         keeps_source: whether source images go through the network as the source has taught it, which stays; the
             target's own starts from it, and the classifier stays as well.
         as_is: whether target images come in their own order and without views, as at test time.
+        continues: whether one that needs the source starts from that network too.
+        in_turn: how the domains pass through the network: True, one after the other, each in a stream of its own whose
+            statistics are its own; False, in one batch; None, as the run is told.
         most: the largest weight that means something.
     """
 
@@ -76,6 +80,8 @@ class DeepMethod:
     plain: ClassVar[bool] = False
     keeps_source: ClassVar[bool] = False
     as_is: ClassVar[bool] = False
+    continues: ClassVar[bool] = False
+    in_turn: ClassVar[bool | None] = None
     most: ClassVar[float] = inf
 
     def __post_init__(self) -> None:
@@ -120,6 +126,16 @@ class DeepMethod:
         """
         return [everyone]
 
+    def equip(self, network: nn.Module) -> None:
+        """Put into a network, in place, what makes it another for each domain: modules below `streams.ByDomain`.
+
+        Called before training, not at weight 0, and seeded. What is frozen in a run is frozen after it.
+        """
+
+    def penalty(self, network: nn.Module) -> tuple[Tensor | float, Log]:
+        """A loss of the weights themselves, which is added as it is, and what to log of them."""
+        return 0.0, {}
+
     def loss(self, seen: Seen, parts: nn.Module | None, at: Moment = START) -> tuple[Tensor, Log]:
         """The loss of a batch, not weighted, and what to log.
 
@@ -136,5 +152,13 @@ class DeepMethod:
         """Whether `every_epoch` is to be called."""
         return type(self).every_epoch is not DeepMethod.every_epoch
 
+    @property
+    def equips(self) -> bool:
+        """Whether `equip` changes the network."""
+        return type(self).equip is not DeepMethod.equip
+
     def settle(self, network: nn.Module, images: Images) -> None:
-        """Change the network after training, by target images; called without gradients, in evaluation mode."""
+        """Change the network after training, by target images; called without gradients, in evaluation mode.
+
+        What `equip` put in goes: the network is a plain one, the target's, with weights under the names it came with.
+        """

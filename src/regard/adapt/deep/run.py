@@ -113,7 +113,7 @@ def adapt_images_events(
         resume: False starts anew.
 
     Raises:
-        InputError: as `open_domains`; unknown names; a network that the method cannot adapt.
+        InputError: as `open_domains`; unknown names; a network that the method cannot adapt, or not by `layers`.
         RunError: the run went wrong (NaN).
     """
     check_number("--backbone-lr-factor", backbone_lr_factor, 0, 1, open_low=True)
@@ -124,6 +124,9 @@ def adapt_images_events(
     start = representation if isinstance(representation, Representation) else Representation.load(representation)
     for one in methods.values():
         one.admits(start.encoder)
+        if one.equips and layers.partition(":")[0] == "lora":
+            why = "all, head or last:N with a method that changes the network itself"
+            raise bad("--layers", repr(layers), why, f"{method} is one.")
     domains = open_domains(source, target, labelled, asked.seed)
     arguments = {
         "method": method,
@@ -193,7 +196,7 @@ def _events(plan: _Plan, methods: Mapping[str, DeepMethod], run: Run) -> Iterato
         if name != SOURCE_ONLY and method.weight == 0:  # it is the source alone
             arms.append(replace(arms[0], name=name, judged=replace(arms[0].judged, name=name)))
             continue
-        goes_on = name != SOURCE_ONLY and (method.starts_taught or not method.learns)
+        goes_on = name != SOURCE_ONLY and (method.starts_taught or method.continues or not method.learns)
         before = arms[0] if goes_on else None
         module = _module(plan, method, before)
         folder = run.folder / ARMS / name.replace(" ", "-")
@@ -305,7 +308,9 @@ def _written(
 ) -> Iterator[Event]:
     """Figures, predictions, the representation with its classifier; then what is not needed goes."""
     domains, classes, last = plan.domains, np.array(plan.objective.classes), best.done.last
-    module = _module(replace(plan, layers="all"), method, best)
+    # a candidate's weights are kept as those of a plain network: at weight 0 nothing is put into it
+    module = _module(replace(plan, layers="all"), replace(method, weight=0.0), best)
+    module.objective = replace(plan.objective, method=method)
     seconds = round(sum(arm.done.seconds for arm in arms if arm.folder == best.folder or arm is arms[0]), 3)
     metrics: dict[str, Any] = {
         "source_accuracy": best.judged.source,

@@ -23,6 +23,7 @@ def covariance(x_ND: Tensor) -> Tensor:
 def coral_loss(source_ND: Tensor, target_MD: Tensor) -> Tensor:
     """||Cs - Ct||_F^2 / (4 D^2).
 
+    >>> import torch
     >>> float(coral_loss(torch.tensor([[-1.0], [1.0]]), torch.tensor([[-2.0], [2.0]])))  # variances 2 and 8
     9.0
     """
