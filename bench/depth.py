@@ -37,7 +37,7 @@ from regard.reuse.dense.train import train
 
 Rows = list[dict[str, Any]]
 LEARNED, ASKED, SIZE, RATE = 6000, 200, 96, 2e-3  # of the scenes
-FINER = 144  # side to which pictures are enlarged in the end
+FINER = ((144, 2), (192, 4))  # sides to which pictures are enlarged in the end, and for which part of the steps
 STEPS, SHARE, MOST = 6000, 0.70, 0.09
 FRAMES, LEFT_OUT, FRAME_SIZE, FRAME_STEPS, SEEDS = 60, 8, 128, 60, 3
 ARMS = {"imagenet": "imagenet", "random": "random:tf_efficientnet_lite0"}
@@ -83,9 +83,10 @@ def scene_rows(work: Path, steps: int) -> Rows:
     shared: dict[str, Any] = {"what": "depth", "backbone_lr_factor": 1.0}
     train(learned, some, out=rough, size=SIZE, settings=settings(steps, 0), **shared)
     # then enlarged, so that a cell of the finest level is smaller and edges are told more sharply
-    finer = replace(settings(steps // 2, 0), lr=RATE / 2)
-    out = work / f"scenes-{steps}-finer"
-    model = train(learned, some, out=out, from_run=rough, size=FINER, settings=finer, **shared)
+    for side, more in FINER:
+        finer, out = replace(settings(steps // more, 0), lr=RATE / 2), work / f"scenes-{steps}-{side}"
+        model = train(learned, some, out=out, from_run=rough, size=side, settings=finer, **shared)
+        rough = out
     rows: Rows = [{"what": "scenes: AbsRel of all known but one scale (see `scale_unknown`)", "value": scale_unknown()}]
     for name, family, seed in (("scenes", "a", 2), ("scenes before other photographs", "b", 3)):
         found = score(model, scenes(ASKED, SIZE, seed=seed, family=family)).metrics
