@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 
+from .._opened import open_pillow
 from ._common import fewer, fitted, layer_size, scale, softened, taken
 
 _CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)  # what is left of it
@@ -77,7 +78,7 @@ def jpeg_compression(x: np.ndarray, severity: int, rng: np.random.Generator) -> 
     pixels = np.round(x * 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "JPEG", quality=quality)
-    made = np.asarray(Image.open(file), dtype=np.float32) / 255
+    made = np.asarray(open_pillow(file.getvalue()), dtype=np.float32) / 255
     return made.reshape(x.shape)
 
 
