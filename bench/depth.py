@@ -37,7 +37,9 @@ from regard.reuse.dense.train import train
 
 Rows = list[dict[str, Any]]
 LEARNED, ASKED, SIZE, RATE = 6000, 200, 96, 2e-3  # of the scenes
-FINER = ((144, 2), (192, 4))  # sides to which pictures are enlarged in the end, and for which part of the steps
+# sides to which pictures are enlarged in the end, and for how many steps, as a share of those before; the rate begins
+# anew each time
+FINER = ((144, 1 / 2), (192, 1 / 4), (192, 1 / 3), (192, 1 / 6))
 STEPS, SHARE, MOST = 6000, 0.70, 0.09
 FRAMES, LEFT_OUT, FRAME_SIZE, FRAME_STEPS, SEEDS = 60, 8, 128, 60, 3
 ARMS = {"imagenet": "imagenet", "random": "random:tf_efficientnet_lite0"}
@@ -83,8 +85,8 @@ def scene_rows(work: Path, steps: int) -> Rows:
     shared: dict[str, Any] = {"what": "depth", "backbone_lr_factor": 1.0}
     train(learned, some, out=rough, size=SIZE, settings=settings(steps, 0), **shared)
     # then enlarged, so that a cell of the finest level is smaller and edges are told more sharply
-    for side, more in FINER:
-        finer, out = replace(settings(steps // more, 0), lr=RATE / 2), work / f"scenes-{steps}-{side}"
+    for place, (side, share) in enumerate(FINER):
+        finer, out = replace(settings(round(share * steps), 0), lr=RATE / 2), work / f"scenes-{steps}-finer-{place}"
         model = train(learned, some, out=out, from_run=rough, size=side, settings=finer, **shared)
         rough = out
     rows: Rows = [{"what": "scenes: AbsRel of all known but one scale (see `scale_unknown`)", "value": scale_unknown()}]
