@@ -84,6 +84,12 @@ class DeepMethod:
     in_turn: ClassVar[bool | None] = None
     most: ClassVar[float] = inf
 
+    def __init_subclass__(cls) -> None:
+        if cls.learns and cls.loss is DeepMethod.loss:
+            raise TypeError(
+                f"{cls.__module__}.{cls.__qualname__} learns and has no `loss`: give it one, or learns = False"
+            )
+
     def __post_init__(self) -> None:
         check_number("--set weight", self.weight, 0, self.most)
 
@@ -140,9 +146,9 @@ class DeepMethod:
         """The loss of a batch, not weighted, and what to log.
 
         An adversary logs `domain_spread`, the standard deviation of its logits: one that says the same of every
-        image teaches nothing, and the run tells.
+        image teaches nothing, and the run tells. Of the source alone, and of a method that does not learn, it is 0.
         """
-        raise NotImplementedError(f"{type(self).__module__} has no loss")
+        return seen.target_features.new_zeros(()), {}
 
     def every_epoch(self, features_ND: Tensor, logits_NK: Tensor, parts: nn.Module | None) -> None:
         """Called before each epoch with what the network says of all target images, where `looks` is true."""

@@ -4,16 +4,16 @@ The smallest network on which the methods of this package show their effect in s
 batch normalisation, 32-64-128-128 channels, stride 2 in each of the first three, then a global average.
 """
 
-from collections.abc import Sequence
-
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
-from torch import Tensor, nn
+from torch import nn
+
+from ._blocks import Blocks
 
 
-class ConvNet4(nn.Module):
+class ConvNet4(Blocks):
     """Four blocks of convolution, batch normalisation and ReLU; (N, 3, H, W) with H, W >= 8 to (N, 128).
 
-    Maps have strides 2, 4, 8, 8. `forward_intermediates` and `forward_head` are timm's, so that every head fits.
+    Maps have strides 2, 4, 8, 8.
     """
 
     channels = (32, 64, 128, 128)
@@ -39,37 +39,6 @@ class ConvNet4(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward_intermediates(self, x: Tensor, indices: Sequence[int] | None = None, **_: object) -> list[Tensor]:
-        """Maps (N, C, H/stride, W/stride) of the four blocks, or of those in `indices`."""
-        maps = []
-        for block in self.blocks:
-            x = block(x)
-            maps.append(x)
-        return maps if indices is None else [maps[i] for i in indices]
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """The last map (N, 128, H/8, W/8)."""
-        return self.forward_intermediates(x)[-1]
-
-    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """The last map to its average (N, 128), or to logits (N, num_classes)."""
-        x = x.mean((2, 3))
-        x = nn.functional.dropout(x, self.drop_rate, self.training)
-        return x if pre_logits else self.fc(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to logits (N, num_classes), or to (N, 128) where there is no classifier."""
-        return self.forward_head(self.forward_features(x))
-
-    def get_classifier(self) -> nn.Module:
-        """The last linear layer."""
-        return self.fc
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Put a new last layer on, or none where num_classes is 0."""
-        self.num_classes = num_classes
-        self.fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
 
 
 default_cfgs = generate_default_cfgs(

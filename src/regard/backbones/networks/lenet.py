@@ -6,18 +6,18 @@ linear layer on the whole map, which knows where a stroke lies. Networks that en
 not, and carry over worse to digits of another hand.
 """
 
-from collections.abc import Sequence
-
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
+
+from ._blocks import Blocks
 
 GRID = 4  # cells a side of what the linear layer sees; a map of 16 pixels has as many
 
 
-class LeNet(nn.Module):
+class LeNet(Blocks):
     """Two blocks of convolution, batch normalisation, ReLU and maximum; (N, 3, H, W) with H, W >= 8 to (N, 128).
 
-    Maps have strides 2 and 4. `forward_intermediates` and `forward_head` are timm's, so that every head fits.
+    Maps have strides 2 and 4.
     """
 
     channels = (32, 64)
@@ -40,36 +40,9 @@ class LeNet(nn.Module):
         )
         self.fc = nn.Linear(self.head_hidden_size, num_classes) if num_classes else nn.Identity()
 
-    def forward_intermediates(self, x: Tensor, indices: Sequence[int] | None = None, **_: object) -> list[Tensor]:
-        """Maps (N, C, H/stride, W/stride) of the two blocks, or of those in `indices`."""
-        maps = []
-        for block in self.blocks:
-            x = block(x)
-            maps.append(x)
-        return maps if indices is None else [maps[i] for i in indices]
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """The last map (N, 64, H/4, W/4)."""
-        return self.forward_intermediates(x)[-1]
-
-    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """The last map to 128 features (N, 128), or to logits (N, num_classes)."""
-        x = self.pre(x)
-        x = nn.functional.dropout(x, self.drop_rate, self.training)
-        return x if pre_logits else self.fc(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to logits (N, num_classes), or to (N, 128) where there is no classifier."""
-        return self.forward_head(self.forward_features(x))
-
-    def get_classifier(self) -> nn.Module:
-        """The last linear layer."""
-        return self.fc
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Put a new last layer on, or none where num_classes is 0."""
-        self.num_classes = num_classes
-        self.fc = nn.Linear(self.head_hidden_size, num_classes) if num_classes else nn.Identity()
+    def pooled(self, x: Tensor) -> Tensor:
+        """The last map to 128 features (N, 128)."""
+        return self.pre(x)
 
 
 default_cfgs = generate_default_cfgs(
