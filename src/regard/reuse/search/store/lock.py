@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from ....core.checks import InputError, RunError, bad
 
 LOCK = ".lock"
 TRIES = 20
+PAUSE = 0.01  # seconds; between the two renames of a replacement there is no folder for an instant
 # a folder that may only be read, also as somebody else's, on a disk that is mounted so, or on one that is full
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
@@ -63,9 +65,11 @@ def _taken(place: str, shared: bool) -> IO[str] | None:
 def _open(place: str, shared: bool) -> IO[str] | None:
     path = Path(place) / LOCK
     try:
-        return open(path, "a")
-    except FileNotFoundError:
-        raise bad("index", f"{place!r}, which is no longer there", "a folder made by regard index") from None
+        for _ in range(TRIES):
+            with suppress(FileNotFoundError):
+                return open(path, "a")
+            time.sleep(PAUSE)
+        raise bad("index", f"{place!r}, which is no longer there", "a folder made by regard index")
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise RunError(f"index {place!r}: its lock cannot be opened: {error}") from error
