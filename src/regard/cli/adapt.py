@@ -37,6 +37,7 @@ def adapt(
         str | None,
         typer.Option("--labelled", help="Target images with labels, which the methods may use.", show_default=False),
     ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="What --method auto tries trains the network.")] = False,
     tune: Annotated[bool, typer.Option("--tune", help="Choose settings too, without target labels.")] = False,
     by: Annotated[str, typer.Option("--by", help="What chooses: circular, iwv, dev, entropy or snd.")] = "circular",
     out: Annotated[
@@ -87,8 +88,10 @@ def adapt(
     labels. --set goes to every method that is named.
 
     Methods such as mcc and dann train the network itself, from images, as finetune does: --out is then the folder of a
-    run that goes on when the same command is given again. Which of its weights are kept is chosen by --by. The options
-    from --layers to --precision are for these methods alone.
+    run that goes on when the same command is given again. Which of its weights are kept is chosen by --by. Of several
+    such methods, or of --method auto --deep, one is kept where it is better than the source alone beyond chance by a
+    second network (circular validation), and else the source alone. The options from --layers to --precision are for
+    these methods alone.
     """
     from ..core.processes import first as first_process
     from ..verbs import adapt as verb
@@ -101,6 +104,7 @@ def adapt(
         classifier=classifier,
         set_=settings(set_),
         labelled=labelled,
+        deep=deep,
         tune=tune,
         by=by,
         out=out,

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..adapt.deep.result import DeepResult
-from ..adapt.deep.run import adapt_images, candidates
+from ..adapt.deep.run import AUTO, adapt_images, candidates
 from ..core.checks import bad, check_choice, check_output
+from ..core.discover import names
 from ..learning.settings import TrainSettings
 from ..metrics.contrast import Difference
 from ..report.html import Table
@@ -25,7 +26,7 @@ class AdaptedNetwork(Result):
 
     Attributes:
         source, target: what was adapted, and to what.
-        methods: the one that was named.
+        methods: those that were named.
         out: the folder of the run, a representation with a classifier that predict and export take.
         found: predictions, and how each candidate was judged.
     """
@@ -112,11 +113,13 @@ def adapt_network(
     """See `adapt`; what is None is as `finetune` has it.
 
     Raises:
-        InputError: several methods, no folder to write to, what belongs to methods on vectors.
+        InputError: methods on vectors among them, no folder to write to, what belongs to methods on vectors.
     """
-    name = method[0]
-    if len(method) > 1:
-        raise bad("--method", ", ".join(method), "one method", f"{name} trains a network, and a folder holds one.")
+    name = ",".join(method)
+    for one in method:
+        why = f"{method[0]} trains a network" if len(method) > 1 else "--deep asks for methods that train a network"
+        if one not in names("deep") and method != [AUTO]:
+            raise bad("--method", name, f"some of {', '.join(names('deep'))}, or auto alone", f"{why}.")
     for argument, given in (("--tune", tune), ("--classifier", classifier != "linear")):
         if given:
             raise bad(argument, "it", f"nothing with {name}, which trains the network with its own linear classifier")
@@ -146,7 +149,7 @@ def adapt_network(
     return AdaptedNetwork(
         source=named(source),
         target=named(target),
-        methods=[name],
+        methods=list(method),
         out=folder,
         found=found,
         metrics=found.metrics,

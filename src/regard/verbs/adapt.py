@@ -96,6 +96,7 @@ def adapt(
     classifier: str = "linear",
     set_: Mapping[str, Any] | None = None,
     labelled: object = None,
+    deep: bool = False,
     tune: bool = False,
     by: str = "circular",
     out: str | Path | None = None,
@@ -125,7 +126,8 @@ def adapt(
 
     Methods such as mcc and dann train the network itself, from images, as finetune does: `out` is then the folder of a
     run that goes on where it was stopped, and the result an `AdaptedNetwork`. Which of its weights are kept is chosen
-    by `by`. The last arguments from `layers` to `precision` are for these methods alone.
+    by `by`. Of several such methods, or of auto with `deep`, one is kept where it is better than the source alone
+    beyond chance by a second network (circular validation), and else the source alone. The last arguments from `layers` to `precision` are for these methods alone.
 
     Args:
         source: labelled images as `open_images` takes them, an embeddings file, `Embeddings`, or (X, y) with X (n, d).
@@ -136,6 +138,7 @@ def adapt(
         classifier: on top: 1nn, linear or svm.
         set_: settings of the method by name (`--set name=value`).
         labelled: target samples with labels, given as `source` is, which the methods may use.
+        deep: the methods that auto tries train the network.
         tune: choose settings too, without target labels.
         by: what chooses: circular, iwv, dev, entropy or snd.
         out: the target's predictions as .csv, or a folder for the classifier. A target that was named by a path and
@@ -171,7 +174,7 @@ def adapt(
         "clip": clip,
         "precision": precision,
     }
-    if any(name in names("deep") for name in chosen):
+    if deep or any(name in names("deep") for name in chosen):
         for name in chosen:
             check_choice("--method", name, ("auto", *names("adapt"), *names("deep")), see="regard methods adapt")
         check_choice("--by", by, list(SCORERS))
@@ -196,8 +199,8 @@ def adapt(
     rest = {"layers": layers, "backbone_lr_factor": backbone_lr_factor, "keep": keep, "no_resume": no_resume or None}
     for argument, value in (training | rest).items():
         if value is not None:
-            deep = ", ".join(names("deep"))
-            raise bad(f"--{argument.replace('_', '-')}", value, f"it with a method that trains the network ({deep})")
+            those = ", ".join(names("deep"))
+            raise bad(f"--{argument.replace('_', '-')}", value, f"it with a method that trains the network ({those})")
     # all that can be wrong is told before anything is embedded
     if place is not None:
         _check_out(place, chosen, with_)

@@ -76,7 +76,8 @@ def test_the_verb_gives_the_same_and_says_so_in_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"method": ["mcc", "dann"]}, "--method.*one method"),
+        ({"method": ["mcc", "coral"]}, "--method.*or auto alone"),
+        ({"method": ["coral"], "deep": True}, "--method.*--deep asks"),
         ({"out": None}, "--out.*a folder"),
         ({"out": "x.csv"}, "--out"),
         ({"tune": True}, "--tune"),

@@ -39,6 +39,7 @@ class Exam:
         truth: (nt,) codes of the target's labels, -1 for a class that the source has not; or None. They give
             `oracle_accuracy`, by which nothing is chosen.
         by: the scorer that chooses.
+        scorers: all that are asked in the end.
     """
 
     held: Feed
@@ -47,6 +48,7 @@ class Exam:
     target: Feed
     truth: np.ndarray | None
     by: str
+    scorers: Sequence[str] = tuple(SCORERS)
 
     def scores(self, module: Tuned) -> Scores:
         """How a network stands in the middle of its training; the main score is `by`'s, without target labels."""
@@ -60,8 +62,9 @@ class Exam:
             values["oracle_accuracy"] = float(np.mean(target.codes == self.truth))
         return Scores(values, self.by)
 
-    def judged(self, name: str, module: Tuned, scorers: Sequence[str] = tuple(SCORERS)) -> tuple[Said, Judged]:
-        """What it says of the target, and how it is judged."""
+    def judged(self, name: str, module: Tuned, scorers: Sequence[str] | None = None) -> tuple[Said, Judged]:
+        """What it says of the target, and how it is judged: by all scorers, or by some of them."""
+        scorers = self.scorers if scorers is None else scorers
         classes = module.head["classes"]
         held, target = (said(module.encoder, classes, feed) for feed in (self.held, self.target))
         weighed = {"iwv", "dev"} & set(scorers)

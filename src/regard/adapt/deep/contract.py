@@ -102,6 +102,11 @@ class DeepMethod:
         """Whether it starts from what the source has taught, with a classifier that stays."""
         return self.keeps_source or not self.needs_source
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it starts from the network that the source alone has taught."""
+        return self.starts_taught or self.continues or not self.learns
+
     def steps(self, one_pass: int) -> int | None:
         """How long it learns, where `one_pass` steps go over the target once; None: as long as the source alone."""
         return None
