@@ -40,7 +40,7 @@ Rows = list[dict[str, Any]]
 LEARNED, ASKED, SIZE, RATE = 6000, 200, 96, 2e-3  # of the scenes
 # sides to which pictures are enlarged in the end, and for how many steps, as a share of those before; the rate begins
 # anew each time
-FINER = ((144, 1 / 2), (192, 1 / 4), (192, 1 / 3), (192, 1 / 6))
+FINER = ((144, 1 / 2), (192, 1 / 2))
 STEPS, SHARE, MOST = 6000, 0.70, 0.09
 FRAMES, LEFT_OUT, FRAME_SIZE, FRAME_STEPS, SEEDS = 60, 8, 128, 60, 3
 ARMS = {"imagenet": "imagenet", "random": "random:tf_efficientnet_lite0"}
@@ -83,7 +83,7 @@ def scene_rows(work: Path, steps: int) -> Rows:
     learned = scenes(LEARNED, SIZE, seed=0)
     learned = replace(learned, items=list(learned.items))  # rendered once, not whenever a picture is asked for
     some, rough = scenes(8, SIZE, seed=1), work / f"scenes-{steps}"
-    shared: dict[str, Any] = {"what": "depth", "backbone_lr_factor": 1.0}
+    shared: dict[str, Any] = {"what": "depth", "head": "convex", "backbone_lr_factor": 1.0}
     train(learned, some, out=rough, size=SIZE, settings=settings(steps, 0), **shared)
     # then enlarged, so that a cell of the finest level is smaller and edges are told more sharply
     for place, (side, share) in enumerate(FINER):

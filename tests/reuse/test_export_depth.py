@@ -12,7 +12,10 @@ from regard.reuse.export.run import export
 FILES = {"onnx": "run.onnx", "openvino": "run.xml", "torchscript": "run.pt"}
 
 
-@pytest.mark.parametrize("format_, kind", [("onnx", "bins"), ("openvino", "log"), ("torchscript", "bins")])
+@pytest.mark.parametrize(
+    "format_, kind",
+    [("onnx", "bins"), ("openvino", "log"), ("torchscript", "bins"), ("onnx", "convex"), ("openvino", "convex")],
+)
 def test_other_runtimes_tell_the_same_depth(tmp_path, format_: str, kind: str) -> None:
     run = dense_run(tmp_path / "run", "depth", kind, statistics={"limits": (1.0, 9.0)})
     pictures = [np.asarray(item)[: 40 + row] for row, item in enumerate(scenes(2, size=48).items)]

@@ -27,7 +27,7 @@ _HEADS = {
     "detect": "faster_rcnn, fcos, fast_rcnn (boxes are given), or rcnn (and nothing of the network learns)",
     "instances": "mask_rcnn",
     "segment": "linear, fcn, deeplab, or smp:NAME (extra segment)",
-    "depth": "bins or log",
+    "depth": "bins, log or convex",
     "boxes3d": "centers",
 }
 _DATA = "Annotated pictures: a folder of VOC, COCO, YOLO, KITTI, mask or depth files, or builtin:scenes."

@@ -17,7 +17,7 @@ from regard.data.scenes import scenes
 from regard.learning.batch import Batch
 from regard.reuse.dense.alike import compared
 from regard.reuse.dense.augment import flipped, zoomed
-from regard.reuse.dense.depth import BINS, LAMBDA, STEEPEST, DepthHead
+from regard.reuse.dense.depth import BINS, LAMBDA, STEEPEST, Convex, DepthHead, combined
 from regard.reuse.dense.depth_statistics import DepthStatistics, row_constants
 from regard.reuse.dense.examined import examine
 from regard.reuse.dense.examined_depth import EDGES, DepthErrors
@@ -47,7 +47,7 @@ def head_of(kind: str, limits: tuple[float, float] = (1.0, 9.0)) -> DepthHead:
         return DepthHead(INFO, kind, limits, width=8)
 
 
-@pytest.mark.parametrize("kind", ["bins", "log"])
+@pytest.mark.parametrize("kind", ["bins", "log", "convex"])
 def test_a_head_tells_a_depth_for_each_pixel_within_reach_of_what_it_learned(kind: str) -> None:
     head = head_of(kind)
     if kind == "log":
@@ -74,7 +74,30 @@ def test_bins_are_the_mean_of_their_depths_by_their_shares() -> None:
     assert torch.allclose(told.double(), fine, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["bins", "log"])
+def test_convex_begins_as_interpolation_and_then_gives_each_pixel_its_own_part_of_nine_cells() -> None:
+    head = head_of("convex").eval()
+    assert isinstance(head.layers, Convex)
+    with torch.no_grad():
+        cells, shares = head.layers(levels())
+        flat = interpolate(head._of_bins(cells), scale_factor=4, mode="bilinear")[:, 0]
+        # what lies outside the nine cells' square gets the least share in place of none
+        assert (head.told(levels(), 24) - flat).abs().max() < 0.02 * flat.std() + 1e-3
+        assert torch.allclose(shares.sum(1), torch.ones(2, 16, *cells.shape[2:]))
+    generator = torch.Generator().manual_seed(4)
+    cells, shares = torch.randn(1, 1, 3, 2, generator=generator), torch.rand(1, 9, 4, 3, 2, generator=generator)
+    told = combined(cells, shares, 2)
+    assert told.shape == (1, 6, 4)
+    for y in range(6):
+        for x in range(4):
+            wanted = 0.0
+            for place in range(9):
+                row, column = y // 2 + place // 3 - 1, x // 2 + place % 3 - 1
+                cell = cells[0, 0, min(max(row, 0), 2), min(max(column, 0), 1)]
+                wanted += float(cell * shares[0, place, 2 * (y % 2) + x % 2, y // 2, x // 2])
+            assert told[0, y, x].item() == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bins", "log", "convex"])
 def test_the_loss_is_the_formula_over_known_pixels(kind: str) -> None:
     head, generator = head_of(kind).eval(), torch.Generator().manual_seed(2)
     if kind == "log":

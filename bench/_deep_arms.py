@@ -1,0 +1,138 @@
+"""One task of deep adaptation by one seed: the source alone, each method, what `auto` takes, the ceiling of the target.
+
+The source alone is trained once for all. Each training has a folder of its own in the work folder and is not done
+again. `auto` is what `regard adapt --method auto --deep` does with the same seed: the same trainings, judged back.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regard.adapt.choose.select import decide
+from regard.adapt.deep.arms import Arm
+from regard.adapt.deep.back import judged_back
+from regard.adapt.deep.contract import DeepMethod
+from regard.adapt.deep.domains import open_domains
+from regard.adapt.deep.plan import Feeds, Plan, plan_of, train_arm
+from regard.adapt.deep.run import SOURCE_ONLY, TRIED
+from regard.core.checks import InputError
+from regard.core.discover import load
+from regard.core.runtime import numpy_rng
+from regard.data.imageset import ImageSet
+from regard.learning.settings import TrainSettings
+from regard.representation.representation import Representation
+
+CEILING, AUTO = "ceiling", "auto"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Two domains, what is adapted, and for how long.
+
+    Attributes:
+        name: of the task.
+        source: labelled images.
+        target: labelled images; the labels score alone.
+        start: the representation.
+        settings: of each training, without the seed.
+        shared: settings of the objective.
+        factor: the network's rate is this times the classifier's.
+    """
+
+    name: str
+    source: ImageSet
+    target: ImageSet
+    start: Representation
+    settings: TrainSettings
+    shared: dict[str, Any] = field(default_factory=dict)
+    factor: float = 1.0
+
+    def plan(self, source: ImageSet, target: ImageSet, methods: Sequence[DeepMethod], seed: int) -> Plan:
+        """The run of two sets."""
+        asked = replace(self.settings, seed=seed)
+        domains = open_domains(source, target, seed=seed)
+        return plan_of(self.start, domains, methods, asked, shared=self.shared, factor=self.factor, keep="last")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row of the table was right about.
+
+    Attributes:
+        right: (nt,) 1 where right.
+        seconds: of its training.
+        notes: signs that it went wrong.
+    """
+
+    right: np.ndarray
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def rows_of(
+    task: Task, methods: Sequence[str], seed: int, work: Path, choose: bool = True
+) -> tuple[dict[str, Row], str]:
+    """Every row by name, and the name of what `auto` took; without `choose` the source alone and the methods named."""
+    folder = work / task.name.replace(" ", "-") / f"seed-{seed}"
+    made = {name: load("deep", name)() for name in dict.fromkeys((*(TRIED if choose else ()), *methods))}
+    plan = task.plan(task.source, task.target, list(made.values()), seed)
+    feeds, truth = Feeds(plan), plan.domains.truth
+    classes = np.array(plan.objective.classes)
+
+    def row(arm: Arm) -> Row:
+        right = (classes[arm.probabilities.argmax(axis=1)] == truth).astype(float)
+        return Row(right, arm.done.seconds, arm.notes)
+
+    arms = {}
+    for name, method in {SOURCE_ONLY: DeepMethod(weight=0.0), **made}.items():
+        try:
+            method.admits(plan.start.encoder)
+        except InputError as error:
+            print(f"{task.name}: {name} left out: {error}", flush=True)
+            continue
+        before = arms.get(SOURCE_ONLY) if method.goes_on else None
+        arms[name] = _ended(train_arm(plan, feeds, name, method, before, folder / name))
+    found = {name: row(arm) for name, arm in arms.items()}
+    if not choose:
+        return found, ""
+    judged = {
+        name: _ended(judged_back(plan, made.get(name, DeepMethod(weight=0.0)), arms[name]))
+        for name in (SOURCE_ONLY, *TRIED)
+        if name in arms
+    }
+    taken = decide([arm.judged for arm in judged.values()], "circular", SOURCE_ONLY).name
+    found[AUTO] = replace(found[taken], seconds=sum(arm.done.seconds for arm in judged.values()))
+    found[CEILING] = _ceiling(task, seed, folder)
+    return found, taken
+
+
+def _ceiling(task: Task, seed: int, folder: Path) -> Row:
+    """The same network taught by the labels of one half of the target, asked for the other half, and the other way."""
+    target = task.target
+    order = numpy_rng(seed, "halves").permutation(len(target))
+    labels = target.need_labels("target", 1)
+    # every class in both halves
+    order = order[np.argsort(labels[order], kind="stable")]
+    halves = [np.sort(order[0::2]), np.sort(order[1::2])]
+    right, seconds = {}, 0.0
+    for number, (taught, asked) in enumerate((halves, halves[::-1])):
+        known, others = target.subset(taught), target.subset(asked)
+        alone = DeepMethod(weight=0.0)
+        plan = task.plan(known, others, [alone], seed)
+        arm = _ended(train_arm(plan, Feeds(plan), CEILING, alone, None, folder / f"{CEILING}-{number}"))
+        told = np.array(plan.objective.classes)[arm.probabilities.argmax(axis=1)]
+        right |= dict(zip(plan.domains.target.ids.tolist(), (told == plan.domains.truth).astype(float)))
+        seconds += arm.done.seconds
+    return Row(np.array([right[one] for one in target.ids.tolist()]), seconds)
+
+
+def _ended(training: Generator[Any, None, Arm]) -> Arm:
+    """What a stream of events returns."""
+    while True:
+        try:
+            next(training)
+        except StopIteration as end:
+            return end.value
