@@ -1,0 +1,58 @@
+"""The candidates of a run one after the other: those that know no method first, then methods at their weights."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ...core.events import Event
+from ...learning.sampling import Batches, Together
+from ...learning.settings import TrainSettings
+from .arms import Arm, run_arm
+from .contract import DeepMethod
+from .feeds import Feeds
+from .plan import Plan, module_of
+
+SOURCE_ONLY = "source_only"
+ARMS = "arms"
+
+
+def train(
+    name: str, method: DeepMethod, plan: Plan, feeds: Feeds, folder: Path, start: Arm | None = None
+) -> Generator[Event, None, Arm]:
+    """Train a candidate in its folder below `folder`, or read it where it is done.
+
+    Args:
+        name: of the candidate.
+        method: at its weight.
+        plan: what the run is made of.
+        feeds: its images.
+        folder: of all candidates.
+        start: what was taught without a method, from which those go on that do not start from the representation; at
+            weight 0 a method is the same, and nothing is trained. None: this one is trained from the representation.
+    """
+    if start is not None and method.weight == 0:
+        return replace(start, name=name, judged=replace(start.judged, name=name))
+    goes_on = method.starts_taught or method.continues or not method.learns
+    before = start if goes_on else None
+    module = module_of(plan, method, before)
+    module.follow(feeds.target, plan.settings.seed)
+    batches = feeds.batches(method)
+    length = _own_length(plan.settings, method, batches)
+    own = folder / name.replace(" ", "-")
+    return (yield from run_arm(name, module, batches, length, feeds.exam, own, plan.arguments, plan.keep, before))
+
+
+def train_all(plan: Plan, methods: Mapping[str, DeepMethod], folder: Path) -> Generator[Event, None, list[Arm]]:
+    """The source alone, and then every candidate; in their order."""
+    feeds = Feeds(plan)
+    arms = [(yield from train(SOURCE_ONLY, DeepMethod(weight=0.0), plan, feeds, folder))]
+    for name, method in methods.items():
+        arms.append((yield from train(name, method, plan, feeds, folder, arms[0])))
+    return arms
+
+
+def _own_length(settings: TrainSettings, method: DeepMethod, batches: Batches) -> TrainSettings:
+    """The run's length, or a method's own, counted in passes over the target."""
+    target = batches.sources.get("target") if isinstance(batches, Together) else None
+    steps = method.steps(target.steps_per_epoch) if target else None
+    return settings if steps is None else replace(settings, epochs=None, minutes=None, steps=steps)
