@@ -68,6 +68,7 @@ class DeepMethod:
             target's own starts from it, and the classifier stays as well.
         as_is: whether target images come in their own order and without views, as at test time.
         continues: whether one that needs the source starts from that network too.
+        unlabelled: whether it looks at target images whose label is not known; else at the others alone.
         in_turn: how the domains pass through the network: True, one after the other, each in a stream of its own whose
             statistics are its own; False, in one batch; None, as the run is told.
         most: the largest weight that means something.
@@ -81,6 +82,7 @@ class DeepMethod:
     keeps_source: ClassVar[bool] = False
     as_is: ClassVar[bool] = False
     continues: ClassVar[bool] = False
+    unlabelled: ClassVar[bool] = True
     in_turn: ClassVar[bool | None] = None
     most: ClassVar[float] = inf
 

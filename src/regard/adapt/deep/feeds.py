@@ -9,8 +9,9 @@ from ...data.imageset import ImageSet
 from ...learning.batches import Feed
 from ...learning.sampling import Batches, Shuffled, Together
 from .arms import Exam
-from .batches import InOrder, PartlyKnown
+from .batches import InOrder, PartlyKnown, in_equal_shares
 from .contract import DeepMethod
+from .domains import domains_of
 from .plan import Plan
 
 FEW = 1000  # source images by which density ratios are learned
@@ -42,17 +43,24 @@ class Feeds:
     def batches(self, method: DeepMethod) -> Batches:
         """Source batches, and where the method looks at the target its batches beside them."""
         size, seed = self.plan.settings.batch or 1, self.plan.settings.seed
-        source = Shuffled(self.source, len(self.source.images), size, seed)
+        origins = domains_of(self.source.images)
+        source: Batches = (
+            Shuffled(self.source, len(self.source.images), size, seed)
+            if origins is None
+            else in_equal_shares(self.source, origins, size, seed)
+        )
         if method.weight == 0 or not method.learns:
             return Together({"source": source})
+        known = None
+        if self.labelled is not None:
+            few = len(self.labelled.images)
+            known = Shuffled(self.labelled, few, min(max(size // 2, 1), few), seed, "labelled")
+        if not method.unlabelled:
+            return Together({"source": source, "target": PartlyKnown(None, known)})
         n = len(self.target.images)
         target: Batches = (
             InOrder(self.target, n, min(size, n))
             if method.as_is
             else Shuffled(self.target, n, min(size, n), seed, "target")
         )
-        known = None
-        if self.labelled is not None:
-            few = len(self.labelled.images)
-            known = Shuffled(self.labelled, few, min(max(size // 2, 1), few), seed, "labelled")
         return Together({"source": source, "target": PartlyKnown(target, known)})

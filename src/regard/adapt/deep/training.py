@@ -4,16 +4,29 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor, nn
+
 from ...core.events import Event
 from ...learning.sampling import Batches, Together
 from ...learning.settings import TrainSettings
+from ...learning.trainable import START, Log, Moment
 from .arms import Arm, run_arm
-from .contract import DeepMethod
+from .contract import DeepMethod, Seen
 from .feeds import Feeds
 from .plan import Plan, module_of
 
-SOURCE_ONLY = "source_only"
+SOURCE_ONLY, SOURCE_AND_LABELS = "source_only", "source_and_labels"
 ARMS = "arms"
+
+
+class LabelsAlone(DeepMethod):
+    """No method: the network learns from the source and from the target images whose label is known, and no others."""
+
+    unlabelled = False
+
+    def loss(self, seen: Seen, parts: nn.Module | None, at: Moment = START) -> tuple[Tensor, Log]:
+        """0: beside it there is the cross-entropy of all known labels."""
+        return seen.target_features.new_zeros(()), {}
 
 
 def train(
