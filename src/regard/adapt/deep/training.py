@@ -10,7 +10,7 @@ from ...core.events import Event
 from ...learning.sampling import Batches, Together
 from ...learning.settings import TrainSettings
 from ...learning.trainable import START, Log, Moment
-from .arms import Arm, run_arm
+from .arms import FOUND, Arm, read_arm, run_arm
 from .contract import DeepMethod, Seen
 from .feeds import Feeds
 from .plan import Plan, module_of
@@ -45,14 +45,26 @@ def train(
     """
     if start is not None and method.weight == 0:
         return replace(start, name=name, judged=replace(start.judged, name=name))
-    goes_on = method.starts_taught or method.continues or not method.learns
-    before = start if goes_on else None
+    if done := trained(name, folder):
+        return done
+    before = start if goes_on(method) else None
     module = module_of(plan, method, before)
     module.follow(feeds.target, plan.settings.seed)
     batches = feeds.batches(method)
     length = _own_length(plan.settings, method, batches)
-    own = folder / name.replace(" ", "-")
+    own = _own_folder(name, folder)
     return (yield from run_arm(name, module, batches, length, feeds.exam, own, plan.arguments, plan.keep, before))
+
+
+def trained(name: str, folder: Path) -> Arm | None:
+    """A candidate that is done, read from its folder below `folder`; None where it is not."""
+    own = _own_folder(name, folder)
+    return read_arm(own) if (own / FOUND).exists() else None
+
+
+def goes_on(method: DeepMethod) -> bool:
+    """Whether a method starts from the network that was taught without one."""
+    return method.starts_taught or method.continues or not method.learns
 
 
 def train_all(plan: Plan, methods: Mapping[str, DeepMethod], folder: Path) -> Generator[Event, None, list[Arm]]:
@@ -62,6 +74,10 @@ def train_all(plan: Plan, methods: Mapping[str, DeepMethod], folder: Path) -> Ge
     for name, method in methods.items():
         arms.append((yield from train(name, method, plan, feeds, folder, arms[0])))
     return arms
+
+
+def _own_folder(name: str, folder: Path) -> Path:
+    return folder / name.replace(" ", "-")
 
 
 def _own_length(settings: TrainSettings, method: DeepMethod, batches: Batches) -> TrainSettings:
