@@ -16,8 +16,11 @@ from regard.adapt.deep.arms import Arm
 from regard.adapt.deep.back import judged_back
 from regard.adapt.deep.contract import DeepMethod
 from regard.adapt.deep.domains import open_domains
-from regard.adapt.deep.plan import Feeds, Plan, plan_of, train_arm
-from regard.adapt.deep.run import SOURCE_ONLY, TRIED
+from regard.adapt.deep.feeds import Feeds
+from regard.adapt.deep.plan import Plan
+from regard.adapt.deep.run import TRIED
+from regard.adapt.deep.training import SOURCE_ONLY, train
+from regard.adapt.worth.ways.networks import Training
 from regard.core.checks import InputError
 from regard.core.discover import load
 from regard.core.runtime import numpy_rng
@@ -50,11 +53,10 @@ class Task:
     shared: dict[str, Any] = field(default_factory=dict)
     factor: float = 1.0
 
-    def plan(self, source: ImageSet, target: ImageSet, methods: Sequence[DeepMethod], seed: int) -> Plan:
+    def plan(self, source: ImageSet, target: ImageSet, seed: int) -> Plan:
         """The run of two sets."""
-        asked = replace(self.settings, seed=seed)
-        domains = open_domains(source, target, seed=seed)
-        return plan_of(self.start, domains, methods, asked, shared=self.shared, factor=self.factor, keep="last")
+        how = Training(self.start, self.settings, "all", self.factor, 1.0, "entropy", "last", self.shared, {})
+        return how.plan(open_domains(source, target, seed=seed), seed)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def rows_of(
     """Every row by name, and the name of what `auto` took; without `choose` the source alone and the methods named."""
     folder = work / task.name.replace(" ", "-") / f"seed-{seed}"
     made = {name: load("deep", name)() for name in dict.fromkeys((*(TRIED if choose else ()), *methods))}
-    plan = task.plan(task.source, task.target, list(made.values()), seed)
+    plan = task.plan(task.source, task.target, seed)
     feeds, truth = Feeds(plan), plan.domains.truth
     classes = np.array(plan.objective.classes)
 
@@ -86,15 +88,14 @@ def rows_of(
         right = (classes[arm.probabilities.argmax(axis=1)] == truth).astype(float)
         return Row(right, arm.done.seconds, arm.notes)
 
-    arms = {}
+    arms: dict[str, Arm] = {}
     for name, method in {SOURCE_ONLY: DeepMethod(weight=0.0), **made}.items():
         try:
             method.admits(plan.start.encoder)
         except InputError as error:
             print(f"{task.name}: {name} left out: {error}", flush=True)
             continue
-        before = arms.get(SOURCE_ONLY) if method.goes_on else None
-        arms[name] = _ended(train_arm(plan, feeds, name, method, before, folder / name))
+        arms[name] = _ended(train(name, method, plan, feeds, folder, arms.get(SOURCE_ONLY)))
     found = {name: row(arm) for name, arm in arms.items()}
     if not choose:
         return found, ""
@@ -117,12 +118,12 @@ def _ceiling(task: Task, seed: int, folder: Path) -> Row:
     # every class in both halves
     order = order[np.argsort(labels[order], kind="stable")]
     halves = [np.sort(order[0::2]), np.sort(order[1::2])]
-    right, seconds = {}, 0.0
+    right: dict[str, float] = {}
+    seconds = 0.0
     for number, (taught, asked) in enumerate((halves, halves[::-1])):
         known, others = target.subset(taught), target.subset(asked)
-        alone = DeepMethod(weight=0.0)
-        plan = task.plan(known, others, [alone], seed)
-        arm = _ended(train_arm(plan, Feeds(plan), CEILING, alone, None, folder / f"{CEILING}-{number}"))
+        plan = task.plan(known, others, seed)
+        arm = _ended(train(f"{CEILING}-{number}", DeepMethod(weight=0.0), plan, Feeds(plan), folder))
         told = np.array(plan.objective.classes)[arm.probabilities.argmax(axis=1)]
         right |= dict(zip(plan.domains.target.ids.tolist(), (told == plan.domains.truth).astype(float)))
         seconds += arm.done.seconds

@@ -27,7 +27,7 @@ import numpy as np
 from _deep_arms import AUTO, Row, Task, rows_of
 from _table import finish
 
-from regard.adapt.deep.run import SOURCE_ONLY
+from regard.adapt.deep.training import SOURCE_ONLY
 from regard.core.checks import check_path
 from regard.core.discover import names
 from regard.data.blended import digits_photos

@@ -11,7 +11,7 @@ from regard.adapt.deep import run as deep_run
 from regard.adapt.deep.back import turned_round
 from regard.adapt.deep.contract import DeepMethod
 from regard.adapt.deep.domains import open_domains
-from regard.adapt.deep.plan import plan_of
+from regard.adapt.worth.ways.networks import Training
 from regard.core.checks import InputError
 from regard.core.storage import read_json
 
@@ -20,7 +20,8 @@ LONGER = replace(SETTINGS, steps=30)
 
 def test_the_domains_are_exchanged_and_no_label_of_the_source_is_left() -> None:
     source, target = domains()
-    plan = plan_of(representation(), open_domains(source, target), [], SETTINGS)
+    how = Training(representation(), SETTINGS, "all", 1.0, 1.0, "circular", "best", {}, {})
+    plan = how.plan(open_domains(source, target), 0)
     codes = np.arange(len(target)) % 3
     turned = turned_round(plan, codes)
     assert turned.domains.known.train.labels.tolist() == [plan.objective.classes[code] for code in codes]

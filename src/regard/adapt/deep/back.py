@@ -20,9 +20,11 @@ from ...data.imageset import concatenate
 from ...learning.objective import Split
 from .arms import Arm
 from .contract import DeepMethod
-from .plan import Feeds, Plan, train_arm
+from .feeds import Feeds
+from .plan import Plan
+from .training import SOURCE_ONLY, goes_on, train
 
-NEVER = 10**9
+BACK, NEVER = "back", 10**9
 
 
 def judged_back(plan: Plan, method: DeepMethod, arm: Arm) -> Generator[Event, None, Arm]:
@@ -53,11 +55,10 @@ def _told_back(plan: Plan, method: DeepMethod, arm: Arm) -> Generator[Event, Non
     turned = turned_round(plan, codes)
     if len(np.unique(codes)) == 1:
         return np.full(len(turned.domains.target), codes[0])
-    feeds, before = Feeds(turned, scorers=(turned.by,)), None
-    if method.goes_on:
-        first = DeepMethod(weight=0.0)
-        before = yield from train_arm(turned, feeds, f"{arm.name}, back", first, None, arm.folder / "back-first")
-    back = yield from train_arm(turned, feeds, f"{arm.name}, back", method, before, arm.folder / "back")
+    feeds, folder, start = Feeds(turned, scorers=(turned.by,)), arm.folder / BACK, None
+    if goes_on(method):
+        start = yield from train(SOURCE_ONLY, DeepMethod(weight=0.0), turned, feeds, folder)
+    back = yield from train(arm.name, method, turned, feeds, folder, start)
     return back.probabilities.argmax(axis=1)
 
 

@@ -68,6 +68,7 @@ class DeepMethod:
             target's own starts from it, and the classifier stays as well.
         as_is: whether target images come in their own order and without views, as at test time.
         continues: whether one that needs the source starts from that network too.
+        unlabelled: whether it looks at target images whose label is not known; else at the others alone.
         in_turn: how the domains pass through the network: True, one after the other, each in a stream of its own whose
             statistics are its own; False, in one batch; None, as the run is told.
         most: the largest weight that means something.
@@ -81,6 +82,7 @@ class DeepMethod:
     keeps_source: ClassVar[bool] = False
     as_is: ClassVar[bool] = False
     continues: ClassVar[bool] = False
+    unlabelled: ClassVar[bool] = True
     in_turn: ClassVar[bool | None] = None
     most: ClassVar[float] = inf
 
@@ -101,11 +103,6 @@ class DeepMethod:
     def starts_taught(self) -> bool:
         """Whether it starts from what the source has taught, with a classifier that stays."""
         return self.keeps_source or not self.needs_source
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether it starts from the network that the source alone has taught."""
-        return self.starts_taught or self.continues or not self.learns
 
     def steps(self, one_pass: int) -> int | None:
         """How long it learns, where `one_pass` steps go over the target once; None: as long as the source alone."""

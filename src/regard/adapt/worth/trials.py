@@ -114,7 +114,7 @@ def run(estimator: ShallowAdapter, task: Task, sees_labels: bool) -> Run:
         if sees_labels:
             labels[one.known] = task.yt[one.known]
         start = time.perf_counter()
-        found = _fit(estimator, task, one.source, labels).predict(task.Xt)
+        found = fitted(estimator, task, one.source, labels).predict(task.Xt)
         seconds += time.perf_counter() - start
         right.append(np.where(np.isin(np.arange(len(found)), one.known), np.nan, found == task.yt))
         if first is None:
@@ -126,7 +126,8 @@ def run(estimator: ShallowAdapter, task: Task, sees_labels: bool) -> Run:
     return Run(np.array(right), first[0], seconds / len(right), *first[1:])
 
 
-def _fit(estimator: ShallowAdapter, task: Task, rows: np.ndarray, labels: np.ndarray) -> ShallowAdapter:
+def fitted(estimator: ShallowAdapter, task: Task, rows: np.ndarray, labels: np.ndarray) -> ShallowAdapter:
+    """The estimator, fitted to some rows of the source, and to the target with labels (nt,), some of them unknown."""
     if task.origin is None:
         return estimator.fit(task.Xs[rows], task.ys[rows], task.Xt, labels)
     y = np.array([*task.ys[rows], *labels], dtype=object)
