@@ -1,7 +1,7 @@
 """One task of deep adaptation by one seed: the source alone, each method, what `auto` takes, the ceiling of the target.
 
 The source alone is trained once for all. Each training has a folder of its own in the work folder and is not done
-again. `auto` is what `regard adapt --method auto --deep` does with the same seed: the same trainings, judged back.
+again. `auto` is what `regard adapt --method auto --deep` does with the same seed.
 """
 
 from collections.abc import Generator, Sequence
@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from regard.adapt.choose.select import decide
 from regard.adapt.deep.arms import Arm
-from regard.adapt.deep.back import judged_back
+from regard.adapt.deep.auto import take
 from regard.adapt.deep.contract import DeepMethod
 from regard.adapt.deep.domains import open_domains
 from regard.adapt.deep.feeds import Feeds
@@ -99,15 +98,11 @@ def rows_of(
     found = {name: row(arm) for name, arm in arms.items()}
     if not choose:
         return found, ""
-    judged = {
-        name: _ended(judged_back(plan, made.get(name, DeepMethod(weight=0.0)), arms[name]))
-        for name in (SOURCE_ONLY, *TRIED)
-        if name in arms
-    }
-    taken = decide([arm.judged for arm in judged.values()], "circular", SOURCE_ONLY).name
-    found[AUTO] = replace(found[taken], seconds=sum(arm.done.seconds for arm in judged.values()))
+    tried = {name: arms[name] for name in (SOURCE_ONLY, *TRIED) if name in arms}
+    choice, _ = take(list(tried.values()), made, classes, plan.domains.known.train.need_labels("source"))
+    found[AUTO] = replace(found[choice.name], seconds=sum(arm.done.seconds for arm in tried.values()))
     found[CEILING] = _ceiling(task, seed, folder)
-    return found, taken
+    return found, choice.name
 
 
 def _ceiling(task: Task, seed: int, folder: Path) -> Row:

@@ -87,11 +87,10 @@ def adapt(
     decides by a linear map of the vectors. --method auto chooses a method, --tune the settings, both without target
     labels. --set goes to every method that is named.
 
-    Methods such as mcc and dann train the network itself, from images, as finetune does: --out is then the folder of a
-    run that goes on when the same command is given again. Which of its weights are kept is chosen by --by. Of several
-    such methods, or of --method auto --deep, one is kept where it is better than the source alone beyond chance by a
-    second network (circular validation), and else the source alone. The options from --layers to --precision are for
-    these methods alone.
+    Methods such as mcc and dann train the network itself, from images, as finetune does: --out is then the folder
+    of a run that goes on when the same command is given again. Which of its weights are kept is chosen by --by. Of
+    several such methods, or of --method auto --deep, one is kept, or the source alone, by what they say of the
+    target. The options from --layers to --precision are for these methods alone.
     """
     from ..core.processes import first as first_process
     from ..verbs import adapt as verb

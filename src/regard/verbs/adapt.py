@@ -126,9 +126,8 @@ def adapt(
 
     Methods such as mcc and dann train the network itself, from images, as finetune does: `out` is then the folder
     of a run that goes on where it was stopped, and the result an `AdaptedNetwork`. Which of its weights are kept is
-    chosen by `by`. Of several such methods, or of auto with `deep`, one is kept where it is better than the source
-    alone beyond chance by a second network (circular validation), and else the source alone. The last arguments
-    from `layers` to `precision` are for these methods alone.
+    chosen by `by`. Of several such methods, or of auto with `deep`, one is kept, or the source alone, by what they
+    say of the target. The last arguments from `layers` to `precision` are for these methods alone.
 
     Args:
         source: labelled images as `open_images` takes them, an embeddings file, `Embeddings`, or (X, y) with X (n, d).

@@ -69,6 +69,7 @@ class DeepMethod:
         as_is: whether target images come in their own order and without views, as at test time.
         continues: whether one that needs the source starts from that network too.
         unlabelled: whether it looks at target images whose label is not known; else at the others alone.
+        even: whether it takes both domains to have the same classes, in about the same shares.
         in_turn: how the domains pass through the network: True, one after the other, each in a stream of its own whose
             statistics are its own; False, in one batch; None, as the run is told.
         most: the largest weight that means something.
@@ -83,6 +84,7 @@ class DeepMethod:
     as_is: ClassVar[bool] = False
     continues: ClassVar[bool] = False
     unlabelled: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     in_turn: ClassVar[bool | None] = None
     most: ClassVar[float] = inf
 

@@ -25,7 +25,7 @@ from ...representation.representation import Representation
 from ..choose.scorers import SCORERS
 from ..choose.select import decide
 from .adapting import Adapting
-from .back import judged_back
+from .auto import take
 from .contract import DeepMethod
 from .domains import open_domains
 from .plan import Plan, admitted, check_methods, length_of, objective_of
@@ -34,7 +34,7 @@ from .training import ARMS, SOURCE_ONLY, train_all
 from .written import written
 
 AUTO = "auto"
-TRIED = ("adabn", "mcc", "shot")  # by `auto`, where no methods are named; see docs/adapt/deep.md
+TRIED = ("cdan", "mcc")  # by `auto`, where no methods are named; see docs/adapt/deep.md
 RESULTS = ("predictions.json", "choice.json")
 OBJECTIVE = ("smoothing", "recipe", "together")  # settings of the objective, which all methods share
 
@@ -71,8 +71,7 @@ def adapt_images_events(
         source: labelled images, as `open_images` takes them.
         target: images; their labels, where there are some, serve for the score alone.
         method: one of `names("deep")`. Several, separated by commas, or `auto` for `TRIED`: each is a candidate, and so
-            is the source alone, which stays unless another is better beyond chance by circular validation with a second
-            network (see `back`).
+            is the source alone; see `auto.take`.
         representation: what to start from, by name or folder; it is not changed.
         out: a new or empty folder, or that of the same run.
         labelled: target images with labels, which are learned from.
@@ -162,16 +161,14 @@ def several_named(method: str) -> bool:
 
 def _events(plan: Plan, methods: Mapping[str, DeepMethod], run: Run) -> Iterator[Event]:
     arms = yield from train_all(plan, methods, run.folder / ARMS)
-    several, by = several_named(plan.arguments["method"]), plan.by
-    if several:
-        by, every = "circular", [DeepMethod(weight=0.0), *methods.values()]
-        for place, method in enumerate(every):
-            arms[place] = yield from judged_back(plan, method, arms[place])
     if not processes.first():
         return
-    careful = decide([arm.judged for arm in arms], by, SOURCE_ONLY)
-    # a method that was named alone is kept, as it was asked for
-    choice = careful if several else decide([arm.judged for arm in arms[1:]], by)
+    if several_named(plan.arguments["method"]):
+        choice, arms = take(arms, methods, plan.objective.classes, plan.domains.known.train.need_labels("SOURCE"))
+        careful = choice
+    else:  # a method that was named alone is kept, as it was asked for
+        choice = decide([arm.judged for arm in arms[1:]], plan.by)
+        careful = decide([arm.judged for arm in arms], plan.by, SOURCE_ONLY)
     best = next(arm for arm in arms[::-1] if arm.name == choice.name)
     taken = methods.get(choice.name, DeepMethod(weight=0.0))
     yield from written(plan, taken, arms, best, choice, careful, run)

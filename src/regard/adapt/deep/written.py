@@ -47,7 +47,10 @@ def written(
         "seconds": seconds,
     }
     notes = [*domains.notes, *best.notes]
-    if careful.name == SOURCE_ONLY:
+    if choice.name == SOURCE_ONLY:
+        notes += [f"{arm.name} {arm.judged.failed}." for arm in arms if arm.judged.failed]
+        notes.append("The source alone was kept: no method is to be trusted more here.")
+    elif careful.name == SOURCE_ONLY:
         notes.append(f"By {plan.by}, no candidate is better than the source alone beyond chance.")
     codes = best.probabilities.argmax(axis=1)
     rows = {"ids": domains.target.ids, "predictions": classes[codes], "notes": notes}

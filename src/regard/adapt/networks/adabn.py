@@ -28,6 +28,7 @@ class Method(DeepMethod):
     form: Literal["exact", "streaming"] = "exact"
 
     learns: ClassVar[bool] = False
+    even: ClassVar[bool] = False
     most: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:

@@ -64,6 +64,7 @@ class Method(DeepMethod):
 
     needs_source: ClassVar[bool] = False
     as_is: ClassVar[bool] = True
+    even: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

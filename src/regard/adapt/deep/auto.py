@@ -1,0 +1,92 @@
+"""Choosing among methods that train the network, and the source alone: by what they say of the target.
+
+The score is `information`, how much a prediction tells: certain one by one, and even in all (Bridle, Heading and MacKay
+1991, Unsupervised classifiers, mutual information and phantom targets, NIPS). Some methods raise it by design, right or
+wrong, so that two signs are looked at before it:
+
+- **classes that the target lacks.** Where the source's network hardly ever tells some class, methods that bring both
+  domains to the same shares of classes would put images into it that are of others; they are refused.
+- **collapse.** A candidate that tells fewer classes than the source's network did has merged some; it is refused.
+
+What is no sign, as trials on pairs that ship with the package showed: that a second network, which a candidate's
+predictions have taught, leads back to the source (it learns the same mistakes and undoes them), that two seeds agree,
+or that predictions bear small changes of the image.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..choose.select import Choice
+from .arms import Arm
+from .contract import DeepMethod
+from .signs import class_entropy
+
+SCORE = "information"
+ABSENT = 0.05  # of a class's share in the source: told less often, it is held to be lacking
+FEW = 20  # target images that a class should have before its absence says anything
+MERGED = 0.05  # of log K, by which the classes' entropy may fall
+
+
+def information(probabilities: np.ndarray) -> float:
+    """(H(mean of P) - mean of H(P)) / log K of predictions (n, K): 1 where each is certain and all classes are even.
+
+    >>> information(np.eye(4)), abs(information(np.full((4, 4), 0.25)))
+    (1.0, 0.0)
+    """
+    P = np.clip(probabilities, 1e-12, 1)
+    own = float(-(P * np.log(P)).sum(axis=1).mean() / np.log(P.shape[1]))
+    return class_entropy(probabilities) - own
+
+
+def lacking(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The classes (places) that the target seems to lack, by what the source's network says of it.
+
+    Args:
+        probabilities: (n, K) of the target.
+        shares: (K,) of the classes in the source, adding up to 1.
+    """
+    n, K = probabilities.shape
+    told = np.bincount(probabilities.argmax(axis=1), minlength=K) / n
+    return np.flatnonzero((told < ABSENT * shares) & (n * shares >= FEW))
+
+
+def take(
+    arms: Sequence[Arm], methods: Mapping[str, DeepMethod], classes: Sequence[str], labels: np.ndarray
+) -> tuple[Choice, list[Arm]]:
+    """The choice, and the candidates with their score and, where they are refused, the reason.
+
+    Args:
+        arms: the source alone first.
+        methods: of the others, by name.
+        classes: names, in the order of the outputs.
+        labels: (n,) of the source.
+    """
+    alone, judged = arms[0], []
+    missing = lacking(alone.probabilities, np.array([np.mean(labels == name) for name in classes]))
+    for arm in arms:
+        one = replace(arm.judged, scores={**arm.judged.scores, SCORE: information(arm.probabilities)})
+        if arm is not alone:
+            one = replace(one, failed=_refused(arm, methods[arm.name], alone, [classes[k] for k in missing]))
+        judged.append(one)
+    best = max((one for one in judged if not one.failed), key=lambda one: one.scores[SCORE])
+    told = [replace(arm, judged=one, notes=(*arm.notes, *filter(None, [one.failed]))) for arm, one in zip(arms, judged)]
+    return Choice(best.name, SCORE, tuple(judged)), told
+
+
+def _refused(arm: Arm, method: DeepMethod, alone: Arm, missing: Sequence[str]) -> str:
+    if missing and method.even:
+        few = ", ".join(missing[:5])
+        return f"refused: the target seems to lack {few}, and {arm.name} takes both domains to have the same classes"
+    before, after = (class_entropy(_hard(one.probabilities)) for one in (alone, arm))
+    if after < before - MERGED:
+        return (
+            f"refused: it tells fewer classes than the source alone (entropy {after:.2f} of log K, from {before:.2f})"
+        )
+    return ""
+
+
+def _hard(probabilities: np.ndarray) -> np.ndarray:
+    """The same (n, K) with 1 for the most probable class."""
+    return np.eye(probabilities.shape[1])[probabilities.argmax(axis=1)]
