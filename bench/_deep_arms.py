@@ -74,11 +74,11 @@ class Row:
 
 
 def rows_of(
-    task: Task, methods: Sequence[str], seed: int, work: Path, choose: bool = True
+    task: Task, methods: Sequence[str], seed: int, work: Path, ceiling: bool = True
 ) -> tuple[dict[str, Row], str]:
-    """Every row by name, and the name of what `auto` took; without `choose` the source alone and the methods named."""
+    """Every row by name, and the name of what `auto` took."""
     folder = work / task.name.replace(" ", "-") / f"seed-{seed}"
-    made = {name: load("deep", name)() for name in dict.fromkeys((*(TRIED if choose else ()), *methods))}
+    made = {name: load("deep", name)() for name in dict.fromkeys((*TRIED, *methods))}
     plan = task.plan(task.source, task.target, seed)
     feeds, truth = Feeds(plan), plan.domains.truth
     classes = np.array(plan.objective.classes)
@@ -96,12 +96,11 @@ def rows_of(
             continue
         arms[name] = _ended(train(name, method, plan, feeds, folder, arms.get(SOURCE_ONLY)))
     found = {name: row(arm) for name, arm in arms.items()}
-    if not choose:
-        return found, ""
     tried = {name: arms[name] for name in (SOURCE_ONLY, *TRIED) if name in arms}
-    choice, _ = take(list(tried.values()), made, classes, plan.domains.known.train.need_labels("source"))
+    choice, _ = take(list(tried.values()), made, plan.objective.classes, plan.domains.known.train.need_labels("source"))
     found[AUTO] = replace(found[choice.name], seconds=sum(arm.done.seconds for arm in tried.values()))
-    found[CEILING] = _ceiling(task, seed, folder)
+    if ceiling:
+        found[CEILING] = _ceiling(task, seed, folder)
     return found, choice.name
 
 

@@ -6,8 +6,8 @@ while its gradient keeps near the length 1 at the features of both domains and a
 it has found, the network makes small (eq. 7).
 
 Against the paper: the optimiser of the run, whose rate the critic shares; where the batches are of two sizes the
-smaller goes round, so that there are as many points between as the larger has images; `weight` is 1, as for the
-paper's texts, where the authors' code for digits has .01.
+smaller goes round, so that there are as many points between as the larger has images; `weight` is .01, as in the
+authors' code for digits; at the 1 of the paper's texts the network here forgets all classes.
 """
 
 from collections.abc import Callable, Sequence
@@ -71,6 +71,7 @@ class Method(DeepMethod):
         hidden: the critic's width.
     """
 
+    weight: float = 0.01
     gamma: float = 10.0
     critic_steps: int = 5
     hidden: int = 100
