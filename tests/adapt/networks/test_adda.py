@@ -10,11 +10,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from helpers.adapting import representation, run, seen
 from regard.adapt.deep.adapting import Adapting
+from regard.adapt.deep.contract import NETWORK, PARTS
 from regard.adapt.deep.module import Adapted
 from regard.adapt.networks.adda import Method, fooling_loss
 from regard.core.checks import InputError
 from regard.core.runtime import seeded_init
 from regard.core.storage import load_tensors
+from regard.learning.trainable import Moment
 
 
 def made(**chosen: object) -> Adapted:
@@ -40,10 +42,10 @@ def test_the_classifier_of_domains_gets_true_labels_and_the_features_turned_ones
     given, method = seen(), Method(hidden=4)
     with seeded_init(0):
         parts = method.parts(5, 3, 9)
-    loss, told = method.loss(given, parts)
+    loss, told = method.loss(given, parts, Moment(0, 1, player=PARTS))
     loss.backward()
     own = [p.grad.clone() for p in parts.parameters()]
-    assert given.source_features.grad is None, "the source's network stays"
+    given.source_features.grad = given.target_features.grad = None
 
     parts.zero_grad()
     s, t = (parts(z.detach())[:, 0] for z in (given.source_features, given.target_features))
@@ -51,11 +53,15 @@ def test_the_classifier_of_domains_gets_true_labels_and_the_features_turned_ones
     plain = plain + binary_cross_entropy_with_logits(t, torch.zeros(9)) / 2
     plain.backward()
     assert all(torch.allclose(a, p.grad, atol=1e-7) for a, p in zip(own, parts.parameters()))
+    assert torch.isclose(loss, plain)
+    loss, told = method.loss(given, parts, Moment(0, 1, player=NETWORK))
+    loss.backward()
+    assert given.source_features.grad is None, "the source's network stays"
     z = given.target_features.detach().requires_grad_()
     turned = binary_cross_entropy_with_logits(parts(z)[:, 0], torch.ones(9))
     turned.backward()
     assert torch.allclose(given.target_features.grad, z.grad, atol=1e-7)
-    assert torch.isclose(loss, plain + turned) and torch.isclose(told["fooling_loss"], turned)
+    assert torch.isclose(loss, turned) and torch.isclose(told["fooling_loss"], turned)
 
 
 def test_where_the_domain_is_told_well_the_gradient_is_not_lost() -> None:
@@ -122,3 +128,5 @@ def test_settings_out_of_range_are_refused() -> None:
         Method(hidden=0)
     with pytest.raises(InputError, match="--set depth"):
         Method(depth=-1)
+    with pytest.raises(InputError, match="--set lr"):
+        Method(lr=0)
