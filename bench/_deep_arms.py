@@ -17,11 +17,10 @@ from regard.adapt.deep.contract import DeepMethod
 from regard.adapt.deep.domains import open_domains
 from regard.adapt.deep.feeds import Feeds
 from regard.adapt.deep.plan import Plan
-from regard.adapt.deep.run import TRIED
+from regard.adapt.deep.run import TRIED, candidates
 from regard.adapt.deep.training import SOURCE_ONLY, train
 from regard.adapt.worth.ways.networks import Training
 from regard.core.checks import InputError
-from regard.core.discover import load
 from regard.core.runtime import numpy_rng
 from regard.data.imageset import ImageSet
 from regard.learning.settings import TrainSettings
@@ -78,7 +77,7 @@ def rows_of(
 ) -> tuple[dict[str, Row], str]:
     """Every row by name, and the name of what `auto` took."""
     folder = work / task.name.replace(" ", "-") / f"seed-{seed}"
-    made = {name: load("deep", name)() for name in dict.fromkeys((*TRIED, *methods))}
+    made = dict(_made(name) for name in dict.fromkeys((*TRIED, *methods)))
     plan = task.plan(task.source, task.target, seed)
     feeds, truth = Feeds(plan), plan.domains.truth
     classes = np.array(plan.objective.classes)
@@ -102,6 +101,12 @@ def rows_of(
     if ceiling:
         found[CEILING] = _ceiling(task, seed, folder)
     return found, choice.name
+
+
+def _made(name: str) -> tuple[str, DeepMethod]:
+    """A method by its name, or at a weight, as in "dann weight=1"."""
+    method, _, weight = name.partition(" weight=")
+    return next(iter(candidates(method, {"weight": float(weight)} if weight else None)[0].items()))
 
 
 def _ceiling(task: Task, seed: int, folder: Path) -> Row:

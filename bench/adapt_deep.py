@@ -53,6 +53,8 @@ DRAWN = {f"photo to {name}": f"{name}_painting" if name == "art" else name for n
 HARMLESS = (TO_USPS, BLENDED, SAME, PARTLY)  # where `auto` may not lose
 GAINS, MORE = (TO_USPS, BLENDED), 5  # where `auto` is held to a gain, and by how many seeds
 GAIN, LOWER, LOSS, REACHED = 8.0, 4.0, 1.0, 90.0
+PAPERS = ("dann", "dann weight=1", "mada", "mada weight=1")  # as they are here, and at their papers' weight
+MORE_OF = {TO_USPS: PAPERS, PARTLY: PAPERS}  # at every seed
 NAMES = (TO_USPS, TO_MNIST, BLENDED, SAME, PARTLY, *DRAWN)
 TRIED_HERE = 1  # draws of the digits with seeds below this were seen while methods and `auto` were made
 
@@ -116,7 +118,7 @@ def _cell(folder: Path, work: Path, name: str, seed: int, whole: bool) -> tuple[
     """One task by one seed, in a process of its own; `whole`: all methods, not those of `auto` and DANN alone."""
     torch.set_num_threads(1)
     began = time.process_time()
-    methods = names("deep") if whole and name not in (SAME, PARTLY) else ["dann"] if name == TO_USPS else []
+    methods = [*(names("deep") if whole and name not in (SAME, PARTLY) else ()), *MORE_OF.get(name, ())]
     found, taken = rows_of(task_of(name, folder, seed), methods, seed, work, ceiling=whole)
     return found, taken, time.process_time() - began
 
