@@ -66,7 +66,8 @@ def test_a_class_that_is_hardly_told_refuses_methods_that_would_fill_it() -> Non
     shares = np.full(4, 0.25)
     assert lacking(alone.probabilities, shares).tolist() == [3]
     assert lacking(alone.probabilities[:60], shares).size == 0, "of 60 images one class has too few to be missed"
-    assert lacking(arm("", np.r_[codes, 3, 3]).probabilities, shares).size == 0, "6 % of its share"
+    assert lacking(arm("", np.r_[codes, 3, 3, 3, 3]).probabilities, shares).size == 0, "13 % of its share"
+    assert lacking(alone.probabilities, np.array([0.3, 0.3, 0.3, 0.1])).size == 0, "one small class may be mistaken"
 
 
 def test_a_run_of_several_methods_says_what_was_kept_and_why(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ The score is `information`, how much a prediction tells: certain one by one, and
 1991, Unsupervised classifiers, mutual information and phantom targets, NIPS). Some methods raise it by design, right or
 wrong, so that two signs are looked at before it:
 
-- **classes that the target lacks.** Where the source's network hardly ever tells some class, methods that bring both
-  domains to the same shares of classes would put images into it that are of others; they are refused.
+- **classes that the target lacks.** Where the source's network hardly ever tells some classes, methods that bring both
+  domains to the same shares of classes would put images into these that are of others; they are refused.
 - **collapse.** A candidate that tells fewer classes than the source's network did has merged some; it is refused.
 
 What is no sign, as trials on pairs that ship with the package showed: that a second network, which a candidate's
@@ -24,7 +24,8 @@ from .contract import DeepMethod
 from .signs import class_entropy
 
 SCORE = "information"
-ABSENT = 0.05  # of a class's share in the source: told less often, it is held to be lacking
+ABSENT = 0.1  # of a class's share in the source: told less often, it seems to be lacking
+SEVERAL = 0.15  # of the source: what such classes have together, as one of many may just be taken for another
 FEW = 20  # target images that a class should have before its absence says anything
 MERGED = 0.05  # of log K, by which the classes' entropy may fall
 
@@ -49,7 +50,8 @@ def lacking(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """
     n, K = probabilities.shape
     told = np.bincount(probabilities.argmax(axis=1), minlength=K) / n
-    return np.flatnonzero((told < ABSENT * shares) & (n * shares >= FEW))
+    found = np.flatnonzero((told < ABSENT * shares) & (n * shares >= FEW))
+    return found if shares[found].sum() >= SEVERAL else found[:0]
 
 
 def take(

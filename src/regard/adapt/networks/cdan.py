@@ -7,7 +7,10 @@ stay: its inner products are those of f x g in the mean. With `entropy` (CDAN+E)
 entropy of what is told of it. The turned gradient rises as in DANN.
 
 As in the authors' code no gradient goes through g within h; with `entropy` one goes through H, turned round too, which
-makes predictions more certain. Against the paper: no dropout in the classifier of domains; the run's optimiser.
+makes predictions more certain.
+
+Against the paper: a `weight` of .1 in place of 1, for the reason that `dann` has; no dropout in the classifier of
+domains; the run's optimiser.
 """
 
 from dataclasses import dataclass
@@ -86,6 +89,7 @@ class Method(DeepMethod):
         gamma: how fast the schedule rises.
     """
 
+    weight: float = 0.1
     entropy: bool = False
     hidden: int = 500
     depth: int = 2

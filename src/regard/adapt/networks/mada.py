@@ -5,7 +5,7 @@ probability of class k, and the loss is the sum over classes of what each errs. 
 it and moves little; so a class that the target has not is hardly drawn anywhere. The gradient is turned round before it
 reaches features and predictions, and rises as in DANN.
 
-Against the paper: a `weight` of .1 for the same reason as in `dann`, the run's optimiser, no dropout, and small
+Against the paper: a `weight` of .01 for the same reason as in `dann`, the run's optimiser, no dropout, and small
 classifiers (the authors' have 1024 units twice, for each class).
 """
 
@@ -59,7 +59,7 @@ class Method(DeepMethod):
         gamma: how fast the schedule rises.
     """
 
-    weight: float = 0.1
+    weight: float = 0.01
     hidden: int = 100
     depth: int = 1
     gamma: float = 10.0

@@ -7,7 +7,7 @@ source's classes, domain confusion (a classifier of domains, and features by whi
 with Lw the sum of the squared residuals, which lets them neither vanish nor grow: it is least at Lw = 1. What is kept
 are the target's weights.
 
-Against the paper: the domain confusion has a `weight` of .1, as in `dann`; `rank` is both l and r and stays as it is
+Against the paper: the domain confusion has a `weight` of .01, as in `dann`; `rank` is both l and r and stays as it is
 (there a group lasso takes rows and columns away); biases are shared; B2 begins at 0, so that the target's stream
 begins as the source's; both domains count the same in the confusion; the classifier of domains is DANN's. At rank 0
 the two streams are one network.
@@ -103,7 +103,7 @@ class Method(DeepMethod):
         hidden: width of the classifier of domains.
     """
 
-    weight: float = 0.1
+    weight: float = 0.01
     rank: int = 32
     transferred: str = "*"
     shape: Literal["tanh", "relu"] = "tanh"
