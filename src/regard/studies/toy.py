@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.svm import SVC
 
 from ..adapt.classifier import fit_classifier, probabilities
@@ -37,7 +38,7 @@ class Answered:
     Attributes:
         before: the probability of blue on the picture's grid (GRID, GRID), rows upwards, without adaptation.
         after: the same with it.
-        moved: where the source's points end up in the target's plane (n, 2); where they were, if there is no such place.
+        moved: where the source's points end up in the target's plane (n, 2); where they were, if that is nowhere.
         weights: of the source's points (n,), with mean 1; None where all count the same.
         known: rows of target points whose label was given.
     """
@@ -76,6 +77,18 @@ class Toy:
     def contrast(self, shift: str, key: str) -> Contrast:
         """What a method is ahead of the same classifier without adaptation."""
         return self.experiment.contrast(key, before(key), shift)
+
+    def metrics(self) -> dict[str, float | None]:
+        """Flat names to numbers, for `--json`."""
+        flat: dict[str, float | None] = {"seconds": self.cost.seconds, "peak_mib": self.cost.peak_mib}
+        for shift in SHIFTS:
+            for way in ways():
+                name, found = f"{shift}_{way.key}", self.contrast(shift, way.key).difference.as_dict()
+                flat[f"{name}_before"] = self.experiment.arms[before(way.key)].mean(shift)
+                flat[name] = self.experiment.arms[way.key].mean(shift)
+                flat |= {f"{name}_gain": found["mean"], f"{name}_gain_low": found["low"]}
+                flat[f"{name}_gain_high"] = found["high"]
+        return flat
 
 
 def before(key: str) -> str:
@@ -118,7 +131,7 @@ def _events(found: Toy, scores: dict[str, dict[str, np.ndarray]]) -> Iterator[Ev
                 box = _box(drawn)
                 found.drawn[shift], found.boxes[shift] = drawn, box
                 line = fit_classifier("linear", drawn.Xs, drawn.ys)
-                found.plain[shift] = _asked(lambda X, line=line: probabilities(line, X)[:, 1], box)
+                found.plain[shift] = _asked(_blue_by(line), box)
             for way in ways():
                 known = _known(drawn, way.shots, found.seed + turn)
                 base, adapted, model = _both(way, drawn, known, alone, found.steps, found.seed + turn)
@@ -126,7 +139,7 @@ def _events(found: Toy, scores: dict[str, dict[str, np.ndarray]]) -> Iterator[Ev
                     rows = scores.setdefault(key, {}).setdefault(shift, np.zeros((found.seeds, len(drawn.y))))
                     rows[turn] = (blue(drawn.X) > 0.5) == drawn.y
                 if turn == 0:
-                    moved = drawn.Xs if model is None else ends_up(model, drawn.Xs)
+                    moved = drawn.Xs if model is None else ends_up(model, drawn.Xs, drawn.Xt.mean(axis=0))
                     weights = getattr(model, "source_weight_", None)
                     seen = _asked(base, box), _asked(adapted, box)
                     found.answered[shift, way.key] = Answered(*seen, moved, weights, known)
@@ -148,11 +161,15 @@ def _both(
     # the width that both machines take: 1 over the total variance of the source
     machine = SVC(C=way.cost, gamma=1 / drawn.Xs.var(axis=0).sum(), random_state=0)
     base = fit_classifier(machine if way.base == "machine" else way.base, X, y)
-    return (lambda Z: probabilities(base, Z)[:, 1]), (lambda Z: model.predict_proba(Z)[:, 1]), model
+    return _blue_by(base), (lambda Z: model.predict_proba(Z)[:, 1]), model
+
+
+def _blue_by(classifier: ClassifierMixin) -> Blue:
+    return lambda X: probabilities(classifier, X)[:, 1]
 
 
 def _own(way: Way, seed: int) -> dict[str, Any]:
-    """Settings, with the draw's seed where the method draws; what only watches dasvm, at twice its cost, is left out."""
+    """Settings, and the draw's seed where a method draws; without what only watches dasvm, at twice the cost."""
     own = dict(way.settings)
     names = adapter(way.name).get_params(deep=False)
     if "random_state" in names:
@@ -162,23 +179,24 @@ def _own(way: Way, seed: int) -> dict[str, Any]:
     return own
 
 
-def ends_up(model: ShallowAdapter, Xs: np.ndarray) -> np.ndarray:
+def ends_up(model: ShallowAdapter, Xs: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """Where source points (n, 2) end up: the target points that the method maps onto the same vectors.
 
-    Such points are found where the target's map is affine and can be turned back; else the source is told to stay.
+    They are found where the target's map is affine; of several the nearest to `middle` is taken. Where no target point
+    is mapped to where the source is, the source is told to stay.
 
     >>> rng = np.random.default_rng(0)
     >>> X, y = rng.normal(size=(40, 2)) * [1, 3], np.arange(40) % 2
-    >>> there = ends_up(adapter("coral", reg=1e-9).fit(X, y, 2 * X + 5), X)
+    >>> there = ends_up(adapter("coral", reg=1e-9).fit(X, y, 2 * X + 5), X, np.array([5, 5]))
     >>> np.allclose(there, 2 * X + 5)
     True
     """
-    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 2.0]])
-    zero, across, up, check = model.transform(corners)
-    A = np.stack([across - zero, up - zero])
-    if A.shape != (2, 2) or abs(np.linalg.det(A)) < 1e-6 or not np.allclose(check, zero + [1, 2] @ A):
-        return Xs
-    return (model.transform(Xs, domain="source") - zero) @ np.linalg.inv(A)
+    zero, across, up, check = model.transform(middle + np.array([[0, 0], [1, 0], [0, 1], [1, 2]]))
+    A = np.stack([across - zero, up - zero])  # (2, k)
+    mapped = model.transform(Xs, domain="source") - zero
+    there = mapped @ np.linalg.pinv(A)
+    reached = np.allclose(check - zero, [1, 2] @ A, atol=1e-6) and np.allclose(there @ A, mapped, atol=1e-6)
+    return middle + there if reached else Xs
 
 
 def _known(drawn: Drawn, shots: int, seed: int) -> np.ndarray:

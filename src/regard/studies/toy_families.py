@@ -68,7 +68,7 @@ FAMILIES: tuple[Family, ...] = (
         "Align subspaces and features",
         "The source is moved as a whole, until its mean and covariance, or its main axes, are the target's.",
         "one and the same linear change has moved both classes, and the shares are equal.",
-        "the change bends, or shares differ: a mean moves with the shares, and the alignment then moves what was right.",
+        "the change bends, or shares differ: the mean moves with them, and the alignment then moves what was right.",
         (Way("coral", "coral", "svm"), Way("subspace", "subspace", "1nn")),
     ),
     Family(
@@ -99,7 +99,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "Use a few labels",
-        "Features are copied, once for both domains and once for each, so that a few target labels can say what differs.",
+        "Features are copied, once for both domains and once for each: a few target labels can then say what differs.",
         "a straight line is enough in each domain, and there are some labels of every class.",
         "a straight line is not enough, or the few labels lie askew. Without labels there is nothing to learn from.",
         (Way("easyadapt", "easyadapt", "svm", {}, SHOTS),),
@@ -133,7 +133,7 @@ FAMILIES: tuple[Family, ...] = (
         "The network is to be sure of each target point: of one class and no other (`mcc`), and in all classes, from "
         "the target alone (`shot`).",
         "the target falls into clusters, and most of each is answered rightly.",
-        "a cluster is answered wrongly, as it then is with certainty; `shot` asks for equal shares where there are none.",
+        "a cluster is answered wrongly, as it then is with certainty; `shot` asks for equal shares, be they or not.",
         (Way("mcc", "mcc", "network"), Way("shot", "shot", "network")),
     ),
 )  # fmt: skip

@@ -76,7 +76,7 @@ def learn_points(
     objective = Adapting(method=method, classes=CLASSES, targets=len(drawn.Xt), seed=seed)
     with seeded_init(seed):
         encoder = PointNet()
-        head = objective.head(encoder)  # type: ignore[arg-type]
+        head = objective.head(encoder)
     model = PointModel(encoder, head)
     if goes_on and before is not None:
         encoder.load_state_dict(before.encoder.state_dict())

@@ -119,7 +119,9 @@ def _part(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 SHIFTS: Mapping[str, Shift] = {
-    "none": Shift("no shift", "the target is drawn as the source is, and nothing is to be done", two_clouds, two_clouds),
+    "none": Shift(
+        "no shift", "the target is drawn as the source is, and nothing is to be done", two_clouds, two_clouds
+    ),
     "moved": Shift("moved", "all points go the same way, to the right and up", two_clouds, _moved),
     "turned": Shift("turned", "the plane is turned by 60 degrees and stretched by 1.3", two_clouds, _turned),
     "bent": Shift("bent", "two moons, turned by 35 degrees: no straight line tells them apart", two_moons, _bent),
