@@ -99,7 +99,7 @@ def regions(grid: np.ndarray) -> tuple[str, str]:
     """Outlines of where a grid (g, g) is below .5, and where it is not, as SVG paths over the picture.
 
     >>> regions(np.zeros((3, 3)))
-    ('M0 200L200 200L200 0L0 0Z', '')
+    ('M200 200L200 0L0 0L0 200Z', '')
     """
     below, above = _contours(grid, (-1.0, 0.5, 2.0), filled=True)
     return below, above
@@ -127,9 +127,14 @@ def _contours(grid: np.ndarray, levels: tuple[float, ...], filled: bool) -> list
 def _line(corners: np.ndarray, closed: bool) -> str:
     """A polygon as an SVG path, without corners on a straight line."""
     corners = np.round(np.asarray(corners), 1)
+    corners = corners[np.concatenate([[True], (np.diff(corners, axis=0) != 0).any(axis=1)])]
+    if closed:  # the first is there once more at the end, and may itself be no corner
+        corners = np.concatenate([corners[-2:-1], corners])
     step, ahead = corners[1:-1] - corners[:-2], corners[2:] - corners[1:-1]
     turns = np.abs(step[:, 0] * ahead[:, 1] - step[:, 1] * ahead[:, 0]) > 1e-6
-    kept = corners[np.concatenate([[True], turns, [not closed]])]
+    kept = corners[1:-1][turns] if closed else corners[np.concatenate([[True], turns, [True]])]
+    if closed and len(kept) < 3:
+        return ""
     text = "L".join(f"{x:g} {SIDE - y:g}" for x, y in kept)
     return f"M{text}Z" if closed else f"M{text}"
 
