@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -19,9 +20,6 @@ from regard.studies.toy import SHIFTS, before, ends_up
 from regard.studies.toy_families import FAMILIES, ways
 from regard.studies.toy_network import learn_points
 from regard.studies.toy_shifts import RARE, draw_toy, turned
-from regard.verbs import demo as verb  # noqa: F401  (the module is loaded by name below)
-
-MODULE = "regard.verbs.demo"
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +141,10 @@ def test_the_page_shows_every_pair_with_its_figures(small):
 
 
 def test_the_command_prints_what_the_call_gives(small, tmp_path, capsys, monkeypatch):
-    import sys
-
     asked = {}
-    monkeypatch.setattr(sys.modules[MODULE], "run_toy", lambda **given: asked.update(given) or small.found)
+    monkeypatch.setattr(
+        import_module("regard.verbs.demo"), "run_toy", lambda **given: asked.update(given) or small.found
+    )
     (tmp_path / "runs").mkdir()  # of the other demonstration, which stays
     words = ["demo", "--toy", "--seeds", "2", "--steps", "20", "--out", str(tmp_path), "--json", "-q"]
     assert main(words) == 0
