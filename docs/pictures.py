@@ -5,15 +5,19 @@
 Crops of the photographs that ship with scikit-learn and scikit-image, 64 pixels, without any training. `verification`
 is docs/images/verification.jpg: a turned part of a photograph, found in the whole by its points. `pairs` is
 docs/images/pairs.png, digits of the three pairs of domains, and docs/images/corruptions.jpg, the 15 corruptions.
+`toy` is docs/images/verbs/demo-toy.png, the page of `regard demo --toy` down to the shifts.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from tryouts import page_picture
 
+from regard import demo
 from regard.core.discover import load, names
 from regard.data.builtin import photo_crops, photos
 from regard.data.corruptions import NAMES, corrupted
@@ -27,6 +31,7 @@ from regard.reuse.search.verify.features import extract
 from regard.reuse.search.verify.geometry import verify
 
 SIDE = 64
+TALL = 1760  # pixels of the toy's page that are shown
 
 
 def verification(folder: Path) -> None:
@@ -63,13 +68,21 @@ def pairs(folder: Path) -> None:
     sheet.save(folder / "corruptions.jpg", quality=85)
 
 
+def toy(folder: Path) -> None:
+    """The page of the toy, from its title to the six shifts."""
+    with tempfile.TemporaryDirectory() as place:
+        page_picture(demo(toy=True, out=place).report, folder / "verbs" / "demo-toy.png", height=TALL)
+
+
 def main(chosen: list[str]) -> None:
     """Write the pictures of the tasks that are named, or of all."""
     if not chosen or "verification" in chosen:
         verification(Path(__file__).parent / "images")
     if not chosen or "pairs" in chosen:
         pairs(Path(__file__).parent / "images")
-    chosen = [one for one in chosen if one not in ("verification", "pairs")] if chosen else names("task")
+    if not chosen or "toy" in chosen:
+        toy(Path(__file__).parent / "images")
+    chosen = [one for one in chosen if one not in ("verification", "pairs", "toy")] if chosen else names("task")
     if not chosen:
         return
     folder = Path(__file__).parent / "images" / "tasks"

@@ -52,7 +52,7 @@ def picture(verb: str, folder: Path) -> Path:
             page = "demo-report/report.html"
         if page is None:
             return _terminal(shlex.join(["regard", *words]), printed, folder / f"{verb}.svg")
-        return _page(Path(temporary) / page, folder / f"{verb}.png")
+        return page_picture(Path(temporary) / page, folder / f"{verb}.png")
 
 
 def _terminal(command: str, printed: str, out: Path) -> Path:
@@ -66,12 +66,13 @@ def _terminal(command: str, printed: str, out: Path) -> Path:
     return out
 
 
-def _page(page: Path, out: Path) -> Path:
+def page_picture(page: Path, out: Path, height: int = HEIGHT) -> Path:
+    """The top of a page, as a browser shows it."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         raise SystemExit("tryouts: pictures of pages need chromium on the path")
     shot = page.parent / "shot.png"
-    size = f"--window-size={WIDTH},{HEIGHT}"
+    size = f"--window-size={WIDTH},{height}"
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", size, f"--screenshot={shot}"]
     subprocess.run([chromium, *options, page.resolve().as_uri()], check=True, capture_output=True, timeout=120)
     with Image.open(shot, formats=["PNG"]) as drawn:

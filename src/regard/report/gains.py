@@ -104,19 +104,27 @@ _COLUMNS = (
     ("what", False), ("baseline", True), ("with", True), ("gain", True), ("verdict", False),
     ("labels", True), ("time", True), ("memory", True),
 )  # fmt: skip
-_CHIPS = {"gain": "▲", "loss": "▼", "no gain": "=", TOO_FEW: "?"}
+SIGNS = {"gain": "▲", "loss": "▼", "no gain": "=", TOO_FEW: "?"}
+
+
+def chip(verdict: str, text: str = "") -> Markup:
+    """A verdict as a coloured tag with its sign, and `text` in place of the word if there is some.
+
+    >>> print(chip("no gain"))
+    <span class="chip no-gain"><span aria-hidden="true">=</span> no gain</span>
+    """
+    told = Markup('<span class="unseen">{}</span>{}').format(f"{verdict} ", text) if text else verdict
+    return Markup('<span class="chip {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        verdict.replace(" ", "-"), SIGNS[verdict], told
+    )
 
 
 def _row(gain: Gain) -> Markup:
-    verdict = gain.verdict
-    chip = Markup('<span class="chip {}"><span aria-hidden="true">{}</span> {}</span>').format(
-        verdict.replace(" ", "-"), _CHIPS[verdict], verdict
-    )
     cells = (
         gain.figure(gain.baseline),
         gain.figure(gain.value),
         gain.told,
-        chip,
+        chip(gain.verdict),
         "–" if gain.labels is None else f"{gain.labels:,}",
         seconds(gain.seconds),
         "–" if gain.mib is None else f"{gain.mib:,.0f} MiB",
