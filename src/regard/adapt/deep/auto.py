@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..choose.select import Choice
+from ..choose.select import Choice, Judged, decide
 from .arms import Arm
 from .contract import DeepMethod
 from .signs import class_entropy
@@ -65,16 +65,21 @@ def take(
         classes: names, in the order of the outputs.
         labels: (n,) of the source.
     """
-    alone, judged = arms[0], []
-    missing = lacking(alone.probabilities, np.array([np.mean(labels == name) for name in classes]))
-    for arm in arms:
-        one = replace(arm.judged, scores={**arm.judged.scores, SCORE: information(arm.probabilities)})
-        if arm is not alone:
-            one = replace(one, failed=_refused(arm, methods[arm.name], alone, [classes[k] for k in missing]))
-        judged.append(one)
-    best = max((one for one in judged if not one.failed), key=lambda one: one.scores[SCORE])
+    alone = arms[0]
+    judged = [judged_beside(arm, methods.get(arm.name), alone, classes, labels) for arm in arms]
     told = [replace(arm, judged=one, notes=(*arm.notes, *filter(None, [one.failed]))) for arm, one in zip(arms, judged)]
-    return Choice(best.name, SCORE, tuple(judged)), told
+    return decide(judged, SCORE, alone.name), told
+
+
+def judged_beside(
+    arm: Arm, method: DeepMethod | None, alone: Arm, classes: Sequence[str], labels: np.ndarray
+) -> Judged:
+    """How a candidate is judged beside the source alone, with `information` among its scores; see `take`."""
+    found = replace(arm.judged, scores={**arm.judged.scores, SCORE: information(arm.probabilities)})
+    if method is None:
+        return found
+    missing = lacking(alone.probabilities, np.array([np.mean(labels == name) for name in classes]))
+    return replace(found, failed=_refused(arm, method, alone, [classes[k] for k in missing]))
 
 
 def _refused(arm: Arm, method: DeepMethod, alone: Arm, missing: Sequence[str]) -> str:
