@@ -2,7 +2,7 @@
 
     python bench/depth.py [--data FOLDER] [--on scenes room] [--steps 6000] [--work runs/bench-depth] [--out FILE]
 
-Rendered scenes (`builtin:scenes`, 96 pixels): the usual head on EfficientNet-Lite0, all of which learns from 6,000
+Rendered scenes (`builtin:scenes`, 96 pixels): the head `convex` on EfficientNet-Lite0, all of which learns from 6,000
 scenes of one seed and is scored on 200 of another seed, before the same photographs and before others. Bars: AbsRel at
 most .09 before the same photographs, and at least 30 % less than the best constant of each row, on both.
 
@@ -11,9 +11,9 @@ test; the network is frozen, 60 steps of 8 frames at 128 pixels, each run's rate
 seeds. Bars: `imagenet` below the best constant of each row, and below the same network with random weights, by the
 whole interval.
 
-Sizes, rates and losses were tried on scenes of a third seed, and on the first 60 frames, cut once more. The length was
-not: steps with the pictures enlarged were added after the scenes' figure was seen to be short, so that only scenes of
-further seeds say what it is (docs/reproduced.md). Each training is kept in the work folder and not done again.
+Sizes, rates, heads and losses were tried on scenes of a third seed, and on the first 60 frames, cut once more. That the
+pictures are enlarged in the end came after an earlier figure was seen to be short, so that scenes of further seeds say
+what it is (docs/reproduced.md). Each training is kept in the work folder and not done again.
 """
 
 import argparse
