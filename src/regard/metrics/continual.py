@@ -176,15 +176,9 @@ def summary(
     >>> sorted(summary([[0.9, 0.1], [0.6, 0.8]]))[:3]
     ['backward_transfer', 'final_accuracy', 'forgetting']
     """
-    plain = (
-        final_accuracy,
-        incremental_average,
-        forgetting,
-        forgetting_from_best,
-        forgetting_from_first,
-        backward_transfer,
-    )
-    found = {measure.__name__: measure(A, learned) for measure in plain}
+    kept = (final_accuracy, incremental_average, backward_transfer)
+    lost = (forgetting, forgetting_from_best, forgetting_from_first)
+    found = {measure.__name__: measure(A, learned) for measure in (*kept, *lost)}
     if baseline is not None:
         found["forward_transfer"] = forward_transfer(A, baseline, learned)
     if joint is not None:

@@ -267,3 +267,16 @@ def test_a_table_with_parts_and_people_is_cut_by_them(tmp_path):
         csv.writer(file).writerows([["path", "label", "side", "identity"], *(row[:4] for row in rows)])
     task = single(Part(tmp_path / "people.csv", 0.3)).tasks[0]
     assert not set(task.test.columns["identity"]) & set(task.train.columns["identity"])
+
+
+def test_people_to_retrieve_are_on_one_side_whatever_their_labels():
+    people = np.repeat([f"person{number}" for number in range(8)], 4)
+    for data in (
+        dots(dict.fromkeys("abcdefgh", 4), identity=people),
+        replace(dots(dict.fromkeys("abcdefgh", 4), identity=people), labels=None),
+    ):
+        task = single(Part(data, kind="retrieve")).tasks[0]
+        assert not set(task.train.columns["identity"]) & set(task.test.columns["identity"])
+        assert [len(task.train), len(task.test)] == [24, 8] and len(task.classes) == 8
+    with pytest.raises(InputError, match="without labels"):
+        single(Part(replace(SIX, labels=None), kind="retrieve"))
