@@ -3,7 +3,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regard.core.checks import InputError
@@ -117,11 +117,13 @@ def test_what_is_refused(call, message):
         call()
 
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 scores = st.integers(1, 6).flatmap(
     lambda n: st.lists(st.lists(st.floats(0, 1, width=32), min_size=n, max_size=n), min_size=n, max_size=n)
 )
 
 
+@UNTIMED
 @given(scores)
 def test_the_definitions_stand_to_one_another_as_they_must(rows):
     matrix = np.array(rows)
@@ -144,6 +146,7 @@ def test_the_definitions_stand_to_one_another_as_they_must(rows):
         assert moved[name] == pytest.approx(2 * value + offset, abs=1e-9), name
 
 
+@UNTIMED
 @given(scores)
 def test_equal_to_plain_loops(rows):
     n = len(rows)

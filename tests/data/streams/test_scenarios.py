@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -31,6 +31,7 @@ def dots(counts, name="dots", **columns):
     return ImageSet(items, ids, np.array(labels), {key: np.array(one) for key, one in columns.items()}, name)
 
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 SIX = dots(dict.fromkeys("abcdef", 12))
 
 
@@ -59,6 +60,7 @@ def test_the_order_of_files_does_not_matter_and_seeds_do():
     assert [task.new for task in one.tasks] != [task.new for task in another.tasks]
 
 
+@UNTIMED
 @given(st.sets(st.sampled_from("abcdefghij"), min_size=2), st.integers(0, 50))
 def test_a_further_class_moves_no_other_before_another(names, seed):
     order = class_order(sorted(names), seed=seed)
@@ -197,7 +199,7 @@ def test_blurry_borders_have_the_share_in_each_task_and_each_chunk():
         blurry(data, 6)
 
 
-@settings(max_examples=50)
+@UNTIMED
 @given(st.lists(st.integers(0, 4), max_size=60), st.integers(0, 99))
 def test_nothing_is_dealt_to_its_own_home_where_that_can_be(homes, seed):
     homes = np.array(homes, dtype=np.int64)
