@@ -20,7 +20,7 @@ from ...deep.contract import DeepMethod
 from ...deep.domains import ImageDomains
 from ...deep.feeds import Feeds
 from ...deep.plan import Plan, length_of, module_of, objective_of
-from ...deep.training import SOURCE_AND_LABELS, SOURCE_ONLY, LabelsAlone, goes_on, train, trained
+from ...deep.training import SOURCE_AND_LABELS, SOURCE_ONLY, LabelsAlone, goes_on, in_precision_of, train, trained
 from ..trials import Draw
 from .cells import Cell
 from .sides import Sides
@@ -84,8 +84,11 @@ class Networks:
         return Feeds(self.plan)
 
     def source_only(self) -> Told:
-        """The network that the source has taught."""
-        return self._start(SOURCE_ONLY, DeepMethod(weight=0.0))
+        """The network that the source has taught; the others of this seed are trained in its precision."""
+        arm = yield from self._start(SOURCE_ONLY, DeepMethod(weight=0.0))
+        settings = replace(self.training.settings, precision=arm.done.precision)
+        self.training, self.plan = replace(self.training, settings=settings), in_precision_of(arm, self.plan)
+        return arm
 
     def source_and_labels(self) -> Told:
         """The same with the target labels that are known."""
