@@ -67,12 +67,13 @@ def _summary(methods: list[WayRow], auto: WayRow | None, over: str) -> str:
 
 def _accuracies(found: FourWays) -> Section:
     bars = [(row.name, row.accuracy) for row in found.rows]
-    references = {row.name: row.accuracy.mean for row in found.rows if row.name in (found.base.name, FINETUNED)}
-    picture = bars_with_intervals(bars, "accuracy on the target of every row", references=references)
+    picture = bars_with_intervals(
+        bars, "accuracy on the target of every row", references={FINETUNED: found.row(FINETUNED).accuracy.mean}
+    )
     ways = dict.fromkeys(row.way for row in found.rows)
     order = "; ".join(f"{way}: {', '.join(f'`{row.name}`' for row in found.rows if row.way == way)}" for way in ways)
     notes = "\n".join(f"- {note}" for note in found.notes)
-    text = f"From top to bottom: {order}. Intervals are over {found.over}."
+    text = f"From top to bottom: {order}. Intervals are over {found.over}. The dashed line is `{FINETUNED}`."
     return Section("Accuracy on the target", f"{text}\n\n{notes}", [Picture(picture)])
 
 
@@ -103,11 +104,13 @@ def _ahead(found: FourWays) -> Section:
 
 
 def _counted(chosen: tuple[str, ...]) -> str:
-    """Names with how often each was chosen.
+    """Names with how often each was chosen; a line where there was nothing to choose from.
 
     >>> _counted(("mcc", "mcc", "finetuned"))
     'mcc (2), finetuned'
     """
+    if not any(chosen):
+        return "–"
     return ", ".join(f"{one} ({chosen.count(one)})" if chosen.count(one) > 1 else one for one in dict.fromkeys(chosen))
 
 

@@ -1,4 +1,4 @@
-"""The four ways to use a network in one comparison: each gives the numbers it gives alone; shared, kept, gone on with."""
+"""The four ways to use a network in one comparison: each as it is alone, shared, kept, and gone on with when killed."""
 
 from dataclasses import replace
 from pathlib import Path

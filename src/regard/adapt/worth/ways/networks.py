@@ -104,7 +104,7 @@ class Networks:
 
     def told(self, arm: Arm) -> Cell:
         """What a network without a method says of the target."""
-        return Cell(self._labels(arm), arm.done.seconds, 0.0, arm.name, arm.best, (arm.judged,), arm.notes)
+        return Cell(self._labels(arm), arm.done.seconds, 0.0, "", arm.best, (arm.judged,), arm.notes)
 
     def adapted(
         self, name: str, methods: Mapping[str, DeepMethod], start: Arm, key: str

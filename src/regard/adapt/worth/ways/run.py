@@ -185,7 +185,8 @@ def _put_together(work: Work, luck: Luck, by: str) -> FourWays:
             signs.setdefault(f"{name}: {said}", []).append(str(seed))
     notes += [f"{said} (seed {', '.join(own)})" for said, own in signs.items()]
     rows = rows_of(lines, cells, work.sides, luck, by)
-    return FourWays(rows, SEEDS if luck.share is None else DRAWS, by, work.sides.unreachable, tuple(notes))
+    sizes = len(work.sides.ys), len(work.sides.yt)
+    return FourWays(rows, SEEDS if luck.share is None else DRAWS, by, work.sides.unreachable, *sizes, tuple(notes))
 
 
 def _check(seeds: Sequence[int], share: float, shots: int, by: str, keep: str, factor: float) -> None:
