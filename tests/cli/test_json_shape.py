@@ -32,6 +32,8 @@ LINES = {
     "shift": f"shift train test --with {SMALL} --permutations 10",
     "adapt": f"adapt train test --with {SMALL} --method coral",
     "compare-adapt": f"compare-adapt train test --with {SMALL} --methods coral,subspace --seeds 4 --no-auto",
+    "compare-adapt --deep": f"compare-adapt train test --with {SMALL} --deep --methods coral,adabn --no-auto --seeds 2 "
+    "--steps 2 --batch 4",
     "methods": "methods adapt",
     "detect train": f"detect train scenes --with {SMALL} --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate found scenes_b",
@@ -98,14 +100,14 @@ def test_the_shape(given, monkeypatch, capsys, verb):
     for one in found["differences"]:
         assert {"name", "mean", "low", "high", "verdict"} <= set(one) and one["verdict"] in VERDICTS
     assert set(found["verdicts"].values()) <= VERDICTS
-    if verb in ("adapt", "compare-adapt", "evaluate", "search-eval", "whiten"):
+    if verb in ("adapt", "compare-adapt", "compare-adapt --deep", "evaluate", "search-eval", "whiten"):
         assert found["differences"] and found["verdicts"]
         assert any(name.endswith("_gain_low") for name in metrics), sorted(metrics)
     # one name for one thing
     wanted = {
         "images": ("embed", "create", "index", "whiten", "duplicates", "detect evaluate", "detect predict"),
         "train": ("probe", "finetune", "evaluate", *(verb for verb in LINES if verb.endswith(" train"))),
-        "source": ("adapt", "compare-adapt", "shift"),
+        "source": ("adapt", "compare-adapt", "compare-adapt --deep", "shift"),
         "collection": ("search", "search-eval"),
     }
     for name, having in wanted.items():

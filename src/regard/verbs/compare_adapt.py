@@ -13,6 +13,7 @@ from ..core.discover import names
 from ..pages.compare_adapt import write_adaptation_page
 from ..report.html import Table
 from ..representation.embeddings import Embeddings
+from ._compare_ways import WaysCompared, compare_networks
 from ._domains import comparison_table, differences, embedded
 from ._given import Rep, Words, check_machine, given_source, named, set_aside, several, words
 from ._result import Progress, Result, verb, watch_of
@@ -79,35 +80,63 @@ def compare_adapt(
     source: object,
     target: object,
     *,
-    methods: Words = ("all",),
+    methods: Words | None = None,
     with_: Rep = "imagenet",
     classifier: str = "linear",
-    seeds: int = 20,
-    share: float = 0.5,
+    seeds: int | None = None,
+    share: float | None = None,
     shots: int = 0,
     auto: bool = True,
+    deep: bool = False,
+    by: str | None = None,
+    layers: str | None = None,
+    backbone_lr_factor: float | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    precision: str | None = None,
+    out: str | Path | None = None,
+    no_resume: bool = False,
     report: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: Progress | None = None,
-) -> Compared:
+) -> Compared | WaysCompared:
     """Compare adaptation methods on one pair of domains.
 
     TARGET's labels serve for the score, for the oracle and, with `shots`, for the few that the methods may see. Each
     draw learns from a part of SOURCE: by default its two halves, cut anew ten times. Intervals are over target samples
     and draws, and "no gain" is said where that of the difference includes 0.
 
+    With `deep`, networks learn, too: shallow methods on the features as they are, the network fine-tuned on SOURCE and
+    then applied, the same shallow methods on its features, and deep adaptation, against a network that learned from
+    TARGET's labels. Intervals are then over target samples and seeds. The arguments from `by` to `no_resume` are for
+    these networks alone.
+
     Args:
         source: labelled images as `open_images` takes them, an embeddings file, `Embeddings`, or (X, y) with X (n, d).
             It does not take anything without labels.
         target: the same.
-        methods: all, or names, with commas between them or as a list; `auto` may be one.
+        methods: all, or names, with commas between them or as a list; `auto` may be one. None: all; with `deep` coral,
+            transport, adabn, dann, mcc and shot.
         with_: the representation (`--with`) of what is images: a name, a folder, or a `Representation`.
         classifier: on top: 1nn, linear, svm, or own (each method's own).
-        seeds: so many draws of the source, and of the labels of `shots`.
-        share: the share of each source class that a draw takes.
+        seeds: so many draws of the source, and of the labels of `shots`; None: 20, or 3 networks of each kind.
+        share: the share of each source class that a draw takes; None: 0.5, or 1 with `deep`.
         shots: target labels of each class that the methods know.
         auto: let auto choose, too.
+        deep: networks learn, too; both sides are then images.
+        by: what chooses among a network's weights, without target labels; None: circular.
+        layers: what of the network learns: all, head, last:N or lora:R; None: all.
+        backbone_lr_factor: the network's rate is this times the classifier's; None: 0.1.
+        epochs: passes over `source` of each training.
+        steps: steps, instead of epochs.
+        batch: images of each domain a step; None: from the data.
+        lr: highest learning rate, of the classifier; None: 0.002.
+        precision: auto | fp32 | bf16; None: auto.
+        out: a folder in which what is done is kept, so that a run that was stopped goes on.
+        no_resume: start anew there.
         report: write a page with pictures to this .html.
         device: auto | cpu | cuda | cuda:N | mps.
         seed: the first draw's.
@@ -120,12 +149,41 @@ def compare_adapt(
     if report is not None:
         check_output("--report", report, ".html")
     check_choice("--classifier", classifier, (*CLASSIFIERS, "own"))
-    check_number("--share", share, 0, 1, open_low=True)
+    check_number("--share", 1.0 if share is None else share, 0, 1, open_low=True)
     check_machine(device)
-    chosen = [name for text in several(methods) for name in words(text)]
-    if "all" in chosen and len(chosen) > 1:
+    chosen = None if methods is None else [name for text in several(methods) for name in words(text)]
+    if chosen is not None and "all" in chosen and len(chosen) > 1:
         raise bad("--methods", ", ".join(chosen), "all, or names")
+    training = {"epochs": epochs, "steps": steps, "batch": batch, "lr": lr, "precision": precision}
+    if deep:
+        return compare_networks(
+            source,
+            target,
+            chosen,
+            with_,
+            classifier=classifier,
+            seeds=3 if seeds is None else seeds,
+            seed=seed,
+            share=1.0 if share is None else share,
+            shots=shots,
+            auto=auto,
+            by=by or "circular",
+            layers=layers or "all",
+            backbone_lr_factor=0.1 if backbone_lr_factor is None else backbone_lr_factor,
+            out=out,
+            no_resume=no_resume,
+            report=report,
+            settings={key: value for key, value in training.items() if value is not None} | {"device": device},
+            progress=progress,
+        )
+    own = {"by": by, "layers": layers, "backbone_lr_factor": backbone_lr_factor, "out": out}
+    for argument, value in (own | training | {"no_resume": no_resume or None}).items():
+        if value is not None:
+            raise bad(f"--{argument.replace('_', '-')}", value, "it with --deep, where networks learn")
+    chosen, seeds, share = chosen or ["all"], 20 if seeds is None else seeds, 0.5 if share is None else share
     for name in chosen:
+        if name in names("deep"):
+            raise bad("--methods", name, "it with --deep, as it trains a network")
         check_choice("--methods", name, ("all", "auto", *names("adapt")), see="regard methods adapt")
     sides = {side: given_source(side, one) for side, one in (("SOURCE", source), ("TARGET", target))}
     labels = check_target(sides["SOURCE"], sides["TARGET"])

@@ -56,6 +56,11 @@ def train(
     return (yield from run_arm(name, module, batches, length, feeds.exam, own, plan.arguments, plan.keep, before))
 
 
+def in_precision_of(arm: Arm, plan: Plan) -> Plan:
+    """The plan in the precision that `auto` found for a candidate, so that all others differ by their method alone."""
+    return replace(plan, settings=replace(plan.settings, precision=arm.done.precision))
+
+
 def trained(name: str, folder: Path) -> Arm | None:
     """A candidate that is done, read from its folder below `folder`; None where it is not."""
     own = _own_folder(name, folder)
@@ -68,9 +73,10 @@ def goes_on(method: DeepMethod) -> bool:
 
 
 def train_all(plan: Plan, methods: Mapping[str, DeepMethod], folder: Path) -> Generator[Event, None, list[Arm]]:
-    """The source alone, and then every candidate; in their order."""
+    """The source alone, and then every candidate, in the same precision; in their order."""
     feeds = Feeds(plan)
     arms = [(yield from train(SOURCE_ONLY, DeepMethod(weight=0.0), plan, feeds, folder))]
+    plan = in_precision_of(arms[0], plan)
     for name, method in methods.items():
         arms.append((yield from train(name, method, plan, feeds, folder, arms[0])))
     return arms

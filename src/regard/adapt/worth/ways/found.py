@@ -64,6 +64,7 @@ class FourWays:
         over: what the intervals are over.
         by: the score that chose among a network's weights and candidates.
         unreachable: share of target samples whose class the source has not: no way can be right there.
+        source, target: how many images each domain has.
         notes: what a reader must know.
     """
 
@@ -71,6 +72,8 @@ class FourWays:
     over: str
     by: str
     unreachable: float
+    source: int
+    target: int
     notes: tuple[str, ...]
 
     def row(self, name: str) -> WayRow:
@@ -85,7 +88,7 @@ class FourWays:
 
     def metrics(self) -> dict[str, float | None]:
         """Flat names to numbers: NAME, NAME_gain (_low, _high), NAME_ahead (_low, _high), NAME_seconds, NAME_best."""
-        flat: dict[str, float | None] = {"unreachable": self.unreachable}
+        flat: dict[str, float | None] = {"unreachable": self.unreachable, "source": self.source, "target": self.target}
         for row in self.rows:
             flat |= {row.name: row.accuracy.mean, f"{row.name}_seconds": row.seconds}
             if row.best is not None:

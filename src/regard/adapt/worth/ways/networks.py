@@ -14,13 +14,14 @@ from ....core.events import Event
 from ....learning.checkpoint import BEST, CHECKPOINT
 from ....learning.settings import TrainSettings
 from ....representation.representation import Representation
-from ...choose.select import decide
+from ...choose.select import Judged, decide
 from ...deep.arms import Arm
+from ...deep.auto import judged_beside
 from ...deep.contract import DeepMethod
 from ...deep.domains import ImageDomains
 from ...deep.feeds import Feeds
 from ...deep.plan import Plan, length_of, module_of, objective_of
-from ...deep.training import SOURCE_AND_LABELS, SOURCE_ONLY, LabelsAlone, goes_on, train, trained
+from ...deep.training import SOURCE_AND_LABELS, SOURCE_ONLY, LabelsAlone, goes_on, in_precision_of, train, trained
 from ..trials import Draw
 from .cells import Cell
 from .sides import Sides
@@ -84,8 +85,11 @@ class Networks:
         return Feeds(self.plan)
 
     def source_only(self) -> Told:
-        """The network that the source has taught."""
-        return self._start(SOURCE_ONLY, DeepMethod(weight=0.0))
+        """The network that the source has taught; the others of this seed are trained in its precision."""
+        arm = yield from self._start(SOURCE_ONLY, DeepMethod(weight=0.0))
+        settings = replace(self.training.settings, precision=arm.done.precision)
+        self.training, self.plan = replace(self.training, settings=settings), in_precision_of(arm, self.plan)
+        return arm
 
     def source_and_labels(self) -> Told:
         """The same with the target labels that are known."""
@@ -101,7 +105,8 @@ class Networks:
 
     def told(self, arm: Arm) -> Cell:
         """What a network without a method says of the target."""
-        return Cell(self._labels(arm), arm.done.seconds, 0.0, arm.name, arm.best, (arm.judged,), arm.notes)
+        judged = (self._beside(arm, None, arm),)
+        return Cell(self._labels(arm), arm.done.seconds, 0.0, "", arm.best, judged, arm.notes)
 
     def adapted(
         self, name: str, methods: Mapping[str, DeepMethod], start: Arm, key: str
@@ -124,7 +129,7 @@ class Networks:
         choice = decide([arm.judged for arm in arms], self.plan.by)
         kept = next(arm for arm in arms if arm.name == choice.name)
         best = max((arm.best for arm in arms if arm.best is not None), default=None)
-        judged = tuple(arm.judged for arm in arms)
+        judged = tuple(self._beside(arm, methods[arm.name], start) for arm in arms)
         cell = Cell(self._labels(kept), seconds, before, kept.name, best, judged, kept.notes)
         shutil.rmtree(folder, ignore_errors=True)
         return cell
@@ -152,6 +157,10 @@ class Networks:
         return Representation(
             encoder, self.training.start.preprocess, {"name": f"finetuned-{self.training.start.name}"}
         )
+
+    def _beside(self, arm: Arm, method: DeepMethod | None, start: Arm) -> Judged:
+        labels = self.plan.domains.known.train.need_labels("SOURCE")
+        return judged_beside(arm, method, start, self.plan.objective.classes, labels)
 
     def _labels(self, arm: Arm) -> np.ndarray:
         """(nt,) labels of the whole target; "" where they were known."""

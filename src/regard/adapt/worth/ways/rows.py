@@ -8,6 +8,7 @@ import numpy as np
 from ....metrics.contrast import contrast
 from ....metrics.intervals import accuracy_interval
 from ...choose.select import Judged, decide
+from ...deep.auto import SCORE
 from .cells import Cell
 from .found import WayRow
 from .sides import Sides
@@ -71,19 +72,18 @@ def rows_of(
     return tuple(found)
 
 
-def chosen_among(methods: Sequence[str], start: str, cells: Mapping[tuple[str, int], Cell], seed: int, by: str) -> Cell:
-    """The method that the score takes for a seed, the network without one among them; what all of them cost.
+def chosen_among(methods: Sequence[str], start: str, cells: Mapping[tuple[str, int], Cell], seed: int) -> Cell:
+    """The method that `auto` takes for a seed, the network without one among them; what all of them cost.
 
     Args:
         methods: names of deep methods that have a cell.
         start: the row of the network without a method.
         cells: by name and seed.
         seed: which.
-        by: the scorer.
     """
     own = {name: cells[name, seed] for name in (start, *methods)}
     judged = tuple(replace(_kept(cell), name=name) for name, cell in own.items())
-    choice = decide(judged, by, start)
+    choice = decide(judged, SCORE, start)
     best = [cell.best for cell in own.values() if cell.best is not None]
     seconds = sum(cells[name, seed].seconds for name in methods)
     taken = own[choice.name]

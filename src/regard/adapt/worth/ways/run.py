@@ -165,7 +165,7 @@ def _put_together(work: Work, luck: Luck, by: str) -> FourWays:
     base, start = ("source_and_labels", FINETUNED_AND_LABELS) if work.few else ("source_only", FINETUNED)
     deep = [name for name in work.deep if all((name, seed) in cells for seed in seeds)]
     for seed in seeds if deep else ():
-        cells[DEEP_AUTO, seed] = chosen_among(deep, start, cells, seed, by)
+        cells[DEEP_AUTO, seed] = chosen_among(deep, start, cells, seed)
     lines = [
         Line("source_only", FROZEN, "source_only"),
         *([Line(base, FROZEN, "source_only")] if work.few else []),
@@ -185,7 +185,8 @@ def _put_together(work: Work, luck: Luck, by: str) -> FourWays:
             signs.setdefault(f"{name}: {said}", []).append(str(seed))
     notes += [f"{said} (seed {', '.join(own)})" for said, own in signs.items()]
     rows = rows_of(lines, cells, work.sides, luck, by)
-    return FourWays(rows, SEEDS if luck.share is None else DRAWS, by, work.sides.unreachable, tuple(notes))
+    sizes = len(work.sides.ys), len(work.sides.yt)
+    return FourWays(rows, SEEDS if luck.share is None else DRAWS, by, work.sides.unreachable, *sizes, tuple(notes))
 
 
 def _check(seeds: Sequence[int], share: float, shots: int, by: str, keep: str, factor: float) -> None:

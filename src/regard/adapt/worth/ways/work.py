@@ -79,6 +79,7 @@ class Work:
                 key = self._key("frozen", estimator)
                 yield from self._cell(name, one, key, self._frozen(name, estimator, one), "shallow")
             arm = yield from nets.source_only()
+            self.training = nets.training  # in the precision that was found for the very first
             yield from self._cell(FINETUNED, one, "", _at_once(nets.told(arm)))
             if self.few:
                 arm = yield from nets.source_and_labels()
