@@ -29,7 +29,7 @@ def given(plain: list[list[float]], known: list[bool], source: float = 0.0) -> S
 def test_who_is_taught_and_what_by_a_plain_loop() -> None:
     plain = [[3.0, 0.0], [0.0, 1.0], [0.0, 5.0], [9.0, 0.0]]
     found = given(plain, [False, False, False, True])
-    method = Method(threshold=0.9, relative=False)
+    method = Method(threshold=0.9, relative=False, aligned=False)
     loss, told = method.loss(found, None)
     expected = 0.0
     for row, logits in zip(plain[:3], found.target_logits.tolist()):  # the last one has a label of its own
@@ -45,9 +45,27 @@ def test_who_is_taught_and_what_by_a_plain_loop() -> None:
 def test_the_threshold_is_a_share_of_the_sources_certainty() -> None:
     half = [[0.0, 0.2], [0.2, 0.0]]  # certainty .55
     unsure, sure = given(half, [False, False]), given(half, [False, False], source=5.0)
-    shares = [float(Method().loss(one, None)[1]["pseudo_share"]) for one in (unsure, sure)]
+    shares = [float(Method(aligned=False).loss(one, None)[1]["pseudo_share"]) for one in (unsure, sure)]
     assert shares == [1.0, 0.0]  # .9 * .5 and .9 * .993
-    assert float(Method(relative=False).loss(unsure, None)[1]["pseudo_share"]) == 0.0
+    assert float(Method(relative=False, aligned=False).loss(unsure, None)[1]["pseudo_share"]) == 0.0
+
+
+def test_aligned_labels_have_the_sources_shares_by_a_plain_loop() -> None:
+    logits = np.random.default_rng(0).normal(size=(7, 3)) + [2, 0, 0]  # most is told to be of class 0
+    source = np.random.default_rng(1).normal(size=(9, 3)) + [0, 2, 0]
+
+    def probabilities(rows: np.ndarray) -> np.ndarray:
+        return np.exp(rows) / np.exp(rows).sum(1, keepdims=True)
+
+    share = probabilities(source).mean(0) / probabilities(logits).mean(0)
+    wanted, sure = [], []
+    for row in probabilities(logits):
+        changed = [p * a for p, a in zip(row, share)]
+        wanted.append(int(np.argmax(changed)))
+        sure.append(max(changed) / sum(changed) >= 0.5)
+    labels, told = pseudo_labels(torch.tensor(logits), 0.5, torch.tensor(source))
+    assert labels.tolist() == wanted and told.tolist() == sure
+    assert labels.tolist() != logits.argmax(1).tolist()
 
 
 def test_the_weight_rises_to_half_of_the_run_where_the_threshold_is_relative() -> None:
