@@ -42,6 +42,8 @@ _FLOW = (
     "predict",
     "evaluate",
     "compare",
+    "lineage",
+    "next",
     "detect",
     "instances",
     "segment",
