@@ -106,7 +106,12 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "index train --with random:convnet4 --metric euclidean --tag first --out index",
         lambda: regard.index("train", "index", **SMALL, metric="euclidean", tag="first"),
     ),
+    "lineage": ("lineage .. --report page.html", lambda: regard.lineage("..", report="page.html")),
     "methods": ("methods adapt", lambda: regard.methods("adapt")),
+    "next": (
+        "next train --from ../tuned --allow-leak --most 12 --report page.html",
+        lambda: regard.next("train", from_="../tuned", allow_leak=True, most=12, report="page.html"),
+    ),
     "predict": (
         "predict ../tuned test --top 2 --no-cache --page page.html",
         lambda: regard.predict("../tuned", "test", top=2, no_cache=True, page="page.html"),

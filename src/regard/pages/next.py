@@ -12,8 +12,8 @@ MEASURES = {"probe": "probe", **TITLES}
 DRAWN = 40  # bars
 _TEXT = (
     "The probe decides, and the others stand beside it: a linear classifier learns from two thirds of the pictures and "
-    "is asked about the third that is left, five times over, with one penalty for all. k-NN asks each picture's nearest "
-    "others. LogME, H-score and LEEP are larger for what promises more, and compare candidates on one set of labels."
+    "is asked about the third that is left, five times over, with one penalty for all. k-NN asks each picture's "
+    "nearest others. LogME, H-score and LEEP are larger for what promises more, and compare on one set of labels alone."
 )
 
 
