@@ -85,11 +85,13 @@ class Record:
 def past_tasks(lineage: Lineage) -> tuple[list[PastTask], list[str]]:
     """The tasks of the cards whose runs began from two starts or more (folders here, or imagenet); and notes."""
     held: dict[tuple[str, str], list[tuple[str, Node]]] = {}
+    same: dict[str, str] = {}  # folders of equal weights are one start
     for name, node in lineage.nodes.items():
         content = (node.card.get("data") or {}).get("content")
         if node.task == "labels" and node.score == "accuracy" and content:
             start = _start(lineage, name)
-            if start:
+            if start and node.parent is not None:
+                start = same.setdefault(node.parent.fingerprint, start)
                 layers = str((node.card.get("training") or {}).get("layers"))
                 held.setdefault((str(content), layers), []).append((start, node))
     found, lone = [], 0
