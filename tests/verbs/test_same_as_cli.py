@@ -266,7 +266,7 @@ def test_every_option_is_an_argument_of_that_name_and_default(verb: str) -> None
     function = inspect.signature(attrgetter(verb)(regard)).parameters
     options = {name: one for name, one in command.items() if name not in ("json", "quiet")}
     assert set(function) - {"progress"} == set(options)
-    assert ("progress" in function) == ("quiet" in command) or verb == "export"
+    assert ("progress" in function) == ("quiet" in command) or verb in ("export", "lineage")
     for name, one in options.items():
         if one.default is inspect.Parameter.empty:  # an option that must be given may be one that a notebook can spare
             assert function[name].default in (inspect.Parameter.empty, None), name

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._shared import Json, give
+from ._shared import Json, Quiet, give
 
 
 def lineage(
@@ -14,6 +14,7 @@ def lineage(
         Path | None, typer.Option("--report", help="Write a page with the tree to this .html.", show_default=False)
     ] = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Draw which representation came from which, with their tasks and scores.
 
