@@ -237,8 +237,8 @@ def _found(root: Path) -> Iterator[tuple[str, Node | None, str]]:
                 yield named, Node(named, path.resolve().name), ""
         except InputError as error:
             yield named, None, str(error)
-    for error in failed:
-        yield str(error.filename or root), None, str(error.strerror or error)
+    for closed in failed:
+        yield str(closed.filename or root), None, str(closed.strerror or closed)
 
 
 def _links(nodes: Mapping[str, Node]) -> dict[str, str]:

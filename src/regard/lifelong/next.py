@@ -247,7 +247,7 @@ def _leaks(
             continue
         name = one.folders[0].relative_to(lineage.root).as_posix()
         told = learned_in(one.folders[0], lineage.nodes[name].card, one.name)
-        rows = np.flatnonzero(np.isin(hashes, sorted(told.pictures))) if told.pictures else []
+        rows = np.flatnonzero(np.isin(hashes, sorted(told.pictures) or [""]))
         if len(rows):
             names = ", ".join(images.called(int(row)) for row in rows[:SHOWN])
             more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..core.checks import check_output
 from ..lifelong.next import BUNDLED, RANDOM, Proposal, propose
-from ..pages.next import MEASURES, evidence_table, write_next_page
+from ..pages.next import MEASURES, evidence_table, gains_table, write_next_page
 from ..report.html import Table
 from ._given import check_machine, given_images, named, several
 from ._result import Progress, Result, difference, verb, watch_of
@@ -70,6 +70,7 @@ class Proposed(Result):
             yield f"Leak: {leak}."
         yield self.found.sentence
         yield evidence_table(self.found)
+        yield gains_table(self.found)
         alike = self.found.level_with()
         if alike:
             yield f"not told apart from {self.found.best} by the probe: {', '.join(alike)}"
