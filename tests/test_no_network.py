@@ -165,6 +165,8 @@ VERBS = {
     "detect": "detect train {f}/table.csv --with {f}/rep --steps 1 --out {f}/boxes",
     "compare": "compare {f}/table.csv {f}/photos --with {f}/rep --with random --task retrieve --seeds 3",
     "bet": "bet {f}/photos --out {f}/bet",
+    "lineage": "lineage {f}/rep",
+    "next": "next {f}/table.csv --from {f}/rep",
     "instances": "instances evaluate {f}/rep {f}/photos",
     "segment": "segment predict {f}/rep {f}/photos",
     "boxes3d": "boxes3d predict {f}/rep {f}/photos",

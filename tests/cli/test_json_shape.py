@@ -35,6 +35,8 @@ LINES = {
     "compare-adapt --deep": f"compare-adapt train test --with {SMALL} --deep --methods coral,adabn --no-auto --seeds 2 "
     "--steps 2 --batch 4",
     "methods": "methods adapt",
+    "lineage": "lineage .",
+    "next": "next train --from found",
     "detect train": f"detect train scenes --with {SMALL} --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate found scenes_b",
     "detect predict": "detect predict found scenes_b",
@@ -95,7 +97,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
     assert metrics["seconds"] >= 0 and metrics["set_aside"] == len(found["set_aside"])
     assert all(isinstance(note, str) for note in found["notes"])
     assert all(one["name"] and one["cause"] and isinstance(one["cause"], str) for one in found["set_aside"])
-    if verb not in ("methods", "search-eval"):
+    if verb not in ("methods", "search-eval", "lineage"):
         assert any(one["name"].endswith("bad.png") for one in found["set_aside"]), found["set_aside"]
     for one in found["differences"]:
         assert {"name", "mean", "low", "high", "verdict"} <= set(one) and one["verdict"] in VERDICTS

@@ -11,7 +11,7 @@ from regard.core.checks import InputError
 from regard.data._complete import completed, lacking
 from regard.data.imageset import ImageSet
 from regard.data.sampling import folds, split
-from regard.reuse.logistic import _held_out, fit_logistic
+from regard.reuse.logistic import held_out_rows, fit_logistic
 
 
 @st.composite
@@ -72,7 +72,7 @@ def test_the_cut_found_is_the_nearest_but_for_a_tenth(data, seed):
 def test_cross_validation_never_loses_a_class_nor_tears_a_group(data, seed):
     """Where no cut is complete, a group that a class needs is always learnt from."""
     y, of = data
-    held = _held_out(y, of, 3, seed)
+    held = held_out_rows(y, of, 3, seed)
     for rows in held:
         rest = np.setdiff1d(np.arange(len(y)), rows)
         assert len(rows) and set(y[rest]) == set(y) and not set(of[rest]) & set(of[rows])
@@ -115,7 +115,7 @@ def test_a_ring_of_three_has_no_cut_and_is_said():
     with pytest.raises(InputError, match="groups that span classes"):
         folds(y, 2, groups=of)
     # cross-validation keeps a group to learn from, and holds out the two others
-    held = _held_out(y, of, 2, 0)
+    held = held_out_rows(y, of, 2, 0)
     assert len(held) == 2 and all(set(np.delete(y, rows)) == {0, 1, 2} for rows in held)
 
 

@@ -44,6 +44,8 @@ COMMANDS = {
     "compare-adapt": "compare-adapt faces.npz faces.npz --methods coral --seeds 2 --no-auto",
     "compare": "compare builtin:rendered_digits builtin:digits --with a=run --with random --way frozen --labels 20,40 "
     "--seeds 3",
+    "lineage": "lineage .",
+    "next": "next builtin:digits --from run --most 40",
     "detect train": "detect train scenes --with run --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate boxes others",
     "detect predict": "detect predict boxes others",

@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from regard.reuse.logistic import PENALTIES, WITHOUT_CHOICE, _held_out, fit_logistic
+from regard.reuse.logistic import PENALTIES, WITHOUT_CHOICE, held_out_rows, fit_logistic
 
 
 def mixture(n, d, classes, seed=0, apart=1.0):
@@ -36,7 +36,7 @@ def test_equal_to_scikit_learn(n, d, classes, penalty):
 def test_the_penalty_is_the_best_of_a_plain_loop():
     X, y = mixture(150, 8, 3)
     X += np.random.default_rng(1).normal(size=X.shape).astype(np.float32)  # classes overlap
-    parts = _held_out(y, None, 5, seed=3)
+    parts = held_out_rows(y, None, 5, seed=3)
     assert sorted(np.concatenate(parts)) == list(range(150))
     mean, scale = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
     Z = (X - mean) / scale
@@ -66,7 +66,7 @@ def test_digits_reach_what_logistic_regression_reaches():
 def test_groups_stay_together_in_a_fold():
     labels = np.repeat(list("abc"), 20)
     groups = np.repeat(np.arange(15), 4)
-    for rows in _held_out(labels, groups, 5, seed=0):
+    for rows in held_out_rows(labels, groups, 5, seed=0):
         assert not set(groups[rows]) & set(np.delete(groups, rows))
 
 
@@ -92,7 +92,7 @@ def test_a_class_with_one_sample_is_always_learnt_from():
     X, y = mixture(40, 6, 2)
     y = y.astype("<U9")
     y[7] = "alone"
-    assert 7 not in np.concatenate(_held_out(y, None, 5, 0))
+    assert 7 not in np.concatenate(held_out_rows(y, None, 5, 0))
     assert "alone" in fit_logistic(X, y).classes
 
 

@@ -106,7 +106,12 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "index train --with random:convnet4 --metric euclidean --tag first --out index",
         lambda: regard.index("train", "index", **SMALL, metric="euclidean", tag="first"),
     ),
+    "lineage": ("lineage .. --report page.html", lambda: regard.lineage("..", report="page.html")),
     "methods": ("methods adapt", lambda: regard.methods("adapt")),
+    "next": (
+        "next train --from ../tuned --allow-leak --most 12 --report page.html",
+        lambda: regard.next("train", from_="../tuned", allow_leak=True, most=12, report="page.html"),
+    ),
     "predict": (
         "predict ../tuned test --top 2 --no-cache --page page.html",
         lambda: regard.predict("../tuned", "test", top=2, no_cache=True, page="page.html"),
@@ -261,7 +266,7 @@ def test_every_option_is_an_argument_of_that_name_and_default(verb: str) -> None
     function = inspect.signature(attrgetter(verb)(regard)).parameters
     options = {name: one for name, one in command.items() if name not in ("json", "quiet")}
     assert set(function) - {"progress"} == set(options)
-    assert ("progress" in function) == ("quiet" in command) or verb == "export"
+    assert ("progress" in function) == ("quiet" in command) or verb in ("export", "lineage")
     for name, one in options.items():
         if one.default is inspect.Parameter.empty:  # an option that must be given may be one that a notebook can spare
             assert function[name].default in (inspect.Parameter.empty, None), name

@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import traceback
+from builtins import next as first  # the file of the verb `next` takes that name here, once it is imported
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -42,6 +43,8 @@ _FLOW = (
     "predict",
     "evaluate",
     "compare",
+    "lineage",
+    "next",
     "detect",
     "instances",
     "segment",
@@ -79,7 +82,7 @@ def summary(verb: str) -> str:
     """
     stem = verb.replace("-", "_")
     tree = ast.parse((_folder() / f"{stem}.py").read_text(encoding="utf-8"))
-    function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == stem), None)
+    function = first((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == stem), None)
     return (ast.get_docstring(function or tree) or "").split("\n", 1)[0]
 
 
@@ -144,7 +147,7 @@ def _stopping(got: list[int]) -> Iterator[None]:
 
 
 def _run(arguments: list[str]) -> int:
-    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    asked = first((argument for argument in arguments if not argument.startswith("-")), None)
     if asked is not None and asked not in verbs():
         from ..core.checks import check_choice
 

@@ -6,9 +6,10 @@ say. So whoever scores a representation can tell whether it has seen the test pi
 file, and of these nothing is told.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.records import listed, read_record, text
 from ..core.storage import write_json
@@ -45,13 +46,22 @@ def read_learned(rep: Representation) -> Learned:
     Raises:
         InputError: a file that is no such record.
     """
-    if str(rep.card.get("made_by", "")) == DRAWN:
+    return learned_in(Path(rep.loaded_from) if rep.loaded_from else None, rep.card, rep.loaded_from or rep.name)
+
+
+def learned_in(folder: Path | None, card: Mapping[str, Any], name: str) -> Learned:
+    """The same of a folder whose weights need not be loaded.
+
+    Args:
+        folder: the representation's; None where it has none.
+        card: of it.
+        name: what to call it among the unknown ones.
+    """
+    if str(card.get("made_by", "")) == DRAWN:
         return Learned()
-    folder = Path(rep.loaded_from) if rep.loaded_from else None
     if folder is not None and (folder / LEARNED).is_file():
         told = read_record(folder / LEARNED, {"pictures": listed(text), "unknown": listed(text)})
         return Learned(frozenset(told["pictures"]), tuple(told["unknown"]))
-    name = rep.loaded_from or rep.name
     if folder is not None and (folder / _DENSE).is_file():
         told = read_record(folder / _DENSE, {"learned": listed(text)})
         return Learned(frozenset(told["learned"]), (f"the parent of {name}",))

@@ -11,8 +11,9 @@ from ..report.gains import Gain
 from ..report.html import Highlight, Picture, Section, Table, literal, write_report
 from ..report.minutes_drawn import Spent, against_minutes
 from ..report.transfer_map import Cell, transfer_map
+from ..reuse.transfer_scores import TITLES
 from ..studies.compare.compare import Comparison
-from ..studies.compare.foresight import FEWEST, TITLES
+from ..studies.compare.foresight import FEWEST
 from ..studies.compare.reading import Reading
 
 PAGE, MAP = "report.html", "transfer-map.svg"

@@ -93,7 +93,7 @@ def fit_logistic(
     cv_accuracy, used = float("nan"), 0
     with one_blas_thread(turned.size * len(classes)):
         if penalty is None:
-            held_out = _held_out(labels, groups, folds, seed)
+            held_out = held_out_rows(labels, groups, folds, seed)
             penalty, used = WITHOUT_CHOICE, len(held_out)
             if held_out:
                 penalty, cv_accuracy = _choose(turned, spectrum, y, held_out, len(classes), 100 * tolerance)
@@ -103,7 +103,7 @@ def fit_logistic(
     return Logistic(coef, intercept, classes, float(penalty), cv_accuracy, used)
 
 
-def _held_out(labels: np.ndarray, groups: np.ndarray | None, folds: int, seed: int) -> list[np.ndarray]:
+def held_out_rows(labels: np.ndarray, groups: np.ndarray | None, folds: int, seed: int) -> list[np.ndarray]:
     """The rows of each fold; a class with a single sample (or group) is in none, so that it is always learnt from."""
     y = np.unique(labels, return_inverse=True)[1]
     if groups is not None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..backbones.encoder import make_encoder
 from ..backbones.rescale import rescale
 from ..core.checks import bad
 from ..core.runtime import numpy_rng
@@ -19,6 +18,7 @@ from ..learning.learned import read_learned
 from ..learning.objective import Split
 from ..learning.settings import TrainSettings
 from ..representation.representation import Representation
+from ..representation.untrained import random_arm
 from ._bench import Bench
 
 SHOWN = 5  # names in a message
@@ -126,15 +126,6 @@ def first_seeds(runs: Sequence[Representation], bench: Bench) -> list[int]:
     found = [int(s) for s in dict.fromkeys(own) if isinstance(s, int)][: bench.seeds]
     following = max(found, default=bench.seed - 1) + 1
     return [*found, *range(following, following + bench.seeds - len(found))]
-
-
-def random_arm(like: Representation, seed: int) -> Representation:
-    """The network of a representation with weights as they are drawn."""
-    encoder = make_encoder(like.encoder.name, seed=seed, size=like.encoder.input_size)
-    encoder.mean.copy_(like.encoder.mean)
-    encoder.std.copy_(like.encoder.std)
-    card = {"name": f"random {seed}", "made_by": "drawn at random"}
-    return Representation(encoder.eval(), like.preprocess, card)
 
 
 def rescaled_arm(like: Representation, seed: int, bench: Bench) -> Representation:

@@ -28,8 +28,9 @@ from ..core.values import group_codes
 from ..data.imageset import ImageSet
 from ..metrics.contrast import Difference, contrast
 from ..representation.representation import Representation
+from ..representation.untrained import random_arm
 from ..reuse.pairs import open_pair
-from ._arms import ceiling_arm, check_alike, check_leaks, first_seeds, named_others, opened, random_arm, rescaled_arm
+from ._arms import ceiling_arm, check_alike, check_leaks, first_seeds, named_others, opened, rescaled_arm
 from ._bench import Bench
 from .evaluation import Evaluation, Network, title
 from .experiment import Design, Experiment

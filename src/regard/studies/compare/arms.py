@@ -19,7 +19,7 @@ from ...learning.learned import DRAWN
 from ...learning.look import pick_size
 from ...representation.preprocess import Preprocess
 from ...representation.representation import Representation
-from .._arms import random_arm
+from ...representation.untrained import random_arm
 
 RANDOM = "random"
 NETWORK = "convnet4"  # of `random`, where every arm is

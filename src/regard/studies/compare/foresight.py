@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ...metrics.transferability import h_score, knn_score, leep, logme
-from ...representation.classifier import has_classifier, read_classifier
 from ...representation.embed import embed
+from ...reuse.transfer_scores import TITLES, transfer_scores
 from .arms import Entrant
 from .contract import Sides
 
 FEWEST = 4  # arms, from which ranks are compared
-TITLES = {"logme": "LogME", "h_score": "H-score", "knn": "k-NN", "leep": "LEEP"}
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,6 @@ def foresee(entrants: Mapping[str, Entrant], sides: Sides, rows: np.ndarray, dev
     for name, entrant in entrants.items():
         rep = entrant.of_seed(0)
         vectors = embed(known, rep, precision="fp32", device=device, cache=False).vectors
-        scores: dict[str, float | None] = {
-            "logme": logme(vectors, labels),
-            "h_score": h_score(vectors, labels),
-            "knn": knn_score(vectors, labels),
-            "leep": None,
-        }
-        if entrant.drawn is None and rep.loaded_from and has_classifier(rep.loaded_from):
-            plain = rep.pooled is None and rep.transform is None
-            head = read_classifier(rep.loaded_from)
-            if plain and head.weight.shape[1] == vectors.shape[1]:
-                p = head.probabilities(vectors).astype(np.float64)
-                scores["leep"] = leep(p / p.sum(axis=1, keepdims=True), labels)
-        found[name] = scores
+        heads = () if entrant.drawn is not None else None
+        found[name] = transfer_scores(rep, vectors, labels, heads)
     return Foresight(found)

@@ -1,0 +1,1 @@
+"""Representations that are kept useful while tasks arrive one after another."""

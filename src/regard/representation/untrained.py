@@ -1,0 +1,13 @@
+"""The line that every representation must beat: its own network with weights as they are drawn."""
+
+from ..backbones.encoder import make_encoder
+from .representation import Representation
+
+
+def random_arm(like: Representation, seed: int) -> Representation:
+    """The network of a representation with weights as they are drawn."""
+    encoder = make_encoder(like.encoder.name, seed=seed, size=like.encoder.input_size)
+    encoder.mean.copy_(like.encoder.mean)
+    encoder.std.copy_(like.encoder.std)
+    card = {"name": f"random {seed}", "made_by": "drawn at random"}
+    return Representation(encoder.eval(), like.preprocess, card)
