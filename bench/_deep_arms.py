@@ -77,7 +77,7 @@ def rows_of(
 ) -> tuple[dict[str, Row], str]:
     """Every row by name, and the name of what `auto` took."""
     folder = work / task.name.replace(" ", "-") / f"seed-{seed}"
-    made = dict(_made(name) for name in dict.fromkeys((*TRIED, *methods)))
+    made = candidates(",".join(dict.fromkeys((*TRIED, *methods))))[0]
     plan = task.plan(task.source, task.target, seed)
     feeds, truth = Feeds(plan), plan.domains.truth
     classes = np.array(plan.objective.classes)
@@ -101,12 +101,6 @@ def rows_of(
     if ceiling:
         found[CEILING] = _ceiling(task, seed, folder)
     return found, choice.name
-
-
-def _made(name: str) -> tuple[str, DeepMethod]:
-    """A method by its name, or at a weight, as in "dann weight=1"."""
-    method, _, weight = name.partition(" weight=")
-    return next(iter(candidates(method, {"weight": float(weight)} if weight else None)[0].items()))
 
 
 def _ceiling(task: Task, seed: int, folder: Path) -> Row:

@@ -34,7 +34,8 @@ from .training import ARMS, SOURCE_ONLY, train_all
 from .written import written
 
 AUTO = "auto"
-TRIED = ("cdan", "mcc")  # by `auto`, where no methods are named; see docs/adapt/deep.md
+# by `auto`, where no methods are named (see docs/adapt/deep.md); CDAN at its paper's weight, for large shifts
+TRIED = ("cdan weight=1", "mcc")
 RESULTS = ("predictions.json", "choice.json")
 OBJECTIVE = ("smoothing", "recipe", "together")  # settings of the objective, which all methods share
 
@@ -141,7 +142,7 @@ def candidates(method: str, chosen: Mapping[str, Any] | None = None) -> tuple[di
         if given:
             raise bad("--set", ", ".join(given), f"{', '.join(OBJECTIVE)} alone with several methods", "Name one.")
         named = TRIED if method == AUTO else [one.strip() for one in method.split(",")]
-        return {one: load("deep", one)() for one in dict.fromkeys(named)}, shared
+        return dict(_at_weight(one) for one in dict.fromkeys(named)), shared
     kind = load("deep", method)
     weights = given.pop("weight", None)
     own = typed_settings(kind, given, more=("weight", *OBJECTIVE))
@@ -152,6 +153,12 @@ def candidates(method: str, chosen: Mapping[str, Any] | None = None) -> tuple[di
     usual = kind(**own).weight
     names = [method if one.weight == usual else f"{method} weight={one.weight:g}" for one in made]
     return dict(zip(names, made)), shared
+
+
+def _at_weight(name: str) -> tuple[str, DeepMethod]:
+    """A method by its name, as it is or as in "cdan weight=1"; named as `candidates` does."""
+    method, _, weight = name.partition(" weight=")
+    return next(iter(candidates(method, {"weight": float(weight)} if weight else None)[0].items()))
 
 
 def several_named(method: str) -> bool:
