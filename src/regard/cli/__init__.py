@@ -41,6 +41,7 @@ _FLOW = (
     "finetune",
     "predict",
     "evaluate",
+    "robustness",
     "compare",
     "detect",
     "instances",
