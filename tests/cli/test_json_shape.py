@@ -106,7 +106,16 @@ def test_the_shape(given, monkeypatch, capsys, verb):
         assert any(name.endswith("_gain_low") for name in metrics), sorted(metrics)
     # one name for one thing
     wanted = {
-        "images": ("embed", "robustness", "create", "index", "whiten", "duplicates", "detect evaluate", "detect predict"),
+        "images": (
+            "embed",
+            "robustness",
+            "create",
+            "index",
+            "whiten",
+            "duplicates",
+            "detect evaluate",
+            "detect predict",
+        ),
         "train": ("probe", "finetune", "evaluate", *(verb for verb in LINES if verb.endswith(" train"))),
         "source": ("adapt", "compare-adapt", "compare-adapt --deep", "shift"),
         "collection": ("search", "search-eval"),

@@ -118,7 +118,12 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
     "robustness": (
         "robustness random:convnet4 test --train train --corruptions contrast,fog --severities 1,5 --out page.html",
         lambda: regard.robustness(
-            "random:convnet4", "test", train="train", corruptions=["contrast", "fog"], severities=(1, 5), out="page.html"
+            "random:convnet4",
+            "test",
+            train="train",
+            corruptions=["contrast", "fog"],
+            severities=(1, 5),
+            out="page.html",
         ),
     ),
     "search": (

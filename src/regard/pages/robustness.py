@@ -33,17 +33,20 @@ def write_robustness_page(
     Raises:
         InputError: a name that does not end in .html.
     """
+    name = name.replace("`", "")
     worst = min(found.rows(), key=lambda row: row[-1])
     lost = 100 * (found.clean.mean - found.corrupted.mean)
     summary = (
         f"`{name}` is right in **{100 * found.clean.mean:.1f} %** of {found.clean.n:,} clean pictures and in "
-        f"**{100 * found.corrupted.mean:.1f} %** of the same under {len(found.accuracy)} corruption(s) at "
-        f"{len(found.severities)} severity(ies): {lost:.1f} points are lost. The worst is {worst[0]}, "
+        f"**{100 * found.corrupted.mean:.1f} %** of the same under corruption ({len(found.accuracy)} kinds, severity "
+        f"{', '.join(map(str, found.severities))}): {lost:.1f} points are lost. The worst is {worst[0]}, "
         f"{100 * worst[-1]:.1f} %."
     )
     for other, its in others.items():
         gain = found.difference(its)
-        summary += f" Against `{other}` under corruption: {100 * gain.mean:+.1f} points, **{gain.verdict}**."
+        summary += (
+            f" Against `{other.replace('`', '')}` under corruption: {100 * gain.mean:+.1f} points, **{gain.verdict}**."
+        )
     highlights = [
         *[
             Highlight(f"{100 * one.mean:.1f} %", what, f"95 % interval {one.told(100, 1)}")

@@ -151,6 +151,7 @@ def robustness(
         )
         scored.append(made)
     found, other = scored[0], scored[1] if against is not None else None
+    metrics = _metrics(found, other, notes)
     more = {"train": train, "against": against}
     sides = "".join(f" --{key} {named(one)}" for key, one in more.items() if one is not None)
     made_by = f"{sides} --corruptions {','.join(names)} --severities {','.join(map(str, strengths))} --seed {seed}"
@@ -163,8 +164,8 @@ def robustness(
         command=f"regard robustness {named(run)} {named(test)}{made_by}",
         found=found,
         other=other,
-        metrics=_metrics(found, other, notes),
-        notes=notes,
+        metrics=metrics,
+        notes=list(dict.fromkeys(notes)),
         differences=[] if other is None else [difference("against", found.difference(other))],
     )
     if tested.out is not None:
