@@ -72,7 +72,7 @@ def _shown(courses: Sequence[Course], chosen: str) -> list[Course]:
 def _summary(found: DeepResult) -> str:
     metrics, name = found.metrics, found.chosen.replace("`", "")
     if found.chosen == ALONE:
-        told = "**The source alone was kept**: by a score without target labels no candidate was better beyond chance."
+        told = "**The source alone was kept**: without target labels, no method was to be trusted more."
     else:
         told = f"`{name}` was kept, chosen without target labels."
     if "adapted" in metrics:
