@@ -83,7 +83,7 @@ def made(arm: str, given: argparse.Namespace) -> tuple[Adapted, Together, dict[s
     source = photo_crops(IMAGES, size)
     target = ImageSet([255 - np.asarray(one) for one in source.items], source.ids, name="negatives")
     preprocess, encoder = Preprocess(size), make_encoder(name, size=size)
-    objective = Adapting(method=load("deep", "dann")(), recipe="none").configure(Split(source, source, False))
+    objective = Adapting(method=load("deep", "dann")(weight=1.0), recipe="none").configure(Split(source, source, False))
     with seeded_init(derive_seed(0, "head")):
         head = objective.head(encoder)
         module = Adapted(objective, encoder, head, "all", 0.1, 0, 1.0)
