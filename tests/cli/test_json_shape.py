@@ -23,6 +23,7 @@ LINES = {
     "probe": f"probe train test --with {SMALL}",
     "finetune": f"finetune train test --with {SMALL} --steps 2 --out tuned",
     "evaluate": f"evaluate {SMALL} --on train test --shots 1 --seeds 2 --no-finetune --no-layers",
+    "robustness": f"robustness {SMALL} test --train train --against {SMALL}:1 --corruptions contrast --severities 2",
     "compare": f"compare train test --task retrieve --with A={SMALL}:1 --with random --seeds 3",
     "whiten": f"whiten train --with {SMALL} --dim 8 --out white",
     "index": f"index train --with {SMALL} --out index-new",
@@ -107,7 +108,16 @@ def test_the_shape(given, monkeypatch, capsys, verb):
         assert any(name.endswith("_gain_low") for name in metrics), sorted(metrics)
     # one name for one thing
     wanted = {
-        "images": ("embed", "create", "index", "whiten", "duplicates", "detect evaluate", "detect predict"),
+        "images": (
+            "embed",
+            "robustness",
+            "create",
+            "index",
+            "whiten",
+            "duplicates",
+            "detect evaluate",
+            "detect predict",
+        ),
         "train": ("probe", "finetune", "evaluate", *(verb for verb in LINES if verb.endswith(" train"))),
         "source": ("adapt", "compare-adapt", "compare-adapt --deep", "shift"),
         "collection": ("search", "search-eval"),

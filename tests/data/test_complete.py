@@ -11,7 +11,7 @@ from regard.core.checks import InputError
 from regard.data._complete import completed, lacking
 from regard.data.imageset import ImageSet
 from regard.data.sampling import folds, split
-from regard.reuse.logistic import held_out_rows, fit_logistic
+from regard.reuse.logistic import fit_logistic, held_out_rows
 
 
 @st.composite

@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from regard.reuse.logistic import PENALTIES, WITHOUT_CHOICE, held_out_rows, fit_logistic
+from regard.reuse.logistic import PENALTIES, WITHOUT_CHOICE, fit_logistic, held_out_rows
 
 
 def mixture(n, d, classes, seed=0, apart=1.0):

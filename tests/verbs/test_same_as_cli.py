@@ -120,6 +120,17 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "probe train test --with random:convnet4 --shots 2 --seeds 2",
         lambda: regard.probe("train", "test", **SMALL, shots=[2], seeds=2),
     ),
+    "robustness": (
+        "robustness random:convnet4 test --train train --corruptions contrast,fog --severities 1,5 --out page.html",
+        lambda: regard.robustness(
+            "random:convnet4",
+            "test",
+            train="train",
+            corruptions=["contrast", "fog"],
+            severities=(1, 5),
+            out="page.html",
+        ),
+    ),
     "search": (
         "search ../there train/a/0.png test/b/1.png --not test/a/2.png --rerank qe --top 3 --out page.html",
         lambda: regard.search(

@@ -73,6 +73,9 @@ def adapt(
     precision: Annotated[
         str | None, typer.Option(help="auto, fp32 or bf16, of a training.", show_default="auto")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page of a network's run to this .html.", show_default=False)
+    ] = None,
     device: Device = "auto",
     seed: Seed = 0,
     json: Json = False,
@@ -90,7 +93,7 @@ def adapt(
     Methods such as mcc and dann train the network itself, from images, as finetune does: --out is then the folder
     of a run that goes on when the same command is given again. Which of its weights are kept is chosen by --by. Of
     several such methods, or of --method auto --deep, one is kept, or the source alone, by what they say of the
-    target. The options from --layers to --precision are for these methods alone.
+    target. The options from --layers to --report are for these methods alone.
     """
     from ..core.processes import first as first_process
     from ..verbs import adapt as verb
@@ -119,6 +122,7 @@ def adapt(
         keep=keep,
         no_resume=no_resume,
         precision=precision,
+        report=report,
         device=device,
         seed=seed,
         progress=bar(quiet),

@@ -79,7 +79,8 @@ class Tuned(LearningModule):
                 for parameter in group["params"]:
                     at.setdefault(place(parameter), []).append(parameter)
                 rated += [{**group, "params": at[key], "lr": lr * key[1]} for key in sorted(at)]
-            return torch.optim.AdamW(rated, lr)
+            # one pass over each tensor in place of ten
+            return torch.optim.AdamW(rated, lr, fused=True)
 
         return [Player("all", learning, adamw)]
 

@@ -81,7 +81,7 @@ def check_alike(first: Representation, others: Mapping[str, list[Representation]
 def check_leaks(reps: Sequence[Representation], known: Split) -> list[str]:
     """Refuse a run that learned from pictures of TEST alone, as far as its folder tells; note what it does not tell."""
     here, there = ([content_hash(read(item)) for item in images.items] for images in (known.train, known.held_out))
-    whole = {hash_json(sorted(there)): "TEST", hash_json(sorted(here + there)): "TRAIN and TEST together"}
+    whole = {hash_json(sorted(here + there)): "TRAIN and TEST together", hash_json(sorted(there)): "TEST"}
     notes = []
     for rep in reps:
         name, learned = rep.loaded_from or rep.name, rep.card.get("data", {}).get("content")

@@ -5,7 +5,8 @@ network and an adapted one are asked alike. The corrupted pictures are made on t
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from ..data.corrupted import corrupted_images
 from ..data.corruptions import NAMES, SEVERITIES
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
+from ..metrics.contrast import Difference, contrast
 from ..metrics.corruption_error import mean_corruption_error
 from ..metrics.intervals import Interval, accuracy_interval
+from ..representation.classifier import read_classifier
 from ..representation.embed import embed
 from ..representation.representation import Representation
 from ..reuse.logistic import fit_logistic
@@ -37,12 +40,16 @@ class Robustness:
         corrupted: the mean over all corruptions and severities, with its interval over the same.
         accuracy: by corruption, one for each of `severities`.
         severities: from 1 to 5.
+        each: (n,) the share of all corruptions and severities under which each picture is told right.
+        units: (n,) what pictures are of, where they have an identity; else None.
     """
 
     clean: Interval
     corrupted: Interval
     accuracy: Mapping[str, tuple[float, ...]]
     severities: tuple[int, ...]
+    each: np.ndarray = field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
+    units: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def errors(self) -> dict[str, tuple[float, ...]]:
@@ -66,6 +73,16 @@ class Robustness:
             raise bad("baseline", f"severities {baseline.severities}", f"{self.severities}, as here")
         cleans = (1 - self.clean.mean, 1 - baseline.clean.mean) if relative else (None, None)
         return mean_corruption_error(self.errors, baseline.errors, clean=cleans[0], baseline_clean=cleans[1])
+
+    def difference(self, other: "Robustness") -> Difference:
+        """Mean accuracy under corruption minus another's on the same pictures, paired, with its interval.
+
+        Raises:
+            InputError: other corruptions, severities or pictures.
+        """
+        if (list(self.accuracy), self.severities) != (list(other.accuracy), other.severities):
+            raise bad("other", "other corruptions or severities", "the same")
+        return contrast(self.each, other.each, self.units)
 
     def rows(self) -> list[list[Any]]:
         """A row for each corruption: its name, the accuracy at each severity, and their mean."""
@@ -116,6 +133,8 @@ def robustness(
         accuracy_interval(stacked.mean(axis=0), units),
         {name: tuple(row) for name, row in zip(names, by_name.tolist())},
         tuple(int(one) for one in severities),
+        stacked.mean(axis=0),
+        units,
     )
 
 
@@ -145,3 +164,23 @@ def linear_on(
         return np.asarray(model.predict(embed(asked, rep, device=device, cache=False).vectors))
 
     return predict
+
+
+def own_classifier(run: str | Path, *, device: str = "auto") -> tuple[Predict, tuple[str, ...]]:
+    """The classifier that a run has kept, as `robustness` asks it, and the classes that it tells.
+
+    Args:
+        run: the folder of a finetune run, of create with the task `labels`, or of adapt.
+        device: auto | cpu | cuda | mps.
+
+    Raises:
+        InputError: a folder without a classifier, or with damaged files.
+    """
+    head, rep = read_classifier(run, "run"), Representation.load(run)
+    names = np.array(head.classes)
+
+    def predict(asked: ImageSet) -> np.ndarray:
+        vectors = embed(asked, rep, device=device, cache=False).vectors
+        return np.asarray(names[head.logits(vectors).argmax(axis=1)])
+
+    return predict, head.classes

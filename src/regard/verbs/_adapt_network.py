@@ -10,10 +10,12 @@ import numpy as np
 
 from ..adapt.deep.result import DeepResult
 from ..adapt.deep.run import AUTO, adapt_images, candidates
+from ..core import processes
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import names
 from ..learning.settings import TrainSettings
 from ..metrics.contrast import Difference
+from ..pages.adapt_network import write_network_page
 from ..report.html import Table
 from ..representation.representation import Representation
 from ._given import Rep, check_machine, given_images, named
@@ -29,6 +31,8 @@ class AdaptedNetwork(Result):
         methods: those that were named.
         out: the folder of the run, a representation with a classifier that predict and export take.
         found: predictions, and how each candidate was judged.
+        report: the page that was written, or None.
+        command: what the page names as the command that made it.
     """
 
     verb: ClassVar[str] = "adapt"
@@ -37,6 +41,8 @@ class AdaptedNetwork(Result):
     methods: Sequence[str]
     out: Path
     found: DeepResult
+    report: Path | None = None
+    command: str = ""
 
     @property
     def ids(self) -> np.ndarray:
@@ -62,6 +68,7 @@ class AdaptedNetwork(Result):
             "out": self.out,
             "chosen": self.found.chosen,
             "candidates": self.found.candidates,
+            **({"report": self.report} if self.report is not None else {}),
         }
 
     def shown(self) -> Iterator[str | Table]:
@@ -78,6 +85,12 @@ class AdaptedNetwork(Result):
         yield f"{len(self.ids)} predictions and the network to {self.out}"
         for note in self.notes:
             yield f"note: {note}"
+        if self.report is not None:
+            yield f"report: {self.report}"
+
+    def write_page(self, path: Path) -> None:
+        """What it was worth, the domains told apart along the run, the shift and a map before and after, the choice."""
+        write_network_page(self.found, path, self.command)
 
     def rows(self) -> Table:
         """A row for the source alone, one for the method, one for the best that target labels would choose."""
@@ -108,6 +121,7 @@ def adapt_network(
     keep: str | None,
     no_resume: bool,
     settings: Mapping[str, Any],
+    report: str | Path | None,
     progress: Progress | None,
 ) -> AdaptedNetwork:
     """See `adapt`; what is None is as `finetune` has it.
@@ -126,6 +140,8 @@ def adapt_network(
     candidates(name, set_)
     if out is None or Path(out).suffix == ".csv":
         raise bad("--out", out or "nothing", f"a folder for the run: {name} trains a network")
+    if report is not None:
+        check_output("--report", report, ".html")
     folder = Path(out)
     check_output("--out", folder, folder=True, marker="run.json")
     told = {key: value for key, value in settings.items() if value is not None}
@@ -146,7 +162,9 @@ def adapt_network(
         resume=not no_resume,
         watch=watch_of(progress, "adapt"),
     )
-    return AdaptedNetwork(
+    chosen = "".join(f" --set {key}={_value(value)}" for key, value in (set_ or {}).items())
+    asked = "".join(f" --{key.replace('_', '-')} {value}" for key, value in told.items())
+    made = AdaptedNetwork(
         source=named(source),
         target=named(target),
         methods=list(method),
@@ -155,7 +173,18 @@ def adapt_network(
         metrics=found.metrics,
         notes=found.notes,
         differences=_differences(found),
+        report=None if report is None else Path(report),
+        command=f"regard adapt {named(source)} {named(target)} --with {named(with_)}"
+        f"{''.join(f' --method {one}' for one in method)}{chosen} --by {by} --out {out}{asked}",
     )
+    # of several processes the first one has written the run
+    if made.report is not None and processes.first():
+        made.write_page(made.report)
+    return made
+
+
+def _value(value: object) -> object:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def _differences(found: DeepResult) -> list[dict[str, Any]]:

@@ -112,6 +112,7 @@ def adapt(
     keep: str | None = None,
     no_resume: bool = False,
     precision: str | None = None,
+    report: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: Progress | None = None,
@@ -127,7 +128,7 @@ def adapt(
     Methods such as mcc and dann train the network itself, from images, as finetune does: `out` is then the folder
     of a run that goes on where it was stopped, and the result an `AdaptedNetwork`. Which of its weights are kept is
     chosen by `by`. Of several such methods, or of auto with `deep`, one is kept, or the source alone, by what they
-    say of the target. The last arguments from `layers` to `precision` are for these methods alone.
+    say of the target. The last arguments from `layers` to `report` are for these methods alone.
 
     Args:
         source: labelled images as `open_images` takes them, an embeddings file, `Embeddings`, or (X, y) with X (n, d).
@@ -155,6 +156,8 @@ def adapt(
         keep: which weights of a network: the `best` by `by`, or the `last`; None: best.
         no_resume: start anew where a run was stopped.
         precision: auto | fp32 | bf16; None: auto.
+        report: write a page of the run to this .html: the domains told apart along it, the shift and a map before and
+            after, how the candidates were judged.
         device: auto | cpu | cuda | cuda:N | mps.
         seed: everything that is drawn follows from it.
         progress: shows the streams of events.
@@ -194,9 +197,12 @@ def adapt(
             keep=keep,
             no_resume=no_resume,
             settings=training | {"device": device, "seed": seed},
+            report=report,
             progress=progress,
         )
     rest = {"layers": layers, "backbone_lr_factor": backbone_lr_factor, "keep": keep, "no_resume": no_resume or None}
+    if report is not None:
+        raise bad("--report", str(report), "a method that trains the network", "For others take compare-adapt.")
     for argument, value in (training | rest).items():
         if value is not None:
             those = ", ".join(names("deep"))

@@ -127,5 +127,5 @@ def test_signs_are_given_of_collapse_and_of_a_constant_adversary_alone() -> None
 
 def test_weights_and_settings_are_read_from_text() -> None:
     made, shared = candidates("dann", {"weight": [0.3, "1"], "hidden": "7", "recipe": None, "together": "false"})
-    assert [one.weight for one in made.values()] == [0.3, 1.0] and made["dann"].hidden == 7
+    assert [one.weight for one in made.values()] == [0.3, 1.0] and made["dann weight=1"].hidden == 7
     assert shared == {"recipe": "none", "together": False}

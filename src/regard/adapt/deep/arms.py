@@ -23,6 +23,7 @@ from ..choose.scorers import SCORERS
 from ..choose.select import Judged, judge
 from .adapting import Adapting
 from .evidence import Said, evidence_of, said
+from .looks import FEATURES, look
 from .signs import class_entropy, signs
 
 WEIGHTS, FOUND = "arm.safetensors", "arm.json"
@@ -123,7 +124,7 @@ def run_arm(
         keep: which weights: last, or best by the exam's scorer.
         before: what it goes on from; a method that does not learn has its training.
     """
-    if (folder / FOUND).exists():
+    if (folder / FOUND).exists() and (folder / FEATURES).exists():
         return read_arm(folder)
     folder.mkdir(parents=True, exist_ok=True)
     method = module.objective.method if isinstance(module.objective, Adapting) else None
@@ -168,6 +169,7 @@ def _write(name: str, module: Tuned, done: Trained, exam: Exam, folder: Path) ->
     kept |= {f"classes.{key}": value for key, value in module.head["classes"].state_dict().items()}
     kept = {key: value.detach().cpu().contiguous() for key, value in kept.items()}
     save_tensors(folder / WEIGHTS, kept | {"probabilities": torch.from_numpy(target.probabilities)})
+    look(folder, module.encoder, module.head["classes"], exam.held, exam.source, target)
     write_json(
         folder / FOUND,
         {

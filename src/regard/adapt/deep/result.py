@@ -8,13 +8,13 @@ import numpy as np
 
 from ...core.checks import bad
 from ...core.reading import MOST_ROWS
-from ...core.records import anything, listed, number, read_record, text, whole
+from ...core.records import anything, listed, maybe, number, read_record, text, whole
 from ...learning.run import read_metrics
 from ...representation.checksums import check_results
 from ...representation.folder_records import read_card
 
 NEEDED = {"steps": whole(), "source_accuracy": number(0, 1)}
-PREDICTIONS = {"ids": listed(text), "predictions": listed(text), "notes": listed(text)}
+PREDICTIONS = {"ids": listed(text), "predictions": listed(text), "notes": listed(text), "labels": maybe(listed(text))}
 CHOICE = {"name": text, "by": text, "candidates": listed(anything)}
 
 
@@ -30,6 +30,7 @@ class DeepResult:
         chosen: the candidate.
         candidates: how each was judged, without target labels: name, source accuracy, scores, notes.
         notes: what the reader should know before believing the numbers.
+        truth: (nt,) the target's labels, where it has some.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class DeepResult:
     chosen: str
     candidates: tuple[dict[str, Any], ...]
     notes: tuple[str, ...] = ()
+    truth: np.ndarray | None = None
 
     @staticmethod
     def load(folder: str | Path) -> "DeepResult":
@@ -62,4 +64,5 @@ class DeepResult:
             choice["name"],
             tuple(choice["candidates"]),
             tuple(found["notes"]),
+            None if found.get("labels") is None else np.array(found["labels"], np.str_),
         )

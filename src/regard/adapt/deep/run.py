@@ -4,9 +4,9 @@ The source alone is trained first, with the same steps from the same start. Then
 Which weights of a run (epochs), and which candidate, is chosen by a score that reads no target label; where the target
 has labels they say what it was worth. What the best choice would have been, which only these labels know, is `oracle`.
 
-The run folder is that of every training, with `predictions.json` (the target's) and `choice.json` (how each candidate
-was judged) beside it. While it runs, `arms/` holds a folder for each candidate; a run that was killed goes on to the
-same numbers.
+The run folder is that of every training, with `predictions.json` (the target's), `choice.json` (how each candidate was
+judged) and what `looks` keeps beside it. While it runs, `arms/` holds a folder for each candidate; a run that was
+killed goes on to the same numbers.
 """
 
 import shutil
@@ -28,6 +28,7 @@ from .adapting import Adapting
 from .auto import take
 from .contract import DeepMethod
 from .domains import open_domains
+from .looks import CURVES, FEATURES
 from .plan import Plan, admitted, check_methods, length_of, objective_of
 from .result import NEEDED, DeepResult
 from .training import ARMS, SOURCE_ONLY, train_all
@@ -36,7 +37,7 @@ from .written import written
 AUTO = "auto"
 # by `auto`, where no methods are named (see docs/adapt/deep.md); CDAN at its paper's weight, for large shifts
 TRIED = ("cdan weight=1", "mcc")
-RESULTS = ("predictions.json", "choice.json")
+RESULTS = ("predictions.json", "choice.json", FEATURES, CURVES)
 OBJECTIVE = ("smoothing", "recipe", "together")  # settings of the objective, which all methods share
 
 

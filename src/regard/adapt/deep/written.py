@@ -15,6 +15,7 @@ from ...metrics.intervals import accuracy_interval
 from ..choose.select import Choice
 from .arms import Arm
 from .contract import NETWORK, DeepMethod
+from .looks import keep_looks
 from .plan import Plan, module_of
 from .training import ARMS, SOURCE_ONLY
 
@@ -57,6 +58,7 @@ def written(
     truth = {} if domains.truth is None else {"labels": domains.truth}
     write_json(run.folder / "predictions.json", rows | truth)
     write_json(run.folder / "choice.json", _told(choice, careful, arms))
+    keep_looks(run.folder, arms[0].folder, best.folder, [(arm.name, arm.folder, arm.done) for arm in arms])
     card = {
         "name": f"{plan.arguments['method']}-{plan.start.name}",
         "made_by": f"{choice.name} from {len(domains.known.train)} labelled images of {domains.known.train.name} to "
