@@ -1,4 +1,4 @@
-"""Learners on frozen vectors in files: one safetensors file, sealed, with the method, its settings and what it learned."""
+"""Learners on frozen vectors in files: sealed safetensors with the method, its settings and what it learned."""
 
 import json
 from collections.abc import Mapping

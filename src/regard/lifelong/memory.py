@@ -115,12 +115,12 @@ class Memory:
         arrays = [np.asarray(item) for item in items]
         if any(one.dtype.hasobject for one in arrays):
             raise bad("items", "objects", "arrays of numbers", "Decode the images first.")
+        if not arrays and not len(labels):
+            return
         values = check_labels("labels", labels, len(arrays)).tolist()
         names = [None] * len(arrays) if ids is None else list(ids)
         if len(names) != len(arrays):
             raise bad("ids", f"{len(names)} ids", f"one for each of the {len(arrays)} items")
-        if not arrays:
-            return
         if self.rule == "herding":
             self._add_herding(arrays, values, names, vectors)
         else:

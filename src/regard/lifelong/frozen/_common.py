@@ -106,7 +106,8 @@ class Learner(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Labels (n,) of vectors (n, d): those of the largest scores. Errors as of `decision_function`."""
-        return self.classes_[self.decision_function(X).argmax(axis=1)]
+        best = self.decision_function(X).argmax(axis=1)
+        return self.classes_[best]
 
     def state(self) -> dict[str, np.ndarray]:
         """All that was learned, as plain arrays; settings are not among them.

@@ -16,6 +16,7 @@ from ...core.checks import InputError, bad
 Scatter = Literal["none", "pooled", "class"]
 EPS = float(np.finfo(np.float64).eps)
 FOREIGN = 1e-6  # what a mean or a variance may be off, relative, before a sample counts as one never learned
+TINY = 1e-12  # a mean below it may be rounding alone, where all means are 0
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def without(a: Moments, b: Moments) -> Moments:
         )
     left = counts > 0
     gone = np.where(left | (b.counts == 0), 0.0, np.abs(a.means - b.means).max(axis=1))
-    if (gone > FOREIGN * np.abs(a.means).max(axis=1) + 1e-300).any():
+    if gone.max() > FOREIGN * np.abs(a.means).max() + TINY:
         raise _foreign(a.classes[int(gone.argmax())])
     n = np.maximum(counts, 1)
     apart = np.where(left[:, None], a.means - b.means, 0) * (b.counts > 0)[:, None]
@@ -143,19 +144,20 @@ def _cleaned(a: Moments, b: Moments, scatter: np.ndarray, counts: np.ndarray) ->
     A variance below 0 by more than rounding tells of samples that were never learned.
     """
     assert a.scatter is not None
-    diagonal = np.diagonal(scatter, axis1=-2, axis2=-1)
+    left = np.diagonal(scatter, axis1=-2, axis2=-1)
     before = np.diagonal(a.scatter, axis1=-2, axis2=-1)
     size, most = np.abs(a.means), a.counts[:, None]
     if scatter.ndim == 2:  # of the classes that are touched
         size, most = (np.where((b.counts > 0)[:, None], each, 0).max(axis=0) for each in (size, most))
-    rounding = 32 * EPS * (before + most * np.sqrt(before) * size) + (8 * EPS * most * size) ** 2
-    allowed = FOREIGN * before + rounding
+    rounding = 32 * EPS * (before + most * np.sqrt(np.maximum(before, 0)) * size) + (8 * EPS * most * size) ** 2
     single = counts <= 1 if scatter.ndim == 3 else np.array(int(counts.sum()) <= np.count_nonzero(counts))
-    wrong = (diagonal < -allowed) | (single[..., None] & (diagonal > allowed))
+    # a feature may have varied more before the last time that something was forgotten, but hardly more than all others
+    allowed = FOREIGN * before + rounding + 1e-9 * float((before + most * size**2).max()) + TINY**2
+    wrong = (left < -allowed) | (single[..., None] & (left > allowed))
     if wrong.any():
         raise _foreign(a.classes[int(np.argwhere(wrong)[0][0])] if scatter.ndim == 3 else "")
-    still = (diagonal > rounding) & ~single[..., None]
-    return np.where(still[..., :, None] & still[..., None, :], scatter, 0)
+    varies = (left > rounding) & ~single[..., None]
+    return np.where(varies[..., :, None] & varies[..., None, :], scatter, 0)
 
 
 def _foreign(label: object) -> InputError:

@@ -12,9 +12,10 @@ from scipy.linalg import cho_factor, cho_solve
 from ...core.linalg import eigh
 from ._moments import EPS, Moments
 
-# of the largest eigenvalue: from there to where nothing is learned, half a power of ten a step. Below 1e-8 of it a
-# deleted sample would leave a trace of rounding in the answers.
-PATH = 10.0 ** np.arange(-8, 1.01, 0.5)
+# of the largest eigenvalue, half a power of ten a step: up to where hardly anything is learned. Below 1e-8 a deleted
+# sample would leave a trace of rounding in the answers.
+PATH = 10.0 ** np.arange(-8, 0.01, 0.5)
+LEVEL = 1e-6  # scores that differ by less, relative, are equal
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def solve(known: Moments, alpha: float | None, intercept: bool) -> Ridge:
         if len(s):
             path = s[-1] * PATH
             scores = gcv(path, s, (R**2).sum(axis=1), energy, n, int(intercept))
-            alpha = float(path[scores.argmin()])
+            # with fewer samples than features the scores run level as alpha falls: of equal ones the strongest penalty
+            alpha = float(path[scores <= scores.min() * (1 + LEVEL)].max())
         coef = V @ (R / (s + alpha)[:, None])
     return Ridge(coef, (shares if intercept else 0 * shares) - mean @ coef, float(alpha), path, scores)
 

@@ -40,7 +40,7 @@ class RanPAC(Learner):
     Args:
         n_components: M, random features.
         alpha: above 0, the penalty on the squared weights; None: of the least generalised cross-validation, between
-            1e-8 and 10 times the Gram matrix's largest eigenvalue.
+            1e-8 of the Gram matrix's largest eigenvalue and all of it.
         fit_intercept: regress about the means; False is the published way.
         random_state: of the random matrix.
 

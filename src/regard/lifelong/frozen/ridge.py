@@ -18,7 +18,7 @@ class Ridge(Learner):
 
     Args:
         alpha: above 0, the penalty on the squared weights, as in scikit-learn's `Ridge`; None: of the least
-            generalised cross-validation, between 1e-8 and 10 times the Gram matrix's largest eigenvalue.
+            generalised cross-validation, between 1e-8 of the Gram matrix's largest eigenvalue and all of it.
         fit_intercept: regress about the means.
 
     >>> rng = np.random.default_rng(0)

@@ -57,6 +57,7 @@ class SLDA(Learner):
 
     Args:
         shrinkage: 0 to 1, the share of the identity in the covariance; "oas": by the data, again after each change.
+            With 0, directions in which no sample differs from its class's mean count for nothing.
         priors: None: the classes' shares of the samples; "uniform"; or label -> number above 0, for every class known
             at the time of a prediction, which are divided by their sum. The covariance is the mean of the classes'
             covariances with these weights.
@@ -104,6 +105,8 @@ class SLDA(Learner):
         priors, scatter = self._weights(known), known.scatter
         assert scatter is not None
         C = scatter / known.total if scatter.ndim == 2 else np.tensordot(priors / known.counts, scatter, 1)
+        if not np.trace(C) > 0:  # a sample a class, or copies of one: then the nearest mean, whatever the priors
+            C, priors = np.eye(len(C)), np.full_like(priors, 1 / len(priors))
         share = oas_shrinkage(C, known.total) if isinstance(self.shrinkage, str) else float(self.shrinkage)
         centre = known.means.mean(axis=0)  # scores of all classes change by the same number, and keep their digits
         return (*discriminants(known.means - centre, shrunk(C, share), priors), centre)
