@@ -56,6 +56,8 @@ def test_changed_bytes_and_other_files_are_refused(tmp_path):
         ({"settings": '{"shrinkage": 7}'}, "shrinkage: expected a number from 0 to 1"),
         ({"settings": '{"colour": 1}'}, "colour"),
         ({"classes": "[0, 1]"}, "do not match"),
+        ({"classes": "0, 1"}, "other: "),
+        ({"labels": "words"}, "words"),
     ],
 )
 def test_a_header_that_does_not_fit_is_told(tmp_path, change, message):

@@ -66,15 +66,15 @@ def load_learner(path: str | Path) -> Learner:
     if not {"method", "settings", "classes", "labels"} <= told.keys():
         raise bad("file", str(path), "a learner, as save_learner writes it")
     method = load("frozen", told["method"])
-    settings = {
-        name: dict(given["pairs"]) if isinstance(given, dict) else given
-        for name, given in json.loads(told["settings"]).items()
-    }
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(path).items()}
-    if arrays:
-        arrays["classes"] = np.array(json.loads(told["classes"]), dtype=np.dtype(told["labels"]))
     try:
+        settings = {
+            name: dict(given["pairs"]) if isinstance(given, dict) else given
+            for name, given in json.loads(told["settings"]).items()
+        }
+        if arrays:
+            arrays["classes"] = np.array(json.loads(told["classes"]), dtype=np.dtype(told["labels"]))
         made: Learner = method.from_state(arrays, **settings)
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: {error}") from None
     return made

@@ -39,6 +39,7 @@ class Learner(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: Labels) -> Self:
         """Forget everything and learn from X (n, d) and y (n,); errors as of `partial_fit`."""
+        self._check()
         X, y = self._read(X, y, None)
         self._clear()
         return self.partial_fit(X, y)
@@ -163,7 +164,8 @@ class Learner(ClassifierMixin, BaseEstimator):
     @property
     def nbytes(self) -> int:
         """Bytes of all that is kept: they grow with the classes, never with the samples."""
-        return sum(one.nbytes for one in self.state().values())
+        known: Moments | None = self.__dict__.get("moments_")
+        return 0 if known is None else known.nbytes + sum(self.__dict__[f"{name}_"].nbytes for name in self._keeps)
 
     def _check(self) -> None:
         """Raise InputError for settings that are out of range."""
