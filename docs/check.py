@@ -98,7 +98,8 @@ PAGES = {
 }
 
 
-SECTIONS = {"deep": "adapt/deep.md"}  # kind -> the page with a section for each; else docs/methods.md
+# kind -> the page with a section for each; else docs/methods.md
+SECTIONS = {"deep": "adapt/deep.md", "frozen": "lifelong/frozen.md"}
 
 
 def _methods() -> Iterator[str]:
