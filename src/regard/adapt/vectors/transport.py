@@ -7,9 +7,9 @@ keeping the classes of the source apart (group lasso, l_p l_1), or by keeping ne
 Known target labels forbid moves between different classes. Costs are divided by their median, so that `reg` and `eta`
 mean the same for any features. Source samples that were not in the plan move as the nearest one that was.
 
-What differs at the defaults, which were chosen on pictures in other styles (docs/adapt/transport.md): costs are those of
-vectors of length 1, `reg` is smaller, and the plan gives every target sample a label (Redko, Courty, Flamary & Tuia
-2019, AISTATS, section 3: the share of its mass that comes from each class), which spreads along the target's neighbours
+What differs at the defaults, which were chosen on pictures in other styles (docs/adapt/transport.md): costs are those
+of vectors of length 1, `reg` is smaller, and the plan gives every target sample a label (the class that most of its
+mass comes from: Redko, Courty, Flamary & Tuia 2019, AISTATS), which spreads along the target's neighbours
 (`_spreading`) and teaches the classifier beside the moved source. The published form: `normalize=False, reg=0.05,
 spread=0`.
 """
@@ -34,7 +34,9 @@ from ._spreading import spread
 KINDS = ("group_lasso", "none", "entropic", "lpl1", "laplace")
 _FORBIDDEN = 10.0  # times the largest cost, for a move between known classes that differ
 COST = ("median", "max", "none")
-_ALIKE = 0.25  # lengths that vary by less, relative to their mean, say little: .08 to .23 for networks' and SURF vectors
+_ALIKE = (
+    0.25  # lengths that vary by less, relative to their mean, say little: .08 to .23 for networks' and SURF vectors
+)
 
 
 def moved(plan: np.ndarray, Xt: np.ndarray) -> np.ndarray:
@@ -71,8 +73,8 @@ class Transport(ShallowAdapter):
         rounds: at most, of "group_lasso" and "lpl1".
         cost: what squared distances are divided by: "median", "max" or "none".
         normalize: costs are between vectors scaled to length 1, taken from their mean first where they lie far from
-            0; None: where their lengths are about one (vary by less than a quarter of the mean), as those of networks'
-            vectors are; in two or three dimensions they are not, and hold what matters.
+            0; None: where each domain's lengths are alike (vary by less than a quarter of their mean), as those of
+            networks' vectors are; in two or three dimensions they are not, and hold what matters.
         spread: 0 to 0.99; how much of a target sample's label comes from its neighbours. The plan's labels, spread,
             teach the classifier beside the moved source; 0: the moved source alone teaches, as published.
         class_shares: the target's class shares (K,) in the order of `classes_`, by which source classes carry mass;
@@ -206,7 +208,7 @@ class Transport(ShallowAdapter):
         """The rows in the plan of both domains as costs and neighbourhoods are between them."""
         start = origin(np.concatenate([data.Xs, data.Xt]))
         A, B = data.Xs[s] - start, data.Xt[t] - start
-        if self.normalize or (self.normalize is None and one_length(np.concatenate([A, B]))):
+        if self.normalize or (self.normalize is None and one_length(A) and one_length(B)):
             return unit(A), unit(B)
         return data.Xs[s] - self._centre, data.Xt[t] - self._centre
 
