@@ -32,7 +32,7 @@ ROWS: list[tuple[str, dict[str, Any], tuple[float, float] | None, float]] = [
     ("tjm", {}, None, 0),
     ("jda", {}, None, 0),
     ("coral", {"classifier": "1nn", "reg": 0.001}, None, 0),
-    ("transport", {}, None, 0),
+    ("transport", {"normalize": False, "reg": 0.05, "spread": 0}, None, 0),
 ]
 
 

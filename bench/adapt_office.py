@@ -113,7 +113,7 @@ ROWS = {
         0.5,
     ),
     "dip + svm": Row("dip"),
-    "transport group lasso": Row("transport"),
+    "transport group lasso": Row("transport", {"normalize": False, "reg": 0.05, "spread": 0}),
     "weighting + linear": Row("weighting"),
     "linear": Row("linear"),
     "svm": Row("svm", mean=45.91),

@@ -25,6 +25,7 @@ from _peers import peers_python
 from _table import finish
 
 Settings = dict[str, Any]
+FORM: Settings = {"normalize": False, "spread": 0}  # the published transport, as POT has it
 # name: ours, settings; the peer's, settings; bar
 PAIRS: dict[str, tuple[str, Settings, str, Settings, float]] = {
     "tca linear": (
@@ -79,28 +80,28 @@ PAIRS: dict[str, tuple[str, Settings, str, Settings, float]] = {
     "coral": ("coral", {"reg": 0.1}, "CORALAdapter", {"reg": 0.1}, 0.95),
     "transport exact": (
         "transport",
-        {"regularization": "none", "cost": "max"},
+        {**FORM, "regularization": "none", "cost": "max"},
         "ot.EMDTransport",
         {"norm": "max", "max_iter": 10_000_000},
         0.95,
     ),
     "transport entropic": (
         "transport",
-        {"regularization": "entropic", "cost": "max", "reg": 0.05},
+        {**FORM, "regularization": "entropic", "cost": "max", "reg": 0.05},
         "ot.SinkhornTransport",
         {"norm": "max", "reg_e": 0.05},
         0.95,
     ),
     "transport group lasso": (
         "transport",
-        {"regularization": "group_lasso", "cost": "max", "reg": 0.05, "eta": 0.1},
+        {**FORM, "regularization": "group_lasso", "cost": "max", "reg": 0.05, "eta": 0.1},
         "ot.SinkhornL1l2Transport",
         {"norm": "max", "reg_e": 0.05, "reg_cl": 0.1},
         0.95,
     ),
     "transport lpl1": (
         "transport",
-        {"regularization": "lpl1", "cost": "max", "reg": 0.05, "eta": 0.1},
+        {**FORM, "regularization": "lpl1", "cost": "max", "reg": 0.05, "eta": 0.1},
         "ot.SinkhornLpl1Transport",
         {"norm": "max", "reg_e": 0.05, "reg_cl": 0.1},
         0.95,

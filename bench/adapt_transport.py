@@ -6,9 +6,11 @@ Two moons: 150 + 150 source and target samples, the target turned by 10 ... 90 d
 target samples to score on; a Gaussian SVM on the moved source. Ten draws. Settings are fixed for all angles: reg 0.02
 and eta 0.2 of the largest cost, the Gaussian's gamma 1. Bar: group lasso errs on at most 2 % up to 40 degrees.
 
-Office-Caltech: 20 source samples of a class (8 of dslr), drawn `trials` times, 1NN on the whole target; settings at
-their defaults for all pairs and for all kinds (the paper chooses them on half of the target's labels). Bar: the order
-of the means, group lasso > entropic > exact > 1NN.
+Office-Caltech: 20 source samples of a class (8 of dslr), drawn `trials` times, 1NN on the whole target; reg 0.05 and
+eta 0.1 for all pairs and for all kinds (the paper chooses them on half of the target's labels). Bar: the
+order of the means, group lasso > entropic > exact > 1NN.
+
+Both in the published form: costs of vectors as they are, and the moved source alone teaches.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from regard.adapt.classifier import fit_classifier, probabilities
 from regard.adapt.named import adapter
 from regard.core.checks import InputError
 
+FORM = {"normalize": False, "spread": 0}  # of the paper; the defaults differ
 ANGLES = (10, 20, 30, 40, 50, 70, 90)
 PUBLISHED = {
     "none": (0, 0.028, 0.065, 0.109, 0.206, 0.394, 0.507),
@@ -56,7 +59,7 @@ def moons_rows(draws: int = 10) -> list[dict[str, Any]]:
                 Xs, ys, Xt, test, yt = moons(angle, seed)
                 svm = SVC(gamma=1.0, C=10.0, random_state=0)
                 model = adapter(
-                    "transport", regularization=kind, cost="max", reg=0.02, eta=0.2, rounds=50, classifier=svm
+                    "transport", regularization=kind, cost="max", reg=0.02, eta=0.2, rounds=50, classifier=svm, **FORM
                 )
                 errors.append(1 - model.fit(Xs, ys, Xt).score(test, yt))
             row = {"what": f"moons {kind} at {angle} degrees (published {known})", "value": float(np.mean(errors))}
@@ -80,7 +83,7 @@ def office_rows(folder: Path, trials: int) -> list[dict[str, Any]]:
                     P = probabilities(fit_classifier("1nn", X[rows], codes), Xt)
                     values.append(100 * (classes[P.argmax(axis=1)] == yt).mean())
                 else:
-                    model = adapter("transport", regularization=kind).fit(X[rows], y[rows], Xt)
+                    model = adapter("transport", regularization=kind, reg=0.05, **FORM).fit(X[rows], y[rows], Xt)
                     values.append(100 * model.score(Xt, yt))
     means = {kind: float(np.mean(values)) for kind, values in found.items()}
     rows = [

@@ -180,6 +180,11 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _learn(self, data: Domains) -> np.ndarray | None:
         """Learn everything: the map, then the classifier on the labelled samples of both domains."""
         weights = self._align(data)
+        self._classify(data, weights)
+        return weights
+
+    def _classify(self, data: Domains, weights: np.ndarray | None = None) -> None:
+        """Fit the classifier on top to the mapped source, weighted so, and to target samples whose label is known."""
         of_source = np.array(data.sources)[data.origin]
         Z = np.concatenate(
             [by_name(self._map, data.Xs, of_source), self._map(data.Xt[data.known], "target")]
@@ -189,7 +194,6 @@ class ShallowAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         every = None if weights is None else np.concatenate([weights, np.ones(len(data.known))])
         classifier = self.get_params(deep=False)["classifier"]
         self.classifier_ = fit_classifier(classifier, Z, np.concatenate([data.ys, data.yt]), every)
-        return weights
 
     def _proba(self, X: np.ndarray, domain: str) -> np.ndarray:
         """Probabilities (n, K) of rows of a domain, named as for `_map`."""

@@ -32,7 +32,8 @@ def search(
     rerank: Annotated[
         str | None,
         typer.Option(
-            help="expansion (or qe), augmentation (dba), kreciprocal, diffusion, spatial: as a,b.", show_default=False
+            help="expansion (or qe), augmentation (dba), csls, kreciprocal, diffusion, spatial: as a,b.",
+            show_default=False,
         ),
     ] = None,
     relevant: Annotated[

@@ -31,7 +31,7 @@ def search_eval(
     ] = None,
     rerank: Annotated[
         str | None,
-        typer.Option(help="qe, dba, kreciprocal, diffusion, spatial: one or more, as a,b.", show_default=False),
+        typer.Option(help="qe, dba, csls, kreciprocal, diffusion, spatial: one or more, as a,b.", show_default=False),
     ] = None,
     search: Annotated[str, typer.Option("--search", help="exact or sketch.")] = "exact",
     top: Annotated[

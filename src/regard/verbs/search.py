@@ -112,7 +112,7 @@ def search(
         box: x0, y0, x1, y1 in pixels, as numbers or text: search with this part of the query image.
         not_: unlike this image, or these; makes one query of all.
         together: the queries show one thing: make one query of them.
-        rerank: expansion (or qe), augmentation (dba), kreciprocal, diffusion, spatial: as "a,b" or a list.
+        rerank: expansion (or qe), augmentation (dba), csls, kreciprocal, diffusion, spatial: as "a,b" or a list.
         relevant: only what stands out from the collection; of it this share comes by chance (0.05 is usual).
         regions: by parts of images: finds a small thing. Needs an index with regions.
         search: auto | exact | sketch | ivf.

@@ -105,7 +105,7 @@ def search_eval(
         queries: the query images, where the index is without them.
         protocol: labels | pairs | oxford | revisited | gldv2 | holidays | ukbench | market1501; by default what the
             ground truth says.
-        rerank: qe, dba, kreciprocal, diffusion, spatial: one or more, as "a,b" or a list.
+        rerank: qe, dba, csls, kreciprocal, diffusion, spatial: one or more, as "a,b" or a list.
         search: exact | sketch.
         top: where rankings are cut; by default they are whole.
         sample: queries, at most, where every image is one.

@@ -8,7 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from regard.adapt.choose.auto import Auto, SourceOnly
 from regard.adapt.choose.estimators import candidates, choose_estimator, fold_of, judge_estimator
 from regard.adapt.choose.scorers import dev_risk, mean_entropy, neighbourhood_density
-from regard.adapt.choose.select import SCORERS
+from regard.adapt.choose.select import SCORERS, Judged, decide
 from regard.adapt.contract import UNKNOWN
 from regard.adapt.domains import Domains
 from regard.adapt.named import adapter
@@ -102,6 +102,25 @@ def test_nothing_is_adapted_where_nothing_is_better():
     tried = {"source_only": SourceOnly("1nn"), "coral": adapter("coral"), "subspace": adapter("subspace")}
     found = choose_estimator(tried, data, baseline="source_only")
     assert found.name == "source_only" and found.margin is None
+
+
+def judged(name, right, n=60):
+    """A candidate that is right on so many of n samples, the same ones first."""
+    units = (np.arange(n) < right).astype(float)
+    return Judged(name, 1.0, {"circular": units.mean(), "entropy": units.mean()}, {"circular": units})
+
+
+def test_of_candidates_that_chance_cannot_tell_apart_the_preferred_one_is_taken():
+    rows = [judged("source_only", 20), judged("poor", 21), judged("first", 48), judged("best", 49), judged("same", 49)]
+    for given, name in ((False, "best"), (True, "first")):
+        found = decide(rows, "circular", "source_only", preferred=given)
+        assert found.name == name and found.margin.low > 0
+        assert found.margin.mean == pytest.approx((48 if given else 49) / 60 - 20 / 60)
+    apart = [judged("source_only", 20), judged("first", 36), judged("best", 49)]
+    assert decide(apart, "circular", "source_only", preferred=True).name == "best"
+    near = [judged("source_only", 47), judged("first", 48), judged("best", 49)]
+    assert decide(near, "circular", "source_only", preferred=True).name == "source_only"
+    assert decide(rows, "entropy", "source_only", preferred=True).name == "best"  # no units: the best score
 
 
 def test_what_cannot_be_fitted_is_said():

@@ -2,7 +2,7 @@
 
 The methods, no adaptation among them, are scored by `select` with the source's labels and the target's vectors. A
 method is taken only where its score beats that of no adaptation by more than chance, so that a target which no method
-helps is left alone.
+helps is left alone. Of methods that chance cannot tell apart the first in order is taken.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,9 @@ from .estimators import candidates, choose_estimator, fitted
 from .select import SCORERS, Choice
 
 # Of the methods without target labels, those that are quick and map vectors by themselves; see docs/adapt/choice.md.
-DEFAULT = ("coral", "subspace", "gfk", "tca", "tjm", "jda", "transport", "weighting")
+# In order of preference, which decides among those whose scores chance cannot tell apart: by their means on pictures in
+# other styles (docs/reproduced.md).
+DEFAULT = ("transport", "coral", "tjm", "subspace", "gfk", "tca", "jda", "weighting")
 
 
 class SourceOnly(ShallowAdapter):
@@ -40,9 +42,9 @@ class Auto(ShallowAdapter):
     Cost: for every candidate `folds` fits, twice that with circular validation, and one fit of the chosen.
 
     Args:
-        methods: the candidates: names of methods, or name -> unfitted adapter (whose settings stay as they are); None
-            for the default ones. The rows of `choice_` carry these very names (and `source_only`); `tune` adds the
-            settings, as in "coral reg=0.01".
+        methods: the candidates in order of preference: names of methods, or name -> unfitted adapter (whose settings
+            stay as they are); None for the default ones. The rows of `choice_` carry these very names (and
+            `source_only`); `tune` adds the settings, as in "coral reg=0.01".
         by: the score that decides: circular, iwv, dev, entropy or snd.
         baseline: no adaptation is a candidate, and stays unless a method is better beyond chance.
         tune: try each method with every combination of its `grid`, too.
@@ -91,6 +93,7 @@ class Auto(ShallowAdapter):
             scorers=(self.by,),
             folds=self.folds,
             seed=self.random_state,
+            preferred=True,
         )
         self.chosen_ = fitted(tried[self.choice_.name], data, np.arange(len(data.ys)))
         return None

@@ -109,8 +109,17 @@ def choose(
     return decide([judge(name, one, wanted) for name, one in parts.items()], by, baseline)
 
 
-def decide(rows: Sequence[Judged], by: str, baseline: str | None = None) -> Choice:
+def decide(rows: Sequence[Judged], by: str, baseline: str | None = None, *, preferred: bool = False) -> Choice:
     """Choose among candidates that are judged already, by the rule of `choose`.
+
+    Args:
+        rows: the candidates.
+        by: the scorer that decides.
+        baseline: the candidate that stays unless another is better beyond chance.
+        preferred: candidates come in order of preference: of those that are not below the best one beyond chance (and
+            beat the baseline beyond chance) the first is taken. A few source samples seldom tell good candidates
+            apart, and the best of many scores is partly luck (the one-standard-error rule: Breiman, Friedman, Olshen
+            & Stone 1984). For scorers with units; for the others the best is taken.
 
     Raises:
         InputError: every candidate failed.
@@ -125,8 +134,17 @@ def decide(rows: Sequence[Judged], by: str, baseline: str | None = None) -> Choi
         return Choice(best.name, by, rows)
     if by not in best.units:
         return Choice(best.name, by, rows) if best.scores[by] > first.scores[by] else Choice(first.name, by, rows)
-    margin = contrast(best.units[by], first.units[by])
-    return Choice(best.name, by, rows, margin) if margin.low > 0 else Choice(first.name, by, rows)
+    margins = {row.name: contrast(row.units[by], first.units[by]) for row in usable if row is not first}
+    if margins[best.name].low <= 0:
+        return Choice(first.name, by, rows)
+    as_good = [row for row in usable if row.name in margins and margins[row.name].low > 0 and _as_good(row, best, by)]
+    chosen = as_good[0] if preferred else best
+    return Choice(chosen.name, by, rows, margins[chosen.name])
+
+
+def _as_good(row: Judged, best: Judged, by: str) -> bool:
+    """Whether a candidate is the best one, or not below it beyond chance."""
+    return row is best or contrast(row.units[by], best.units[by]).high >= 0
 
 
 def judge(

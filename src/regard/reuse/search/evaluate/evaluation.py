@@ -112,7 +112,8 @@ def evaluate(
                 plain.append(ranking[kept])
                 if rerank:
                     vector = vectors[start + row]
-                    changed.append(_reranked(index, rerank, plain[-1], score[kept], vector, _picture(index, query)))
+                    shown_to = vector, _picture(index, query), vectors
+                    changed.append(_reranked(index, rerank, plain[-1], score[kept], *shown_to))
                 yield Event("search", start + row + 1, len(vectors))
             rankings = changed if rerank else plain
             after.append(scores(part, rankings))
@@ -193,12 +194,13 @@ def _reranked(
     score: np.ndarray,
     query_D: np.ndarray,
     picture: Path | None,
+    queries: np.ndarray,
 ) -> np.ndarray:
     """The ranking with its first results in a new order."""
     collection = index.collection()
     head = ranking[: reranking.SHORTLIST]
     (hits,) = index.described([[(collection.ids[place], float(s)) for place, s in zip(head, score)]])
-    found, _ = reranking.rerank(stages, hits, query_D, index.store, picture)
+    found, _ = reranking.rerank(stages, hits, query_D, index.store, picture, queries)
     new = np.array([collection.place_of(hit.id) for hit in found], np.int64)
     return np.concatenate([new, ranking[len(head) :]])
 

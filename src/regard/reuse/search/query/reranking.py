@@ -1,7 +1,7 @@
 """Results in a better order: the chosen re-rankings, one after the other, on each query's first results."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ def rerank(
     query_D: np.ndarray,
     store: Store,
     picture: Path | np.ndarray | None = None,
+    queries: np.ndarray | None = None,
 ) -> tuple[list[Hit], list[str]]:
     """One query's hits in a new order.
 
@@ -50,6 +51,7 @@ def rerank(
         query_D: the query.
         store: where the hits' vectors are.
         picture: the query's path or pixels, which `spatial` needs.
+        queries: (q, d) all that are asked together, this one among them: those that `csls` knows a domain by.
 
     Returns:
         The same hits; each one's `stages` says what score every stage gave it, and `verified` what geometry says. And
@@ -61,11 +63,13 @@ def rerank(
             found, said = _verified(found, picture)
             notes += said
         else:
-            found = _by_vectors(stage, found, query_D, store)
+            found = _by_vectors(stage, found, query_D, store, queries)
     return found, notes
 
 
-def _by_vectors(stage: str, hits: list[Hit], query_D: np.ndarray, store: Store) -> list[Hit]:
+def _by_vectors(
+    stage: str, hits: list[Hit], query_D: np.ndarray, store: Store, queries: np.ndarray | None
+) -> list[Hit]:
     if len(hits) < 2:
         return hits
     vectors = vectors_in(store.get([hit.id for hit in hits], ["id", "vector"]))
@@ -73,7 +77,9 @@ def _by_vectors(stage: str, hits: list[Hit], query_D: np.ndarray, store: Store) 
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query_D)
     cosines = vectors @ query_D / np.where(lengths > 0, lengths, 1)
     first = np.argsort(-cosines, kind="stable")
-    rows, scores = load("rerank", stage)()(query_D[None], first[None], cosines[first][None], vectors)
+    method = load("rerank", stage)
+    given = {"queries": queries} if any(one.name == "queries" for one in fields(method)) else {}
+    rows, scores = method(**given)(query_D[None], first[None], cosines[first][None], vectors)
     return [
         replace(hits[row], score=float(score), stages={**hits[row].stages, stage: float(score)})
         for row, score in zip(rows[0], scores[0])

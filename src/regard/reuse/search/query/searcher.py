@@ -112,7 +112,7 @@ class Searcher:
         if rerank:
             seen = pictures if pictures is not None else [None] * len(queries)
             changed = [
-                reranking.rerank(rerank, row, query, self.store, picture)
+                reranking.rerank(rerank, row, query, self.store, picture, queries)
                 for row, query, picture in zip(rows, queries, seen)
             ]
             rows = [row for row, _ in changed]
