@@ -26,6 +26,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "pooling": ("regard.representation.pooling",),
     "rerank": ("regard.reuse.search.rerank",),
     "compare": ("regard.studies.compare.tasks",),
+    "frozen": ("regard.lifelong.frozen",),
 }
 
 

@@ -1,0 +1,1 @@
+"""Learners on frozen vectors, in closed form; one file each."""
