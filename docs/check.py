@@ -98,7 +98,7 @@ PAGES = {
 }
 
 
-SECTIONS = {"deep": "adapt/deep.md"}  # kind -> the page with a section for each; else docs/methods.md
+SECTIONS = {"deep": "adapt/deep.md", "learn": "lifelong/training.md"}  # kind -> the page with a section for each; else docs/methods.md
 
 
 def _methods() -> Iterator[str]:

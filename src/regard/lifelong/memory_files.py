@@ -21,7 +21,7 @@ def save_memory(path: str | Path, memory: Memory) -> None:
             tensors[f"vector/{place}"] = torch.from_numpy(one.vector)
         samples.append([plain(one.label), plain(one.id), one.rank, one.nbytes])
     groups = [[plain(group), len(held)] for group, held in memory._groups.items()]
-    for place, (group, (_, total)) in enumerate(memory._sums.items()):
+    for place, (_, total) in enumerate(memory._sums.values()):
         tensors[f"sum/{place}"] = torch.from_numpy(total)
     told = {
         "budget": memory.budget,

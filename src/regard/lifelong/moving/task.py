@@ -105,7 +105,8 @@ def learn_task_events(
         chosen: the method's settings.
         classes: of the task, in the order that new ones are numbered in; None: those of `train`, sorted. Old classes
             may come back.
-        layers, backbone_lr_factor: what of the network learns, and at what share of the classifier's rate.
+        layers: what of the network learns: `all`, `head`, `last:N` or `lora:R`.
+        backbone_lr_factor: at what share of the classifier's rate.
         recipe: views of the images: photo | digit | none | auto by the images.
         settings: length, rate, seed ...; what is left open: batches of 64 (fewer where there are fewer images) beside
             as many from the memory, and 20 epochs of the task, but at least 200 steps.

@@ -49,7 +49,7 @@ class Method(Replaying):
         check_number("--set labels", self.labels, 0)
 
     def loss(self, seen: Seen, at: Moment = START) -> tuple[Tensor, Log]:
-        """w times the squares plus b times the cross-entropy of the memory; 0 where nothing is kept."""
+        """W times the squares plus b times the cross-entropy of the memory; 0 where nothing is kept."""
         memory = seen.memory
         if memory is None or memory.kept is None:
             return super().loss(seen, at)

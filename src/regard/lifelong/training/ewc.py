@@ -49,9 +49,7 @@ class Method(Keeping):
     def after_task(self, task: Finished) -> dict[str, Tensor]:
         """The weights, and the sum of the Fisher information."""
         most = self.images or None
-        found = fisher(
-            task.network, task.classifier, task.weights, task.images, self.labels, seed=task.seed, most=most
-        )
+        found = fisher(task.network, task.classifier, task.weights, task.images, self.labels, seed=task.seed, most=most)
         for name, value in found.items():
             before = task.kept.get(f"fisher.{name}")
             if before is not None:  # classes that are new had none

@@ -1,4 +1,4 @@
-"""First-session adaptation: the network learns on the first task and never again; classes are told apart in closed form.
+"""First-session adaptation: the network learns the first task and no other; classes are told apart in closed form.
 
 Panos et al. 2023, First session adaptation: a strong replay-free baseline for class-incremental learning, ICCV; Zhou et
 al. 2024, Revisiting class-incremental learning with pre-trained models, IJCV (APER). The first task is learned with

@@ -2,8 +2,8 @@
 
 Rebuffi et al. 2017, iCaRL: incremental classifier and representation learning, CVPR. Each class has a sigmoid of its
 own. On the task's images and the exemplars, classes of the task learn from labels, the others from what the network of
-before the task says: sum_c BCE(h_c, y_c) and w sum_c BCE(h_c, sigmoid(h_c before)). An image is put into the class whose
-exemplars' mean of unit features is nearest.
+before the task says: sum_c BCE(h_c, y_c) and w sum_c BCE(h_c, sigmoid(h_c before)). An image is put into the class
+whose exemplars' mean of unit features is nearest.
 
 What differs: batches of the task and of the memory lie side by side, where the paper draws from both together; the mean
 of a batch in place of its sum. A class that comes back learns from its labels. Where the memory holds nothing of any

@@ -1,11 +1,11 @@
 """LwF: learning without forgetting; on the new images the network is to say of old classes what it said before.
 
-Li and Hoiem 2016, Learning without forgetting, ECCV. With p_T = softmax(logits / T) over the old classes, of the network
-before the task (q) and of now (p): L = CE(task, its own classes) + w KL(q_T || p_T). The paper's cross-entropy differs
-from this by the entropy of q, which no weight moves; like it there is no factor T^2.
+Li and Hoiem 2016, Learning without forgetting, ECCV. With p_T = softmax(logits / T) over the old classes, of the
+network before the task (q) and of now (p): L = CE(task, its own classes) + w KL(q_T || p_T). The paper's cross-entropy
+differs from this by the entropy of q, which no weight moves; like it there is no factor T^2.
 
-What differs: one classifier that grows, not a head a task, so classes are told apart over tasks at test time. `over=all`
-has the cross-entropy over all classes that are known, as many later codes do.
+What differs: one classifier that grows, not a head a task, so classes are told apart over tasks at test time.
+`over=all` has the cross-entropy over all classes that are known, as many later codes do.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Method(Keeping):
         return cross_entropy(seen.logits, seen.labels, seen.here if self.over == "new" else None)
 
     def loss(self, seen: Seen, at: Moment = START) -> tuple[Tensor, Log]:
-        """w KL to the network of before the task, on the task's images."""
+        """W KL to the network of before the task, on the task's images."""
         if seen.old_logits is None:
             return super().loss(seen, at)
         loss = distilled(seen.logits[:, seen.old], seen.old_logits, self.temperature)

@@ -1,6 +1,7 @@
 """Replay: images of earlier tasks, kept in a memory, are learned again beside those of the task.
 
-ER: Chaudhry et al. 2019, On tiny episodic memories in continual learning, arXiv 1902.10486; L = CE(task) + w CE(memory).
+ER: Chaudhry et al. 2019, On tiny episodic memories in continual learning, arXiv 1902.10486:
+L = CE(task) + w CE(memory).
 ER-ACE: Caccia et al. 2022, New insights on reducing abrupt representation change in online continual learning, ICLR:
 the cross-entropy of the task's images is over the task's own classes alone, so that new classes do not push the logits
 of old ones down; that of the memory is over all. There the classes are those of a batch, here those of the task, and
@@ -48,7 +49,7 @@ class Method(Replaying):
         return cross_entropy(seen.logits, seen.labels, among)
 
     def loss(self, seen: Seen, at: Moment = START) -> tuple[Tensor, Log]:
-        """w CE(memory); 0 where nothing is kept."""
+        """W CE(memory); 0 where nothing is kept."""
         if seen.memory is None:
             return super().loss(seen, at)
         loss = cross_entropy(seen.memory.logits, seen.memory.labels)

@@ -37,7 +37,7 @@ class Method(Keeping):
         check_number("--set damping", self.damping, 0, open_low=True)
 
     def penalty(self, weights: Tensors, kept: Tensors) -> Tensor:
-        """w sum_i O_i (w_i - w*_i)^2."""
+        """W sum_i O_i (w_i - w*_i)^2."""
         centre = {name.removeprefix("centre."): one for name, one in kept.items() if name.startswith("centre.")}
         return self.weight * anchored(weights, centre, lambda name: kept[f"omega.{name}"])
 
