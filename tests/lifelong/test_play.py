@@ -13,7 +13,7 @@ from regard.core.checks import InputError
 from regard.data.streams.stream import Stream
 from regard.data.streams.task import Task
 from regard.lifelong.moving.learned import Learned
-from regard.lifelong.play import Played, play, play_events
+from regard.lifelong.play import Played, _directions, play, play_events
 from regard.metrics.retrieve import retrieval
 
 
@@ -41,11 +41,13 @@ def test_the_matrix_by_hand_and_what_it_cost(method: str, tmp_path: Path) -> Non
     if method == "ncm":
         from regard.lifelong.frozen.ncm import NCM
 
-        every = [representation().embed(task.train).vectors for task in stream().tasks]
+        every = [representation().embed(task.train, precision="fp32").vectors for task in stream().tasks]
         model = NCM()
         for X, task in zip(every, stream().tasks):
             model.partial_fit(X, task.train.labels)
-        tests = [(representation().embed(task.test).vectors, task.test.labels) for task in stream().tasks]
+        tests = [
+            (representation().embed(task.test, precision="fp32").vectors, task.test.labels) for task in stream().tasks
+        ]
         assert found.A[1, :2].tolist() == [np.mean(model.predict(X) == y) for X, y in tests]
 
 
@@ -77,8 +79,13 @@ def test_retrieval_is_scored_by_the_vectors_of_then(tmp_path: Path) -> None:
     assert frozen.A[0, 0] == frozen.A[1, 0] and len({frozen.A[0, 0], *moving.A[:, 0]}) == 3
     for row in range(2):
         network = Learned.load(tmp_path / "moving" / "tasks" / f"0{row}").representation
-        vectors = network.embed(task.test, cache=False).vectors
+        vectors = network.embed(task.test, precision="fp32", cache=False).vectors
         assert moving.A[row, 0] == retrieval(vectors, task.test.labels)["map"]
+
+
+def test_vectors_of_zeros_are_alike_to_one_another_alone() -> None:
+    found = _directions(np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]))
+    assert (found @ found.T).tolist() == [[1, 0, 1], [0, 25, 0], [1, 0, 1]]
 
 
 def test_what_cannot_be_played(tmp_path: Path) -> None:

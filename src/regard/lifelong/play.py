@@ -208,8 +208,13 @@ def _scored(stream: Stream) -> list[Task]:
 def _score(player: _Player, task: Task) -> float:
     truth = task.test.need_labels("TEST", 1).astype(str)
     if task.kind == "retrieve":
-        return retrieval(player.vectors(task.test), truth)["map"]
+        return retrieval(_directions(player.vectors(task.test)), truth)["map"]
     return float(np.mean(player.predict(task.test).astype(str) == truth))
+
+
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of zeros, as a network that collapsed gives, become alike to one another and to nothing else."""
+    return np.column_stack([vectors, (~vectors.any(axis=1)).astype(vectors.dtype)])
 
 
 class _Moving:
@@ -238,7 +243,7 @@ class _Moving:
     def vectors(self, images: ImageSet) -> np.ndarray:
         """Of the network as it is now."""
         assert self.known is not None
-        return np.asarray(self.known.representation.embed(images, cache=False).vectors)
+        return np.asarray(self.known.representation.embed(images, precision="fp32", cache=False).vectors)
 
     @property
     def nbytes(self) -> Mapping[str, int]:
@@ -265,7 +270,7 @@ class _Frozen:
         if not hasattr(self.model, "classes_") and previous.exists():
             self.model = load_learner(previous)
         labels = task.train.need_labels("TRAIN", 1).astype(str)
-        self.model.partial_fit(self.start.embed(task.train).vectors, labels)
+        self.model.partial_fit(self.start.embed(task.train, precision="fp32").vectors, labels)
         folder.mkdir(parents=True, exist_ok=True)
         save_learner(file, self.model)
         yield from ()
@@ -279,7 +284,7 @@ class _Frozen:
     def vectors(self, images: ImageSet) -> np.ndarray:
         """The same after every task."""
         if id(images) not in self.seen:
-            self.seen[id(images)] = images, np.asarray(self.start.embed(images).vectors)
+            self.seen[id(images)] = images, np.asarray(self.start.embed(images, precision="fp32").vectors)
         return self.seen[id(images)][1]
 
     @property
