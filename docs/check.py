@@ -99,7 +99,7 @@ PAGES = {
 
 
 # kind -> the page with a section for each; else docs/methods.md
-SECTIONS = {"deep": "adapt/deep.md", "frozen": "lifelong/frozen.md"}
+SECTIONS = {"deep": "adapt/deep.md", "frozen": "lifelong/frozen.md", "learn": "lifelong/training.md"}
 
 
 def _methods() -> Iterator[str]:

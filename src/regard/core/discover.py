@@ -27,6 +27,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "rerank": ("regard.reuse.search.rerank",),
     "compare": ("regard.studies.compare.tasks",),
     "frozen": ("regard.lifelong.frozen",),
+    "learn": ("regard.lifelong.training",),
 }
 
 

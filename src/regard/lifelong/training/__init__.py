@@ -1,0 +1,1 @@
+"""Learners whose encoder moves from task to task; one file each."""
