@@ -1,0 +1,1 @@
+"""Representations and indexes that stay useful as tasks and versions come one after another."""
