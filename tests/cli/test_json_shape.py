@@ -26,6 +26,7 @@ LINES = {
     "compare": f"compare train test --task retrieve --with A={SMALL}:1 --with random --seeds 3",
     "whiten": f"whiten train --with {SMALL} --dim 8 --out white",
     "index": f"index train --with {SMALL} --out index-new",
+    "index-upgrade": f"index-upgrade index --with {SMALL}:3 --pairs 12 --out index-other",
     "search": f"search index test/a/0.png bad.png --with {SMALL}",
     "search-eval": "search-eval index labels --rerank qe",
     "duplicates": "duplicates train",
@@ -93,7 +94,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
     assert metrics["seconds"] >= 0 and metrics["set_aside"] == len(found["set_aside"])
     assert all(isinstance(note, str) for note in found["notes"])
     assert all(one["name"] and one["cause"] and isinstance(one["cause"], str) for one in found["set_aside"])
-    if verb not in ("methods", "search-eval"):
+    if verb not in ("methods", "search-eval", "index-upgrade"):
         assert any(one["name"].endswith("bad.png") for one in found["set_aside"]), found["set_aside"]
     for one in found["differences"]:
         assert {"name", "mean", "low", "high", "verdict"} <= set(one) and one["verdict"] in VERDICTS
@@ -103,7 +104,16 @@ def test_the_shape(given, monkeypatch, capsys, verb):
         assert any(name.endswith("_gain_low") for name in metrics), sorted(metrics)
     # one name for one thing
     wanted = {
-        "images": ("embed", "create", "index", "whiten", "duplicates", "detect evaluate", "detect predict"),
+        "images": (
+            "embed",
+            "create",
+            "index",
+            "index-upgrade",
+            "whiten",
+            "duplicates",
+            "detect evaluate",
+            "detect predict",
+        ),
         "train": ("probe", "finetune", "evaluate", *(verb for verb in LINES if verb.endswith(" train"))),
         "source": ("adapt", "compare-adapt", "shift"),
         "collection": ("search", "search-eval"),

@@ -1,4 +1,4 @@
-"""Maps from old to new vectors: exact where the change is affine, and what leaving one out gives without fitting again."""
+"""Maps from old to new vectors: exact where the change is affine; leaving one out is fitting again without it."""
 
 import numpy as np
 import pytest
@@ -66,9 +66,7 @@ def test_leaving_one_out_is_fitting_again_without_it(method, n) -> None:
         rest = np.arange(n) != i
         mean, target = x[rest].mean(axis=0), (y - a * x)[rest]
         inner = x[rest] - mean
-        W = np.linalg.solve(
-            inner.T @ inner + found.penalty * np.eye(12), inner.T @ (target - target.mean(axis=0))
-        )
+        W = np.linalg.solve(inner.T @ inner + found.penalty * np.eye(12), inner.T @ (target - target.mean(axis=0)))
         plain = (x[i] - mean) @ W + target.mean(axis=0) + a * x[i]
         np.testing.assert_allclose(found.held_out[i], plain, atol=1e-8)
 

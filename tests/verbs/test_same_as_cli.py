@@ -106,6 +106,10 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "index train --with random:convnet4 --metric euclidean --tag first --out index",
         lambda: regard.index("train", "index", **SMALL, metric="euclidean", tag="first"),
     ),
+    "index_upgrade": (
+        "index-upgrade ../there --with random:convnet4:3 --pairs 12 --budget 2 --seed 1 --out upgraded",
+        lambda: regard.index_upgrade("../there", "random:convnet4:3", pairs=12, budget=2, seed=1, out="upgraded"),
+    ),
     "methods": ("methods adapt", lambda: regard.methods("adapt")),
     "predict": (
         "predict ../tuned test --top 2 --no-cache --page page.html",

@@ -24,6 +24,14 @@ def index_upgrade(
     by: Annotated[str, typer.Option("--by", help="The column that says what belongs together, for R@1 and mAP.")] = (
         "label"
     ),
+    images: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IMAGES",
+            help="The images, under the ids of the index.",
+            show_default="the files that the index names",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="A new folder for the upgraded index.", show_default="INDEX itself"),
@@ -49,6 +57,7 @@ def index_upgrade(
         budget=budget,
         pairs=pairs,
         by=by,
+        images=images,
         out=out,
         precision=precision,
         device=device,

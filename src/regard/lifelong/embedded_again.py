@@ -5,7 +5,7 @@ still the files that the index knows. What is there is not asked for again, and 
 as without one, so that their vectors are the same to the last bit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,24 @@ class Again:
         aside: {path, cause} of the others.
     """
 
-    def __init__(self, folder: Path, store: LanceStore, rep: Representation, settings: dict[str, Any]) -> None:
-        self.folder, self.store, self.rep, self.settings = folder, store, rep, settings
+    def __init__(
+        self,
+        folder: Path,
+        store: LanceStore,
+        rep: Representation,
+        settings: dict[str, Any],
+        items: Mapping[str, Path | np.ndarray] | None = None,
+    ) -> None:
+        """Nothing is embedded yet.
+
+        Args:
+            folder: for the pieces.
+            store: the index's table.
+            rep: what embeds.
+            settings: of `embed`.
+            items: images by id, where they are not taken from the files that the index names.
+        """
+        self.folder, self.store, self.rep, self.settings, self.items = folder, store, rep, settings, items
         self.asked: list[str] = []
         self.vectors: dict[str, np.ndarray] = {}
         self.contents: dict[str, str] = {}
@@ -71,23 +87,30 @@ class Again:
             have, number = have + self._take(path), number + 1
             yield Event(stage, have, wanted)
 
+    def _item(self, name: str, path: str | None) -> Path | np.ndarray | None:
+        """An image of the index; None where nobody knows where it is."""
+        if self.items is not None:
+            return self.items.get(name)
+        return Path(path) if path else None
+
     def _make(self, path: Path, names: list[str]) -> None:
         rows = self.store.get(names, ["id", "path", "content"]).to_pylist()
         known = {row["id"]: row for row in rows}
-        paths = {name: Path(known[name]["path"]) for name in names if name in known and known[name]["path"]}
+        items = {name: self._item(name, known[name]["path"]) for name in names if name in known}
+        found = {name: item for name, item in items.items() if item is not None}
         with ThreadPoolExecutor(threads()) as pool:
-            contents = dict(zip(paths, (fact["content"] for fact in pool.map(facts_of, paths.values()))))
+            contents = dict(zip(found, (fact["content"] for fact in pool.map(facts_of, found.values()))))
         right = [name for name, now in contents.items() if now and known[name]["content"] in ("", None, now)]
         aside = [
             {"path": name, "cause": "is another file now: update the index" if contents[name] else "cannot be read"}
-            for name in paths
+            for name in found
             if name not in right
         ]
-        aside += [{"path": name, "cause": "its file is not known"} for name in names if name not in paths]
+        aside += [{"path": name, "cause": "its file is not known"} for name in names if name not in found]
         ids, vectors = np.zeros(0, str), np.zeros((0, 1), np.float32)
         if right:
             try:
-                made = embed(ImageSet([paths[name] for name in right], np.array(right)), self.rep, **self.settings)
+                made = embed(ImageSet([found[name] for name in right], np.array(right)), self.rep, **self.settings)
                 ids, vectors = made.ids, made.vectors
                 aside += made.card["set_aside"]
                 if not self.made:

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..core.checks import InputError, bad, check_choice, check_number
 from ..core.storage import read_json, write_json
+from ..data.imageset import ImageSet
 from ..representation.embed import Watch
 from ..representation.representation import Representation
 from ..reuse.search.index.build import alone
@@ -40,6 +41,7 @@ def upgrade(
     budget: int = 0,
     pairs: int | None = None,
     by: str = "label",
+    images: ImageSet | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     watch: Watch | None = None,
@@ -56,6 +58,7 @@ def upgrade(
         pairs: images to learn the map from, drawn at random; by default a twentieth of the index, at least 64 and at
             most 2000.
         by: the column that says which images belong together, for the measures.
+        images: under the ids of the index, where its files are not known or are elsewhere now.
         out: a new folder for the upgraded index; by default it takes the old one's place.
         seed: of the draw.
         watch: wraps the stream of progress events.
@@ -85,12 +88,16 @@ def upgrade(
         with alone(beside):
             plan |= {"from": meaning(index.card)}
             _begin(beside, plan)
-            again = Again(beside, store, representation, embed_settings)
+            items = None if images is None else dict(zip(map(str, images.ids), images.items))
+            again = Again(beside, store, representation, embed_settings, items)
             work = Work(index, store, representation, again, budget, pairs, by, target, seed)
             events = work.run(found)
             for _ in watch(events) if watch else events:
                 pass
             shutil.rmtree(beside, ignore_errors=True)
+    except InputError:
+        shutil.rmtree(beside, ignore_errors=True)  # nothing to go on with
+        raise
     finally:
         if out is not None:
             with suppress(OSError):

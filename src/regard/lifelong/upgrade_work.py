@@ -82,9 +82,10 @@ class Work:
             return
         rows = self.store.scan(["id", "path"])
         ids, paths = (rows.column(name).to_pylist() for name in ("id", "path"))
-        files = sorted(name for name, path in zip(ids, paths) if path)
+        files = sorted(name for name, path in zip(ids, paths) if self._there(name, path))
         if not files:
-            raise bad("INDEX", "images whose files are not known", "an index of image files")
+            what = "an index of image files" if self.again.items is None else "images with the ids of the index"
+            raise bad("INDEX", "images whose files are not known", what, "Name the images with --images.")
         wanted = self.pairs or min(max(LEAST, math.ceil(SHARE * len(ids))), MOST)
         order = [files[place] for place in numpy_rng(self.seed, "pairs").permutation(len(files))]
         yield from self.again.embed("pairs", order, min(wanted, len(files)))
@@ -130,13 +131,17 @@ class Work:
             raise RunError("index: images were taken out of it while it was upgraded. Run the same command again.")
         return vectors_in(rows)
 
+    def _there(self, name: str, path: str | None) -> bool:
+        """Whether it is known where an image is."""
+        return bool(path) if self.again.items is None else name in self.again.items
+
     def _worst(self, translation: Translation) -> list[str]:
         """Ids of images that were not asked for yet, the largest expected error first."""
         asked, found = set(self.again.asked), list[tuple[float, str]]()
         for piece in self.store.pieces(["id", "path", "vector"]):
             errors = translation.error_of(vectors_in(piece))
             known = zip(errors.tolist(), piece.column("id").to_pylist(), piece.column("path").to_pylist())
-            found += [(-error, name) for error, name, path in known if path and name not in asked]
+            found += [(-error, name) for error, name, path in known if self._there(name, path) and name not in asked]
         return [name for _, name in sorted(found)]
 
     def _worth(self, pairs: list[str], translation: Translation) -> Worth:

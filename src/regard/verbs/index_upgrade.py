@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..core.checks import check_output
 from ..core.runtime import measured
+from ..data.sources import open_images
 from ..lifelong.upgrade import upgrade
 from ..lifelong.upgrade_work import Upgraded
 from ..report.html import Table
+from ..representation.pipeline import Images
 from ..representation.representation import Representation
 from ..reuse.search.index.record import named
 from ..reuse.search.index.search_index import SearchIndex
-from ._given import SHOWN, Rep, check_machine
+from ._given import SHOWN, Rep, check_machine, given_images
 from ._result import Progress, Result, difference, verb, watch_of
 
 
@@ -74,6 +77,7 @@ def index_upgrade(
     budget: int = 0,
     pairs: int | None = None,
     by: str = "label",
+    images: Images | None = None,
     out: str | Path | None = None,
     precision: str = "auto",
     device: str = "auto",
@@ -84,7 +88,7 @@ def index_upgrade(
 
     A few images are embedded; from their old and new vectors a translation is learned, by which all others go. Then
     the `budget` rows whose translation is expected to be worst are embedded, too. Until it is done the old index is
-    searched; a killed run is gone on with. Called again with a `budget`, it embeds more of the rows that are translated.
+    searched; a killed run is gone on with. Called again with a `budget`, it embeds more of the translated rows.
 
     Args:
         index: a folder made by `regard.index`, or a `SearchIndex`, with the table in its own folder.
@@ -93,6 +97,7 @@ def index_upgrade(
         pairs: images to learn the translation from, drawn at random; by default 5 % of the index, at least 64 and at
             most 2000.
         by: the column that says what belongs together, for R@1 and mAP.
+        images: the images, under the ids of the index, where its files are not known or are elsewhere now.
         out: a new folder for the upgraded index; by default it takes the old one's place.
         precision: auto | fp32 | bf16.
         device: auto | cpu | cuda | cuda:N | mps.
@@ -103,11 +108,14 @@ def index_upgrade(
         InputError: as `lifelong.upgrade.upgrade`.
     """
     check_machine(device)
+    if out is not None:
+        check_output("--out", out, folder=True)
     there = index if isinstance(index, SearchIndex) else SearchIndex.open(index)
     rep = with_ if isinstance(with_, Representation) else Representation.load(with_)
     options: dict[str, Any] = {"precision": precision, "device": device, "watch": watch_of(progress, "upgrade")}
+    items = None if images is None else open_images(given_images("--images", images))
     with measured() as cost:
-        found = upgrade(there, rep, budget=budget, pairs=pairs, by=by, out=out, seed=seed, **options)
+        found = upgrade(there, rep, budget=budget, pairs=pairs, by=by, images=items, out=out, seed=seed, **options)
     metrics = {
         "images": len(found.index),
         "pairs": found.pairs,
