@@ -28,9 +28,9 @@ def test_two_words_then_searches_of_either_kind(here, capsys) -> None:
         "reextracted": 15,
         "translated": 5,
     }
-    assert {one["name"] for one in found["differences"]} == {
-        f"translated - {other}: {measure}" for other in ("reextracted", "stale") for measure in ("recall_at_1", "map")
-    }
+    others, measures = ("before", "reextracted", "stale"), ("recall_at_1", "map")
+    wanted = {f"translated - {other}: {measure}" for other in others for measure in measures}
+    assert {one["name"] for one in found["differences"]} == wanted
     assert found["from"]["fingerprint"] != found["to"]["fingerprint"]
     assert main("search ix photos/a/0.png --with random:convnet4:1 -q".split()) == 2
     assert "as the index has" in capsys.readouterr().err

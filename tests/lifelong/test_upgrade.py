@@ -329,6 +329,33 @@ def test_what_does_not_go_is_refused(index, old, new, tmp_path) -> None:
     assert read_json(tmp_path / "plain" / "card.json")["fingerprint"] == old.fingerprint
 
 
+def test_where_only_the_transform_is_new_hardly_anything_has_to_be_learned(photos, rep, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    plain = embed(photos, rep, cache=False, precision="fp32")
+    index = SearchIndex.create(tmp_path / "index", with_contents(plain))
+    transform = Affine(plain.vectors.mean(axis=0), rng.normal(size=(plain.dim, plain.dim)), np.ones(plain.dim))
+    other = replace(rep, transform=transform)
+    found = run(index, other, pairs=8)  # of 128 numbers each
+    truth = embed(photos, other, cache=False, precision="fp32")
+    got = vectors_in(found.index.store.get([str(name) for name in truth.ids]))
+    assert np.abs(got - truth.vectors).max() < 1e-3 * np.abs(truth.vectors).max()
+    assert found.translated == N - 8 and any("transform" in note for note in found.notes)
+
+
+def test_translated_rows_that_find_less_do_not_take_the_place_of_the_index(index, old, tmp_path) -> None:
+    # old vectors that know the label, and new ones of a network with drawn weights
+    made = embed(tmp_path / "photos", old, cache=False)
+    knowing = np.eye(DIM)[["abcd".index(label) for label in made.labels]]
+    knowing += 0.01 * np.random.default_rng(0).normal(size=knowing.shape)
+    index.update(replace(made, vectors=knowing.astype(np.float32)))
+    held, other = rows_of(index), Representation.load("random:convnet4:5")
+    with pytest.raises(InputError, match="find less than the index does now.*--pairs"):
+        run(index, other, pairs=40)
+    assert rows_of(index) == held and tree(tmp_path) == ["index", "photos"]
+    found = run(index, other, pairs=40, out=tmp_path / "fresh")
+    assert found.worth.differences["translated - before: map"].verdict == "loss"
+
+
 def test_worth_on_a_case_worked_by_hand() -> None:
     new = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], float)
     swapped = new[[0, 2, 1, 3]]  # two rows stand where the other belongs
@@ -338,6 +365,6 @@ def test_worth_on_a_case_worked_by_hand() -> None:
     # each asks for the other of its kind, its own row left out: that comes third, and for the others second
     assert found.figures["translated"]["recall_at_1"].mean == 0
     assert found.figures["translated"]["map"].mean == pytest.approx((1 / 3 + 3 / 2) / 4)
-    assert set(found.figures) == {"reextracted", "translated"}
+    assert set(found.figures) == {"before", "reextracted", "translated"}
     alone = worth_of(new, new, new, kinds=[None, "a", "b", "c"])
     assert alone.queries == 0 and alone.itself.mean == 1

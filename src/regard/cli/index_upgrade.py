@@ -18,7 +18,7 @@ def index_upgrade(
         int | None,
         typer.Option(
             help="Images to learn the translation from, drawn at random.",
-            show_default="5 % of the index, at least 64, at most 2000",
+            show_default="5 % of the index, at least 512, at most 4000",
         ),
     ] = None,
     by: Annotated[str, typer.Option("--by", help="The column that says what belongs together, for R@1 and mAP.")] = (

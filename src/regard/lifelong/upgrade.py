@@ -55,8 +55,8 @@ def upgrade(
         index: with its table in its own folder.
         representation: the new one.
         budget: rows to embed beside the pairs, those with the largest expected error first.
-        pairs: images to learn the map from, drawn at random; by default a twentieth of the index, at least 64 and at
-            most 2000.
+        pairs: images to learn the map from, drawn at random; by default a twentieth of the index, at least 512 and
+            at most 4000.
         by: the column that says which images belong together, for the measures.
         images: under the ids of the index, where its files are not known or are elsewhere now.
         out: a new folder for the upgraded index; by default it takes the old one's place.
@@ -66,7 +66,8 @@ def upgrade(
 
     Raises:
         InputError: a table that is elsewhere or of the past; the same representation, and nothing translated; too few
-            images whose files are there; tags, whose vectors would go; a column that is not there.
+            images whose files are there; tags, whose vectors would go; a column that is not there; translated rows that
+            find less than the index in whose place they would go, as far as the pairs tell.
         RunError: another process upgrades this index, or keeps changing it.
     """
     check_number("--budget", budget, 0, whole=True)

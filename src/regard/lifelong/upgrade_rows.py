@@ -1,5 +1,6 @@
 """Rows of an index with new vectors: all of them in a table beside, or some of them in their place."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,13 @@ from .embedded_again import Again
 from .translate import Translation
 
 
-def fill(folder: Path, store: LanceStore, again: Again, translation: Translation | None) -> int | None:
+def fill(
+    folder: Path,
+    store: LanceStore,
+    again: Again,
+    translation: Translation | None,
+    through: Callable[[np.ndarray], np.ndarray],
+) -> int | None:
     """Write every row of a table into a new one in a folder, with its new vector. O(n d e), memory that of a piece.
 
     Args:
@@ -20,6 +27,7 @@ def fill(folder: Path, store: LanceStore, again: Again, translation: Translation
         store: the old table.
         again: the images that were embedded; the others are translated.
         translation: None where all were embedded.
+        through: what old vectors go through before the translation.
 
     Returns:
         The version of the old table that was read; None where somebody wrote to it meanwhile.
@@ -31,7 +39,7 @@ def fill(folder: Path, store: LanceStore, again: Again, translation: Translation
     table = LanceStore.create(folder, marked(schema_of(dim, metadata_of(store.schema))))
     version, waiting, many = store.version, list[pa.Table](), 0
     for piece in store.pieces([name for name in table.schema.names if name not in MARKS]):
-        waiting.append(_moved(table.schema, piece, again, translation))
+        waiting.append(_moved(table.schema, piece, again, translation, through))
         many += piece.num_rows
         if many >= ROWS_A_VERSION:
             table.upsert(pa.concat_tables(waiting))
@@ -55,7 +63,13 @@ def freshen(store: LanceStore, again: Again) -> int:
     return int(rows.num_rows)
 
 
-def _moved(schema: pa.Schema, rows: pa.Table, again: Again, translation: Translation | None) -> pa.Table:
+def _moved(
+    schema: pa.Schema,
+    rows: pa.Table,
+    again: Again,
+    translation: Translation | None,
+    through: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> pa.Table:
     """The same rows with new vectors and marks."""
     ids, contents = rows.column("id").to_pylist(), rows.column("content").to_pylist()
     fresh = np.array([again.fits(name, content) for name, content in zip(ids, contents)], bool)
@@ -64,8 +78,9 @@ def _moved(schema: pa.Schema, rows: pa.Table, again: Again, translation: Transla
     if not fresh.all():
         if translation is None:
             raise RunError("index: images came to it while it was upgraded. Run the same command again.")
-        vectors[~fresh] = translation.apply(old[~fresh])
-        errors[~fresh] = translation.error_of(old[~fresh])
+        given = through(old[~fresh])
+        vectors[~fresh] = translation.apply(given)
+        errors[~fresh] = translation.error_of(given)
         if not np.isfinite(vectors).all():
             raise InputError("INDEX: its vectors cannot be translated: NaN or infinity came out.")
     if fresh.any():

@@ -4,6 +4,7 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..core.events import Event
 from ..core.runtime import numpy_rng
 from ..core.storage import write_json
 from ..representation.representation import Representation
+from ..representation.transform.steps import Step
 from ..reuse.search.index.atomic_replace import take_place
 from ..reuse.search.index.record import meaning
 from ..reuse.search.index.search_index import CARD, FORMAT, SearchIndex
@@ -23,9 +25,10 @@ from ..reuse.search.store.protocol import MARKS, vectors_in
 from .embedded_again import Again
 from .translate import FEWEST, Translation, learn_translation
 from .upgrade_rows import fill, freshen
-from .upgrade_worth import Worth, worth_of
+from .upgrade_worth import MEASURES, Worth, worth_of
 
-SHARE, LEAST, MOST = 0.05, 64, 2000  # pairs, where their number is not given
+# pairs, where their number is not given: what a map of a thousand numbers needs hardly depends on the index
+SHARE, LEAST, MOST = 0.05, 512, 4000
 TRIES = 3  # to write an index that others change meanwhile
 
 
@@ -96,7 +99,8 @@ class Work:
             worst = self._worst(translation)
             yield from self.again.embed("worst", worst, min(self.budget, len(worst)))
         worth = None if translation is None else self._worth(pairs, translation)
-        notes = self._notes(translation)
+        self._refuse_harm(worth)
+        notes = self._notes(translation, worth)
         before = dict(self.index.card)
         self._written(translation, len(pairs))
         index = SearchIndex.open(self.target)
@@ -122,8 +126,19 @@ class Work:
         if len(pairs) < FEWEST:
             why = f"; first: {self.again.aside[0]['path']}: {self.again.aside[0]['cause']}" if self.again.aside else ""
             raise bad("INDEX", f"{len(pairs)} images that can be embedded{why}", f"at least {FEWEST} to learn from")
-        old, new = self._old(pairs), np.stack([self.again.vectors[name] for name in pairs])
+        old, new = self._through(self._old(pairs)), np.stack([self.again.vectors[name] for name in pairs])
         return learn_translation(old, new, cosine=self.index.card["metric"] == "cosine")
+
+    def _through(self, old_ND: np.ndarray) -> np.ndarray:
+        """Old vectors as the map takes them: by the new transform, where only that is new, and so known already."""
+        return old_ND if self._known is None else self._known.apply(old_ND)
+
+    @cached_property
+    def _known(self) -> Step | None:
+        """The new transform, where the old vectors are what the new one's network gives."""
+        card = self.index.card
+        same = card.get("layer") is None and card.get("fingerprint") == self.rep.network_fingerprint
+        return self.rep.transform if same else None
 
     def _old(self, names: list[str]) -> np.ndarray:
         rows = self.store.get(names, ["id", "vector"])
@@ -139,7 +154,7 @@ class Work:
         """Ids of images that were not asked for yet, the largest expected error first."""
         asked, found = set(self.again.asked), list[tuple[float, str]]()
         for piece in self.store.pieces(["id", "path", "vector"]):
-            errors = translation.error_of(vectors_in(piece))
+            errors = translation.error_of(self._through(vectors_in(piece)))
             known = zip(errors.tolist(), piece.column("id").to_pylist(), piece.column("path").to_pylist())
             found += [(-error, name) for error, name, path in known if self._there(name, path) and name not in asked]
         return [name for _, name in sorted(found)]
@@ -170,7 +185,7 @@ class Work:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir()
             write_json(new / CARD, card)
-            version = fill(new, self.store, self.again, translation)
+            version = fill(new, self.store, self.again, translation, self._through)
             if version is None:
                 continue
             asked = (lambda version=version: self.store.version == version) if in_place else None
@@ -178,8 +193,25 @@ class Work:
                 return
         raise RunError(f"index {str(self.index.folder)!r}: others keep changing it. Run the same command again.")
 
-    def _notes(self, translation: Translation | None) -> tuple[str, ...]:
+    def _refuse_harm(self, worth: Worth | None) -> None:
+        """Where translated rows find less than the old index does, it is not replaced: it could not be had back."""
+        if worth is None or self.target != self.index.folder.resolve():
+            return
+        for measure in MEASURES:
+            lost = worth.differences.get(f"translated - before: {measure}")
+            if lost is not None and lost.verdict == "loss":
+                values = [worth.figures[arm][measure].mean for arm in ("translated", "before")]
+                said = f"{measure} {values[0]:.3f} against {values[1]:.3f}, difference {lost.told(sign='+')}"
+                fix = "Give more --pairs, or --out NEW_INDEX to have it beside the old one all the same."
+                got = f"translated rows that find less than the index does now ({said}, on {worth.images} pairs)"
+                raise bad("INDEX", got, "an upgrade that does no harm", fix)
+
+    def _notes(self, translation: Translation | None, worth: Worth | None) -> tuple[str, ...]:
         notes = []
+        if self._known is not None:
+            notes.append("only the transform is new: old vectors go through it before the map")
+        if translation is not None and (worth is None or not worth.figures):
+            notes.append(f"no column {self.by!r} says which images belong together: what search gains is not known")
         if has_regions(self.index.folder):
             notes.append(
                 "regions are of the old representation and are not taken along; make them with index --regions"

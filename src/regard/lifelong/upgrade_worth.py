@@ -3,8 +3,9 @@
 Measured on the pairs, which were drawn at random: each is translated by a map that was learned from the others. A
 query is an image's new vector. It looks among the translated rows of all pairs for its own one, and, where there are
 labels or identities, for the others of its kind, itself left out: among new vectors, among translated ones, and among
-the old ones as they are where both have one length ("stale"). These are few images, so that figures are higher than in
-the whole index; what counts is how they differ.
+the old ones as they are where both have one length ("stale"). "before" is what the index found until now: old vectors
+among old ones. These are few images, so that figures are higher than in the whole index; what counts is how they
+differ.
 """
 
 from collections.abc import Sequence
@@ -30,8 +31,8 @@ class Worth:
         images: that ask and are searched.
         itself: share of them whose own translated row comes first.
         queries: of them, those that have others of their kind to find.
-        figures: by arm (reextracted, translated, stale) and measure (recall_at_1, map).
-        differences: translated - reextracted, and translated - stale, by name.
+        figures: by arm (before, reextracted, translated, stale) and measure (recall_at_1, map).
+        differences: of translated to each other arm, by name.
     """
 
     images: int
@@ -62,9 +63,9 @@ def worth_of(
     """
     own = np.arange(min(len(new_NE), MOST))
     new, translated, old = new_NE[: len(own)], translated_NE[: len(own)], old_ND[: len(own)]
-    galleries = {"reextracted": new, "translated": translated}
-    galleries |= {"stale": old} if old.shape[1] == new.shape[1] else {}
-    ranked = {name: _ranked(metric, new, gallery) for name, gallery in galleries.items()}
+    sides = {"before": (old, old), "reextracted": (new, new), "translated": (new, translated)}
+    sides |= {"stale": (new, old)} if old.shape[1] == new.shape[1] else {}
+    ranked = {name: _ranked(metric, *side) for name, side in sides.items()}
     itself = accuracy_interval((ranked["translated"][:, 0] == own).astype(float))
     if kinds is None:
         return Worth(len(own), itself)

@@ -94,8 +94,8 @@ def index_upgrade(
         index: a folder made by `regard.index`, or a `SearchIndex`, with the table in its own folder.
         with_: the new representation.
         budget: rows to embed beside the pairs, those that are expected to be worst first.
-        pairs: images to learn the translation from, drawn at random; by default 5 % of the index, at least 64 and at
-            most 2000.
+        pairs: images to learn the translation from, drawn at random; by default 5 % of the index, at least 512 and at
+            most 4000.
         by: the column that says what belongs together, for R@1 and mAP.
         images: the images, under the ids of the index, where its files are not known or are elsewhere now.
         out: a new folder for the upgraded index; by default it takes the old one's place.
