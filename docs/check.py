@@ -18,7 +18,7 @@ from typing import Any
 
 import typer
 
-from regard.cli import _app, verbs
+from regard.cli import _TWO_WORDS, _app, verbs
 from regard.core.discover import KINDS, names
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -150,6 +150,8 @@ def _commands(page: Path) -> Iterator[str]:
             if len(words) < 2 or words[0] != "regard" or words[1].startswith("-"):
                 continue
             where = f"{page.relative_to(ROOT)}: `{line.strip()}`"
+            if tuple(words[1:3]) in _TWO_WORDS:
+                words[1:3] = ["-".join(words[1:3])]
             if words[1] not in verbs():
                 yield f"{where}: there is no verb {words[1]}"
                 continue

@@ -151,6 +151,7 @@ VERBS = {
     "index --add": "index {f}/photos --out {f}/ix --add",
     "index --update": "index {f}/photos --out {f}/ix --update --regions",
     "index --remove": "index {f}/photos --out {f}/ix --remove",
+    "index-upgrade": "index-upgrade {f}/ix --with {f}/rep --pairs 8 --out {f}/up",
     "embed": "embed {f}/table.csv --with {f}/rep --out {f}/w.npz",
     "probe": "probe {f}/v.npz {f}/table.csv --with {f}/rep",
     "whiten": "whiten {f}/photos --with {f}/rep --out {f}/white",

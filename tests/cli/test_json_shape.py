@@ -27,6 +27,7 @@ LINES = {
     "compare": f"compare train test --task retrieve --with A={SMALL}:1 --with random --seeds 3",
     "whiten": f"whiten train --with {SMALL} --dim 8 --out white",
     "index": f"index train --with {SMALL} --out index-new",
+    "index-upgrade": f"index-upgrade index --with {SMALL}:3 --pairs 12 --out index-other",
     "search": f"search index test/a/0.png bad.png --with {SMALL}",
     "search-eval": "search-eval index labels --rerank qe",
     "duplicates": "duplicates train",
@@ -98,7 +99,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
     assert metrics["seconds"] >= 0 and metrics["set_aside"] == len(found["set_aside"])
     assert all(isinstance(note, str) for note in found["notes"])
     assert all(one["name"] and one["cause"] and isinstance(one["cause"], str) for one in found["set_aside"])
-    if verb not in ("methods", "search-eval", "lineage"):
+    if verb not in ("methods", "search-eval", "lineage", "index-upgrade"):
         assert any(one["name"].endswith("bad.png") for one in found["set_aside"]), found["set_aside"]
     for one in found["differences"]:
         assert {"name", "mean", "low", "high", "verdict"} <= set(one) and one["verdict"] in VERDICTS
@@ -113,6 +114,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
             "robustness",
             "create",
             "index",
+            "index-upgrade",
             "whiten",
             "duplicates",
             "detect evaluate",

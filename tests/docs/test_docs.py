@@ -36,6 +36,7 @@ COMMANDS = {
     "export": "export tuned --format torchscript --out tuned.pt",
     "whiten": "whiten builtin:faces --with run --out whitened",
     "index": "index faces.npz --out index",
+    "index-upgrade": "index-upgrade index --with random:convnet4 --images builtin:faces --pairs 40 --budget 5 --out up",
     "search": "search index faces/000 --id",
     "search-eval": "search-eval index labels --sample 20 --rerank qe",
     "duplicates": "duplicates builtin:photos",

@@ -107,6 +107,10 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         lambda: regard.index("train", "index", **SMALL, metric="euclidean", tag="first"),
     ),
     "lineage": ("lineage .. --report page.html", lambda: regard.lineage("..", report="page.html")),
+    "index_upgrade": (
+        "index-upgrade ../there --with random:convnet4:3 --pairs 12 --budget 2 --seed 1 --out upgraded",
+        lambda: regard.index_upgrade("../there", "random:convnet4:3", pairs=12, budget=2, seed=1, out="upgraded"),
+    ),
     "methods": ("methods adapt", lambda: regard.methods("adapt")),
     "next": (
         "next train --from ../tuned --allow-leak --most 12 --report page.html",

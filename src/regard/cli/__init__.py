@@ -54,6 +54,7 @@ _FLOW = (
     "bet",
     "whiten",
     "index",
+    "index-upgrade",
     "search",
     "search-eval",
     "duplicates",
@@ -63,6 +64,8 @@ _FLOW = (
     "export",
     "methods",
 )
+
+_TWO_WORDS = {("index", "upgrade")}  # a verb that can be written as two words though the first alone is one, too
 
 
 def verbs() -> list[str]:
@@ -148,6 +151,8 @@ def _stopping(got: list[int]) -> Iterator[None]:
 
 
 def _run(arguments: list[str]) -> int:
+    if tuple(arguments[:2]) in _TWO_WORDS and not Path(arguments[1]).exists():  # a folder of that name is meant then
+        arguments = ["-".join(arguments[:2]), *arguments[2:]]
     asked = first((argument for argument in arguments if not argument.startswith("-")), None)
     if asked is not None and asked not in verbs():
         from ..core.checks import check_choice

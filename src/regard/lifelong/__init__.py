@@ -1,1 +1,1 @@
-"""Representations that are kept useful while tasks arrive one after another."""
+"""Representations and indexes that stay useful as tasks and versions come one after another."""

@@ -89,7 +89,7 @@ def test_another_kind_of_leftover_is_cleared_away(tmp_path, folder):
 
 
 def test_one_at_a_time(tmp_path, folder):
-    with module._alone(tmp_path / ".index.partial"), pytest.raises(RunError, match="another process is making"):
+    with module.alone(tmp_path / ".index.partial"), pytest.raises(RunError, match="another process is making"):
         build(tmp_path / "index", open_images(folder), SMALL)
 
 

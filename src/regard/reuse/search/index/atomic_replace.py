@@ -6,6 +6,7 @@ there later, under its lock, knows that whoever put it there is gone: it is put 
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,14 +18,25 @@ from ..store.lock import locked
 CARD = "card.json"
 
 
-def take_place(beside: Path, target: Path) -> None:
-    """Move a collection to `target`, in place of an empty folder or another collection, which comes back on failure."""
+def take_place(beside: Path, target: Path, only_if: Callable[[], bool] | None = None) -> bool:
+    """Move a collection to `target`, in place of an empty folder or another collection, which comes back on failure.
+
+    Args:
+        beside: the new one.
+        target: where it goes.
+        only_if: asked once the lock of the collection that is there is held; where it says no, all stays as it is.
+
+    Returns:
+        Whether it was moved.
+    """
     if not (target / CARD).exists():
         clear(target)  # of what a killed process left there
         os.replace(beside, target)
-        return
+        return True
     aside = target.with_name(f".{target.name}.{os.getpid()}.old")
     with locked(str(target)):
+        if only_if is not None and not only_if():
+            return False
         if (target / REMEMBERED).exists():  # by content, so that they hold for the new collection, too
             shutil.copyfile(target / REMEMBERED, beside / REMEMBERED)
         os.replace(target, aside)
@@ -34,6 +46,7 @@ def take_place(beside: Path, target: Path) -> None:
             os.replace(aside, target)
             raise
     shutil.rmtree(aside, ignore_errors=True)
+    return True
 
 
 def settle(target: Path) -> None:

@@ -54,7 +54,7 @@ def build(
     rep = representation if isinstance(representation, Representation) else Representation.load(representation)
     partial = target.with_name(f".{target.name}.partial")
     try:
-        with _alone(partial):
+        with alone(partial):
             # once for all images: each piece would be calibrated on its own
             given = {name: embed_settings[name] for name in ("batch", "device") if name in embed_settings}
             chosen = settle(embed_settings.get("precision", "auto"), images, rep, watch=watch, **given)
@@ -109,7 +109,8 @@ def _begin(
 
 
 @contextmanager
-def _alone(partial: Path) -> Iterator[None]:
+def alone(partial: Path) -> Iterator[None]:
+    """Let no other process make the same folder meanwhile; raises RunError where one does."""
     import fcntl
 
     path = partial.with_name(partial.name + ".lock")

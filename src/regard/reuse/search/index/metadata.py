@@ -16,7 +16,7 @@ import pyarrow as pa
 from ....core.checks import bad
 from ....data.imageset import ImageSet
 from ....representation.embeddings import Embeddings
-from ..store.protocol import OWN, Store, metadata_of
+from ..store.protocol import MARKS, OWN, Store, metadata_of
 
 _SAID = {"text": "text", "whole": "whole numbers", "number": "numbers", "boolean": "true or false"}
 _LARGEST = 2**63
@@ -28,13 +28,13 @@ def kinds_of(columns: Mapping[str, Any]) -> dict[str, str]:
     A column of objects without any value has no kind yet, and is left out until it has one. Whole numbers that 64 bits
     with a sign do not hold are kept as text.
     """
-    kept = {name: values for name, values in columns.items() if name.isidentifier() and name not in OWN}
+    kept = {name: values for name, values in columns.items() if name.isidentifier() and name not in (*OWN, *MARKS)}
     return {name: kind for name, values in kept.items() if (kind := _kind(np.asarray(values)))}
 
 
 def not_kept(columns: Iterable[str]) -> list[str]:
     """The names of columns that an index cannot keep: no condition could name them, or it has them for itself."""
-    return [name for name in columns if not name.isidentifier() or name in set(OWN) - {"id", "path", "label"}]
+    return [name for name in columns if not name.isidentifier() or name in {*OWN, *MARKS} - {"id", "path", "label"}]
 
 
 def widen(store: Store, columns: Mapping[str, Any]) -> None:

@@ -36,14 +36,14 @@ def check_origin(argument: str, card: Mapping[str, Any], embeddings: Embeddings)
     # vectors from elsewhere have no fingerprint: their length is all there is to check
     if theirs["fingerprint"] and card.get("fingerprint"):
         if any(theirs[key] != card.get(key) for key in ("fingerprint", "layer")):
-            raise mismatch(argument, card, f"vectors of {_named(theirs)}")
+            raise mismatch(argument, card, f"vectors of {named(theirs)}")
 
 
 def check_representation(argument: str, card: Mapping[str, Any], representation: Representation) -> None:
     """Refuse a representation that did not make the collection of this card, before anything is embedded with it."""
     made = {"fingerprint": representation.fingerprint, "representation": representation.name}
     if card.get("fingerprint") and made["fingerprint"] != card["fingerprint"]:
-        raise mismatch(argument, card, f"vectors of {_named(made)}")
+        raise mismatch(argument, card, f"vectors of {named(made)}")
 
 
 def mismatch(argument: str, card: Mapping[str, Any], got: str) -> InputError:
@@ -51,7 +51,7 @@ def mismatch(argument: str, card: Mapping[str, Any], got: str) -> InputError:
     return bad(
         argument,
         got,
-        f"{card['dim']} dimensions of {_named(card)}, as the index has",
+        f"{card['dim']} dimensions of {named(card)}, as the index has",
         "Embed with the same representation, or make a new index.",
     )
 
@@ -74,7 +74,8 @@ def columns(embeddings: Embeddings, paths: Sequence[str | Path] | None) -> dict[
     return found | {name: embeddings.columns[name] for name in (*own, *kinds_of(embeddings.columns))}
 
 
-def _named(made: Mapping[str, Any]) -> str:
+def named(made: Mapping[str, Any]) -> str:
+    """What to call what made vectors: its name, layer, precision and the beginning of its fingerprint."""
     layer = "" if made.get("layer") is None else f" at layer {made['layer']}"
     name = made.get("representation") or "a representation from elsewhere"
     low = f" in {made['precision']}" if made.get("precision") else ""

@@ -7,7 +7,7 @@ never changes the collection.
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,16 @@ from ....representation.embeddings import Embeddings
 from ..nearest import metric as metrics
 from ..query.searcher import Searcher
 from ..store.address import create_store, open_store
-from ..store.protocol import as_rows, dim_of, schema_of
+from ..store.lance import LanceStore
+from ..store.protocol import MARKS, as_rows, dim_of, schema_of
 from .atomic_replace import CARD, settle, take_place
 from .metadata import fitted, keep_known, keep_unsaid, kinds_of, widen
 from .record import check_origin, columns, meaning, origin
 from .same_files import as_indexed, refuse_others, same_files
+from .same_vectors import SameVectors
 
 FORMAT = 2
+UNMARKED = {"translated": False, "translation_error": 0.0}  # a vector that its image was embedded for
 KEYS = {
     "regard_index": whole(),
     "dim": maybe(whole(1)),
@@ -96,6 +99,7 @@ class SearchIndex(Searcher):
         """
         settle(Path(folder).resolve())
         path = check_path("index", folder, folder=True)
+        guard = SameVectors(path / CARD)
         card = read_json(path / CARD) if (path / CARD).exists() else None
         if not isinstance(card, dict) or "regard_index" not in card:
             raise bad("index", repr(str(folder)), "a folder made by regard index")
@@ -114,6 +118,8 @@ class SearchIndex(Searcher):
                 "the card that the index was made with",
                 "Put a copy of the card back, or make the index again.",
             )
+        if isinstance(store, LanceStore):
+            guard.card, store.guard = card, guard
         return SearchIndex(path, card, store)
 
     def add(
@@ -167,15 +173,30 @@ class SearchIndex(Searcher):
         return self.store.tag(name)
 
 
-def put(index: SearchIndex, embeddings: Embeddings) -> tuple[int, int]:
-    """Write images under their ids, whatever an index has under these or of these files; otherwise as `add`."""
+def put(
+    index: SearchIndex, embeddings: Embeddings, marks: Mapping[str, Sequence[Any]] | None = None
+) -> tuple[int, int]:
+    """Write images under their ids, whatever an index has under these or of these files; otherwise as `add`.
+
+    Args:
+        index: the collection.
+        embeddings: what is written.
+        marks: of vectors that come from other rows: what `protocol.MARKS` says there.
+    """
     check_origin("embeddings", index.card, embeddings)
-    return _write(index, embeddings, columns(embeddings, None))
+    return _write(index, embeddings, columns(embeddings, None), marks)
 
 
-def _write(index: SearchIndex, embeddings: Embeddings, given: dict[str, Any]) -> tuple[int, int]:
+def _write(
+    index: SearchIndex,
+    embeddings: Embeddings,
+    given: dict[str, Any],
+    marks: Mapping[str, Sequence[Any]] | None = None,
+) -> tuple[int, int]:
     fitted(index.store.schema, given)  # a value of another kind is refused before anything is changed
     widen(index.store, embeddings.columns)
+    if set(MARKS) <= set(index.store.schema.names):
+        given |= marks or {name: [value] * len(embeddings) for name, value in UNMARKED.items()}
     rows = fitted(index.store.schema, given)
     return index.store.upsert(as_rows(index.store.schema, rows, embeddings.vectors))
 

@@ -19,10 +19,10 @@ from ....representation.embeddings import Embeddings
 from ....representation.int8 import alike
 from ....representation.pipeline import NothingRead, Piece, open_pipeline
 from ....representation.representation import Representation
-from ..store.protocol import vectors_in
+from ..store.protocol import MARKS, vectors_in
 from .contents import look
 from .metadata import differing, notes_on, widen
-from .search_index import SearchIndex, put
+from .search_index import UNMARKED, SearchIndex, put
 
 PIECE = 1000  # images looked at together, and embedded between two writes
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
@@ -179,17 +179,30 @@ def _carry_over(
     images: ImageSet,
     facts: list[dict[str, Any]],
     by_content: dict[str, str],
-    held: dict[str, np.ndarray],
+    held: "dict[str, _Held]",
 ) -> None:
     """Write images whose content is there already, under their ids, with the vectors that it has."""
     sources = [by_content[fact["content"]] for fact in facts]
     found = _vectors(index, [name for name in dict.fromkeys(sources) if name not in held]) | held
-    put(index, _described(images, np.stack([found[name] for name in sources]), facts, {}))
+    vectors = np.stack([found[name].vector for name in sources])
+    marks = {name: [found[source].marks[name] for source in sources] for name in MARKS}
+    put(index, _described(images, vectors, facts, {}), marks)
 
 
-def _vectors(index: SearchIndex, names: list[str]) -> dict[str, np.ndarray]:
-    rows = index.store.get(names, ["id", "vector"])
-    return dict(zip(rows.column("id").to_pylist(), vectors_in(rows)))
+@dataclass(frozen=True)
+class _Held:
+    """A row's vector, and whether it was translated."""
+
+    vector: np.ndarray
+    marks: dict[str, Any]
+
+
+def _vectors(index: SearchIndex, names: list[str]) -> dict[str, _Held]:
+    marks = [name for name in MARKS if name in index.store.schema.names]
+    rows = index.store.get(names, ["id", *marks, "vector"])
+    known = rows.select(marks).to_pylist() if marks else [UNMARKED] * rows.num_rows
+    held = (_Held(vector, one) for vector, one in zip(vectors_in(rows), known))
+    return dict(zip(rows.column("id").to_pylist(), held))
 
 
 def _embed(

@@ -35,6 +35,7 @@ class LanceStore:
     def __init__(self, place: str, table: Any, frozen: bool = False, compared: bool = True) -> None:
         self.place, self.schema, self._table, self._frozen = place, table.schema, table, frozen
         self._recall: tuple[int, float] | None = None
+        self.guard: Callable[[], None] = _nothing  # called before each read and write, under the lock
         self._compared = compared  # whether all of its files were compared with their list
 
     @classmethod
@@ -154,6 +155,7 @@ class LanceStore:
         if not self.count():
             return []
         with readable(self.place), self._reading():
+            self.guard()
             asked = self._table.search(np.asarray(query_D, np.float32)).distance_type("cosine").limit(top)
             asked = asked.select(["id", "_distance"]).refine_factor(10)
             asked = asked.bypass_vector_index() if exact else asked
@@ -187,6 +189,11 @@ class LanceStore:
                 return int(self._table.count_rows(where and condition(where)))
             except ValueError as error:
                 raise unreadable(where or "", error) from error
+
+    def tags(self) -> list[str]:
+        """The names of versions that are kept."""
+        with readable(self.place), self._reading():
+            return sorted(self._table.tags.list())
 
     def tag(self, name: str) -> int:
         """See `Store`."""
@@ -222,6 +229,7 @@ class LanceStore:
 
     def _latest(self) -> None:
         if not self._frozen:
+            self.guard()
             self._table.checkout_latest()
 
     def _reading(self) -> AbstractContextManager[None]:
@@ -229,10 +237,15 @@ class LanceStore:
 
     def _write(self, action: Callable[[], T]) -> T:
         with locked(self.place, frozen=self._frozen):
+            self.guard()
             done = repeated(self._table, self.place, action)
             self._latest()
             intact.note(self.place, TABLE, int(self._table.version))
             return done
+
+
+def _nothing() -> None:
+    """Guard nothing."""
 
 
 def _parts(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -85,7 +85,7 @@ def readable(place: str) -> Iterator[None]:
     """Turn what a damaged or missing table raises into an error that says so."""
     try:
         yield
-    except InputError:
+    except (InputError, RunError):
         raise
     except (RuntimeError, ValueError, OSError) as error:
         raise bad(

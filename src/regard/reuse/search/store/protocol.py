@@ -16,6 +16,8 @@ from ....core.checks import bad, check_choice
 
 KINDS: dict[str, Any] = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
 OWN = ("id", "content", "path", "label", "size", "mtime", "vector")  # columns that every table has
+# columns that a table has besides once its vectors were translated: whether a row's is, and the error to be expected
+MARKS = {"translated": "boolean", "translation_error": "number"}
 ROW = "_rowid"  # a whole number that stays with an id as long as it is there
 
 
@@ -98,9 +100,16 @@ def fields_of(metadata: Mapping[str, str]) -> list[pa.Field]:
     """Further columns as fields; raises InputError where a name cannot stand in a condition, or is taken."""
     for name, kind in metadata.items():
         check_choice(f"column {name}", kind, list(KINDS))
-        if name in OWN or not name.isidentifier():
-            raise bad("columns", repr(name), f"a name of letters, digits and _, other than {', '.join(OWN)}")
+        if name in (*OWN, *MARKS) or not name.isidentifier():
+            taken = ", ".join((*OWN, *MARKS))
+            raise bad("columns", repr(name), f"a name of letters, digits and _, other than {taken}")
     return [pa.field(name, KINDS[kind]) for name, kind in metadata.items()]
+
+
+def marked(schema: pa.Schema) -> pa.Schema:
+    """The same columns and those of `MARKS`."""
+    fields = [field for field in schema if field.name not in MARKS]
+    return pa.schema([*fields, *(pa.field(name, KINDS[kind]) for name, kind in MARKS.items())])
 
 
 def dim_of(schema: pa.Schema) -> int:
@@ -115,7 +124,7 @@ def metadata_of(schema: pa.Schema) -> dict[str, str]:
     {'style': 'text'}
     """
     kinds = {kind: name for name, kind in KINDS.items()}
-    return {field.name: kinds[field.type] for field in schema if field.name not in OWN}
+    return {field.name: kinds[field.type] for field in schema if field.name not in (*OWN, *MARKS)}
 
 
 def as_rows(schema: pa.Schema, columns: Mapping[str, Any], vectors_ND: np.ndarray) -> pa.Table:

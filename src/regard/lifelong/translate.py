@@ -1,0 +1,222 @@
+"""Vectors of one representation as those of another: an affine map, learned from a few images that have both.
+
+Three closed forms, each with an intercept; which one is taken is decided by leaving one image out at a time:
+
+- `ridge`: the penalised least-squares map; what the pairs do not say becomes the mean.
+- `ridge to identity`: the same for what the new vectors differ by from the old ones (times a number), where both are of
+  one length; what the pairs do not say stays as it was. Good where the new representation was tuned from the old one.
+- `orthogonal`: a rotation and one scale (Procrustes), where both are of one length.
+
+By cosine each is learned from the vectors as they are, and from those at length 1.
+
+Sources: Golub, Heath & Wahba 1979 (Technometrics 21: generalised cross-validation); Allen 1974 (Technometrics 16: what
+leaving one out gives, without fitting again); Schönemann 1966 (Psychometrika 31: orthogonal Procrustes).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..core.checks import bad, check_matrix
+from ..core.linalg import svd
+from .expected_error import Expected, learn_expected
+
+FEWEST = 8  # pairs; from fewer nothing can be left out that says something
+FOLDS = 5  # in which `orthogonal`, which has no short form, is judged
+PENALTIES = np.logspace(-14, 2, 65)  # times the largest squared singular value
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One map that was tried.
+
+    Attributes:
+        method: ridge | ridge to identity | orthogonal.
+        unit: whether it was learned from vectors at length 1.
+        weight: (d, e).
+        before: (d,) mean of the old vectors.
+        after: (e,) mean of the new ones.
+        penalty: of the ridge; 0 where there is none.
+        held_out: (n, e) each pair's translation by what the others teach.
+    """
+
+    method: str
+    unit: bool
+    weight: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    penalty: float
+    held_out: np.ndarray
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A learned map from old to new vectors, and what is to be expected of it.
+
+    Attributes:
+        fit: the map that was taken.
+        length: that translated vectors get; 0 where they are left as they come.
+        errors: (n,) of the pairs, each left out: 1 - cosine, or the squared distance over the new vectors' variance.
+        tried: mean error of each map that was tried, by its name.
+        expected: the model of an image's error; see `expected_error`.
+    """
+
+    fit: Fit
+    length: float
+    errors: np.ndarray
+    tried: dict[str, float]
+    expected: Expected
+
+    @property
+    def name(self) -> str:
+        """The method, and whether at length 1."""
+        return named(self.fit)
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """(n, e) each pair's translation by a map that was learned from the others."""
+        return self._scaled(self.fit.held_out)
+
+    def apply(self, old_ND: np.ndarray) -> np.ndarray:
+        """Old vectors (n, d) as new ones (n, e), in their floating-point type. O(n d e)."""
+        old = np.asarray(old_ND)
+        old = old if old.dtype.kind == "f" else old.astype(np.float64)
+        return self._scaled(moved(self.fit, old)).astype(old.dtype)
+
+    def error_of(self, old_ND: np.ndarray) -> np.ndarray:
+        """(n,) the error that is to be expected of the translation of old vectors (n, d), as `errors` has it."""
+        return self.expected.of(at_unit(old_ND) if self.fit.unit else np.asarray(old_ND, np.float64))
+
+    def _scaled(self, new_NE: np.ndarray) -> np.ndarray:
+        return self.length * at_unit(new_NE) if self.length else new_NE
+
+
+def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = True) -> Translation:
+    """Learn to translate old vectors into new ones. O(n min(n, d) (d + e)), and O(d^3) at most.
+
+    Args:
+        old_ND: (n, d) of some images.
+        new_NE: (n, e) of the same images.
+        cosine: whether vectors are compared by cosine, so that their length does not count.
+
+    Raises:
+        InputError: other numbers of rows, fewer than 8, NaN, or old vectors that are all alike.
+    """
+    old = np.asarray(check_matrix("old", old_ND, min_rows=FEWEST), np.float64)
+    new = np.asarray(check_matrix("new", new_NE, min_rows=FEWEST), np.float64)
+    if len(old) != len(new):
+        raise bad("new", f"{len(new)} vectors", f"{len(old)}, one for each old one")
+    if not np.ptp(old, axis=0).any():
+        raise bad("old", f"{len(old)} vectors that are all alike", "vectors that differ")
+    spaces = [(old, new, False), *([(at_unit(old), at_unit(new), True)] if cosine else [])]
+    tried = [fit for one, other, unit in spaces for fit in fits(one, other, unit)]
+    errors = [errors_of(fit.held_out, new, cosine) for fit in tried]
+    best = int(np.argmin([round(float(one.mean()), 12) for one in errors]))  # of equals the first
+    fit = tried[best]
+    expected = learn_expected(at_unit(old) if fit.unit else old, errors[best], _penalty(tried, fit))
+    length = float(np.median(np.linalg.norm(new, axis=1))) if fit.unit else 0.0
+    means = {named(one): float(error.mean()) for one, error in zip(tried, errors)}
+    return Translation(fit, length, errors[best], means, expected)
+
+
+def fits(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Iterator[Fit]:
+    """Every map that can be learned from these pairs."""
+    yield ridge(old_ND, new_NE, unit)
+    if old_ND.shape[1] == new_NE.shape[1]:
+        yield ridge_to_identity(old_ND, new_NE, unit)
+        yield orthogonal(old_ND, new_NE, unit)
+
+
+def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:
+    """The W and b that make |new - old W - b|^2 + penalty |W|^2 least; the penalty by generalised cross-validation.
+
+    GCV = n |(I - H) new|^2 / (n - tr H)^2, with H the matrix that makes the fitted values, its intercept included.
+    """
+    n = len(old_ND)
+    before, after = old_ND.mean(axis=0), new_NE.mean(axis=0)
+    centred = new_NE - after
+    U, s, Vt = svd(old_ND - before)
+    kept = s > s[0] * max(old_ND.shape) * np.finfo(np.float64).eps
+    U, s, Vt = U[:, kept], s[kept], Vt[kept]
+    full = len(s) == n - 1  # the pairs' own values can all be met, so what is left is rounding
+    T = U.T @ centred
+    beyond = np.zeros_like(centred) if full else centred - U @ T
+    each, rest = (T**2).sum(axis=1), float((beyond**2).sum())
+    penalties = PENALTIES * s[0] ** 2
+    damp = penalties[:, None] / (s**2 + penalties[:, None])  # share of each direction that is not fitted
+    gcv = n * (damp**2 @ each + rest) / (n - 1 - len(s) + damp.sum(axis=1)) ** 2
+    best = int(np.argmin(gcv))
+    free = (0.0 if full else 1 - 1 / n - (U**2).sum(axis=1)) + U**2 @ damp[best]  # 1 - the diagonal of H
+    left_out = (beyond + U @ (damp[best][:, None] * T)) / np.maximum(free, np.finfo(np.float64).tiny)[:, None]
+    weight = Vt.T @ ((s / (s**2 + penalties[best]))[:, None] * T)
+    return Fit("ridge", unit, weight, before, after, float(penalties[best]), new_NE - left_out)
+
+
+def ridge_to_identity(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:
+    """`ridge` of new - a old, with a the number that fits best: W is a I where the pairs say nothing."""
+    centred = old_ND - old_ND.mean(axis=0)
+    a = float((centred * (new_NE - new_NE.mean(axis=0))).sum() / (centred**2).sum())
+    rest = ridge(old_ND, new_NE - a * old_ND, unit)
+    weight = rest.weight + a * np.eye(old_ND.shape[1])
+    after, held_out = new_NE.mean(axis=0), rest.held_out + a * old_ND
+    return replace(rest, method="ridge to identity", weight=weight, after=after, held_out=held_out)
+
+
+def orthogonal(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:
+    """The rotation (or reflection) R, scale c and b that make |new - c old R - b|^2 least.
+
+    R is the identity in directions that no pair has. Pairs are left out in five parts.
+    """
+    n = len(old_ND)
+    held_out = np.empty_like(new_NE)
+    for fold in range(FOLDS):
+        asked = np.arange(n) % FOLDS == fold
+        W, before, after = _procrustes(old_ND[~asked], new_NE[~asked])
+        held_out[asked] = (old_ND[asked] - before) @ W + after
+    W, before, after = _procrustes(old_ND, new_NE)
+    return Fit("orthogonal", unit, W, before, after, 0.0, held_out)
+
+
+def errors_of(translated_NE: np.ndarray, new_NE: np.ndarray, cosine: bool) -> np.ndarray:
+    """(n,) 1 - cosine, or the squared distance over the mean squared distance of the new vectors from their mean."""
+    if cosine:
+        return np.maximum(1 - (at_unit(translated_NE) * at_unit(new_NE)).sum(axis=1), 0)
+    spread = ((new_NE - new_NE.mean(axis=0)) ** 2).sum(axis=1).mean()
+    return ((translated_NE - new_NE) ** 2).sum(axis=1) / (spread or 1.0)
+
+
+def named(fit: Fit) -> str:
+    """What to call a map."""
+    return fit.method + (", length 1" if fit.unit else "")
+
+
+def moved(fit: Fit, old_ND: np.ndarray) -> np.ndarray:
+    """Old vectors through a map, at the length that comes out."""
+    old = at_unit(old_ND) if fit.unit else old_ND
+    return (old - fit.before.astype(old.dtype)) @ fit.weight.astype(old.dtype) + fit.after.astype(old.dtype)
+
+
+def at_unit(vectors_ND: np.ndarray) -> np.ndarray:
+    """Vectors at length 1, in their floating-point type; zeros stay zeros."""
+    vectors = np.asarray(vectors_ND)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def _penalty(tried: list[Fit], fit: Fit) -> float:
+    """The penalty that leverages are counted with; a rotation has none, and takes that of the ridge."""
+    return fit.penalty or next(one.penalty for one in tried if one.unit == fit.unit and one.penalty)
+
+
+def _procrustes(old_ND: np.ndarray, new_NE: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    before, after = old_ND.mean(axis=0), new_NE.mean(axis=0)
+    x, y = old_ND - before, new_NE - after
+    _, s, Vt = svd(np.concatenate([x, y]))
+    span = Vt[s > s[0] * 1e-10].T  # directions that a pair has; the others stay as they are
+    small = span.T @ x.T @ (y @ span)
+    # a trace of the identity, so that what only one side has is not turned at random
+    U, values, Wt = svd(small + 1e-9 * np.abs(small).max() * np.eye(len(small)))
+    scale = float(values.sum() / (x**2).sum())
+    return scale * (np.eye(x.shape[1]) + span @ (U @ Wt - np.eye(len(small))) @ span.T), before, after
