@@ -1,5 +1,6 @@
 """EWC: the Fisher information of each image by itself, and the penalty by hand."""
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,13 +18,14 @@ from regard.lifelong.training.ewc import Method
 
 def images(n: int = 20, size: int = 8) -> tuple[Tensor, Tensor]:
     g = torch.Generator().manual_seed(0)
-    return torch.rand(n, 3, size, size, generator=g), torch.arange(n) % 3
+    return torch.rand(n, 3, size, size, generator=g).double(), torch.arange(n) % 3
 
 
 def network() -> tuple[nn.Module, nn.Linear, dict[str, Tensor]]:
-    encoder = representation().encoder.eval()
+    # in float64: squares of some 1e5 would differ by rounding alone
+    encoder = copy.deepcopy(representation().encoder).double().eval()
     with seeded_init(1):
-        classifier = nn.Linear(encoder.num_features, 3)
+        classifier = nn.Linear(encoder.num_features, 3).double()
     weights = {f"encoder.{name}": one for name, one in encoder.named_parameters()}
     return encoder, classifier, weights | {f"classes.{name}": one for name, one in classifier.named_parameters()}
 
@@ -52,7 +54,7 @@ def test_the_same_at_any_batch_and_by_one_gradient_after_the_other(labels: str) 
             for name, gradient in zip(weights, torch.autograd.grad(log_p[k], weights.values(), retain_graph=True)):
                 total[name] += share * gradient.square() / len(x)
     for name, value in found[0].items():
-        assert torch.allclose(value, total[name], rtol=1e-4, atol=1e-7), name
+        assert torch.allclose(value.double(), total[name], rtol=1e-6, atol=1e-9), name
 
 
 def test_logistic_regression_by_hand() -> None:

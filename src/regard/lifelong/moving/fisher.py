@@ -55,7 +55,7 @@ def fisher(
     def logits_of(free: Tensors, x_NCHW: Tensor) -> Tensor:
         z = functional_call(network, _part(free, "encoder."), (x_NCHW,))
         found: Tensor = functional_call(classifier, _part(free, "classes."), (z,))
-        return found.float()
+        return found if found.dtype == torch.float64 else found.float()
 
     def log_probability(free: Tensors, x_CHW: Tensor, y: Tensor) -> Tensor:
         return torch.log_softmax(logits_of(free, x_CHW[None]), dim=1)[0].gather(0, y[None])[0]
