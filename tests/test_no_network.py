@@ -167,6 +167,7 @@ VERBS = {
     "compare": "compare {f}/table.csv {f}/photos --with {f}/rep --with random --task retrieve --seeds 3",
     "bet": "bet {f}/photos --out {f}/bet",
     "lineage": "lineage {f}/rep",
+    "robustness": "robustness {f}/rep {f}/photos --train {f}/photos --corruptions fog --severities 1",
     "next": "next {f}/table.csv --from {f}/rep",
     "instances": "instances evaluate {f}/rep {f}/photos",
     "segment": "segment predict {f}/rep {f}/photos",

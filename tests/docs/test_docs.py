@@ -46,6 +46,8 @@ COMMANDS = {
     "compare": "compare builtin:rendered_digits builtin:digits --with a=run --with random --way frozen --labels 20,40 "
     "--seeds 3",
     "lineage": "lineage .",
+    "robustness": "robustness random:convnet4 builtin:digits --train builtin:rendered_digits --corruptions fog "
+    "--severities 1 --against random:convnet4:2",
     "next": "next builtin:digits --from run --most 40",
     "detect train": "detect train scenes --with run --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate boxes others",
@@ -133,6 +135,7 @@ def listed(verb: str) -> list[str]:
     patterns = []
     for name in names:
         pattern = re.sub(r"^METHOD", "[a-z_0-9]+", name).replace("Kshot", r"\d+shot")
+        pattern = pattern.replace("NAME_SEVERITY", r"[a-z_]+_\d")
         patterns += [pattern, f"{pattern}_(low|high)"] if "Kshot" in name else [pattern]
     assert patterns, f"docs/verbs/{verb}.md lists no figures"
     return patterns

@@ -1,5 +1,6 @@
 """Two small domains, what a method of deep adaptation sees of them, and runs of a few steps."""
 
+import copy
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,9 +21,13 @@ SETTINGS = TrainSettings(
 OPTIONS: dict[str, Any] = {"settings": SETTINGS, "keep": "last", "backbone_lr_factor": 1.0}
 
 
-@lru_cache
 def representation() -> Representation:
-    """A network with batch normalisation for pictures of 8 pixels."""
+    """A network with batch normalisation for pictures of 8 pixels; a copy, which a test may change."""
+    return copy.deepcopy(_made())
+
+
+@lru_cache
+def _made() -> Representation:
     found = Representation.load("random:convnet4")
     return replace(found, preprocess=replace(found.preprocess, size=8, resize=8))
 

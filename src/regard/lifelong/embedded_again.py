@@ -5,6 +5,7 @@ still the files that the index knows. What is there is not asked for again, and 
 as without one, so that their vectors are the same to the last bit.
 """
 
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..data.imageset import ImageSet
 from ..representation.embed import embed
 from ..representation.pipeline import NothingRead
 from ..representation.representation import Representation
+from ..representation.vector_files import check_members
 from ..reuse.search.index.contents import facts_of
 from ..reuse.search.index.record import origin
 from ..reuse.search.store.lance import LanceStore
@@ -129,6 +131,8 @@ class Again:
 
     def _take(self, path: Path) -> int:
         """Read a piece; how many images it holds."""
+        with zipfile.ZipFile(path) as archive:
+            check_members(path, archive)
         with np.load(path, allow_pickle=False) as piece:
             ids = piece["ids"].tolist()
             self.asked += piece["asked"].tolist()

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.checks import InputError, bad, check_choice
 from ..core.discover import load, names
+from ..core.reading import parsed
 from ..core.storage import load_tensors, plain, read_header, save_tensors
 from .frozen._common import Learner
 
@@ -70,10 +71,10 @@ def load_learner(path: str | Path) -> Learner:
     try:
         settings = {
             name: dict(given["pairs"]) if isinstance(given, dict) else given
-            for name, given in json.loads(told["settings"]).items()
+            for name, given in parsed(told["settings"], path).items()
         }
         if arrays:
-            arrays["classes"] = np.array(json.loads(told["classes"]), dtype=np.dtype(told["labels"]))
+            arrays["classes"] = np.array(parsed(told["classes"], path), dtype=np.dtype(told["labels"]))
         made: Learner = method.from_state(arrays, **settings)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: {error}") from None

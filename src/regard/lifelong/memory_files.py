@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ..core.checks import InputError, bad
+from ..core.reading import parsed
 from ..core.storage import load_tensors, plain, read_header, save_tensors
 from .memory import Kept, Memory, _order
 
@@ -49,7 +50,7 @@ def load_memory(path: str | Path) -> Memory:
     if "memory" not in header:
         raise bad("file", str(path), "a memory, as save_memory writes it")
     try:
-        told = json.loads(header["memory"])
+        told = parsed(header["memory"], path)
         made = Memory(told["budget"], told["rule"], told["seed"])
         made.seen, made.too_large = told["seen"], told["too_large"]
         found = []

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ...backbones.modes import evaluating
 from ...core.checks import bad
 from ...core.discover import load
+from ...core.reading import parsed
 from ...core.storage import hash_json, load_tensors, plain, read_header, save_tensors
 from ...data.imageset import ImageSet
 from ...learning.batches import Feed
@@ -66,7 +67,7 @@ class Learned:
             raise bad("folder", str(folder), "the folder of a task that was learned, such as RUN/tasks/00")
         head, representation, header = read_classifier(folder), Representation.load(folder), read_header(folder / KEPT)
         classifier = linear_of(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
-        method = load("learn", header["method"])(**json.loads(header["settings"]))
+        method = load("learn", header["method"])(**parsed(header["settings"], folder / KEPT))
         memory = load_memory(folder / MEMORY) if (folder / MEMORY).exists() else None
         mark = [header["seal"], read_header(folder / MEMORY)["seal"] if memory is not None else ""]
         kept = load_tensors(folder / KEPT)
