@@ -13,7 +13,7 @@ from helpers.learning_tasks import SHORT, events, learn, left, representation, s
 from regard.core.checks import InputError, RunError
 from regard.core.discover import load, names, summary
 from regard.learning.method_settings import setting_names, typed_settings
-from regard.lifelong.moving.contract import Keeping
+from regard.lifelong.moving.contract import Keeping, LearnMethod
 from regard.lifelong.moving.learned import Learned
 from regard.lifelong.moving.task import task_folder
 
@@ -138,3 +138,8 @@ def test_the_classifier_grows_at_its_end_and_old_logits_stay(tmp_path: Path) -> 
     assert second.classes == ("b", "a", "c")
     before, now = first.scores(task("a", "b")), second.scores(task("a", "b"))
     assert now.shape[1] == 3 and np.allclose(before, now[:, :2], atol=1e-5)
+
+
+def test_a_method_that_ties_weights_and_does_not_say_how_is_refused_where_it_is_defined() -> None:
+    with pytest.raises(TypeError, match="weighs and has no `penalty`"):
+        type("Method", (LearnMethod,), {"weighs": True})

@@ -4,6 +4,7 @@ A method is one file here with a plain function of the maths, a class below `Lea
 the line `Method = ThatClass`. Checks, labels, statistics, deletion and the state are here.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -18,7 +19,7 @@ from ._moments import Moments, Scatter, merged, moments, without
 ROWS = 4096  # samples that are mapped and scored at a time
 
 
-class Learner(ClassifierMixin, BaseEstimator):
+class Learner(ClassifierMixin, BaseEstimator, ABC):
     """What every learner on frozen vectors shares: `partial_fit`, `forget`, `predict`, `state`.
 
     What is learned hangs on the set of samples alone: their order and how they are cut into batches do not matter, and
@@ -191,9 +192,9 @@ class Learner(ClassifierMixin, BaseEstimator):
         """The model that follows from the statistics; made when it is asked for, and kept until they change."""
         return known
 
+    @abstractmethod
     def _scores(self, model: Any, Z: np.ndarray) -> np.ndarray:
         """Scores (n, K) of mapped samples (n, M)."""
-        raise NotImplementedError(f"{type(self).__name__} gives no _scores")
 
     def _model(self) -> Any:
         known, settings = self._known(), repr(sorted(self.get_params(deep=False).items(), key=str))

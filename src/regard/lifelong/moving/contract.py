@@ -116,6 +116,12 @@ class LearnMethod:
     weighs: ClassVar[bool] = False
     notes_steps: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        if cls.weighs and cls.penalty is LearnMethod.penalty:
+            raise TypeError(
+                f"{cls.__module__}.{cls.__qualname__} weighs and has no `penalty`: give it one, or weighs = False"
+            )
+
     @property
     def rule(self) -> Rule | None:
         """By which rule a memory keeps images; None: there is no memory."""
@@ -148,7 +154,7 @@ class LearnMethod:
 
     def penalty(self, weights: Tensors, kept: Tensors) -> Tensor:
         """A loss of the weights themselves, already weighted; from the second task on, where `weighs` is true."""
-        raise NotImplementedError(f"{type(self).__module__} weighs and has no `penalty`")
+        return next(iter(weights.values())).new_zeros(())
 
     def start(self, weights: Tensors) -> dict[str, Tensor]:
         """What `step` writes into, where `notes_steps` is true; it is in the checkpoint."""
