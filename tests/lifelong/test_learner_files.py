@@ -72,7 +72,8 @@ def test_a_header_that_does_not_fit_is_told(tmp_path, change, message):
 
 def test_a_learner_that_has_no_name_cannot_be_written(tmp_path):
     class Own(Learner):
-        pass
+        def _scores(self, model, Z):
+            return Z
 
     with pytest.raises(InputError, match="model: expected a learner of regard.lifelong.frozen.*got Own"):
         save_learner(tmp_path / "own", Own())

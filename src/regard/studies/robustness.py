@@ -75,7 +75,9 @@ class Robustness:
         return mean_corruption_error(self.errors, baseline.errors, clean=cleans[0], baseline_clean=cleans[1])
 
     def difference(self, other: "Robustness") -> Difference:
-        """Mean accuracy under corruption minus another's on the same pictures, paired, with its interval.
+        """Mean accuracy under corruption minus another's on the same pictures, paired, with its interval over these.
+
+        It is of these two networks: that either might have been trained with another seed is not counted.
 
         Raises:
             InputError: other corruptions, severities or pictures.
