@@ -45,8 +45,8 @@ def write_robustness_page(
     for other, its in others.items():
         gain = found.difference(its)
         summary += (
-            f" Against `{other.replace('`', '')}` under corruption: {100 * gain.mean:+.1f} points, **{gain.verdict}** of "
-            "these two networks: what another training of either would give is not counted."
+            f" Against `{other.replace('`', '')}` under corruption: {100 * gain.mean:+.1f} points, "
+            f"**{gain.verdict}** of these two networks: what another training of either would give is not counted."
         )
     highlights = [
         *[

@@ -70,7 +70,8 @@ class Tested(Result):
             yield f"{self.against}: clean {self.other.clean}, corrupted {self.other.corrupted}"
             mce = self.metrics["mce"]
             told = "" if mce is None else f"; mCE {mce:.3f}, below 1 is fewer mistakes"
-            yield f"against it under corruption: {gain.mean:+.3f} {gain.told(sign='+')}, {gain.verdict} of these two networks{told}"
+            between = f"{gain.mean:+.3f} {gain.told(sign='+')}, {gain.verdict} of these two networks"
+            yield f"against it under corruption: {between}{told}"
         for note in self.notes:
             yield f"note: {note}"
         if self.out is not None:
