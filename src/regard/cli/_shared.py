@@ -45,6 +45,23 @@ Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Steps, instea
 Minutes = Annotated[float | None, typer.Option("--minutes", help="Minutes, instead of epochs.", show_default=False)]
 TrainBatch = Annotated[int | None, typer.Option("--batch", min=2, help="Images a step.", show_default="from the data")]
 Clip = Annotated[float | None, typer.Option("--clip", help="Longest norm of the gradient.", show_default=False)]
+# of verbs that train a network beside others that do not: None where nothing was said
+TunedLayers = Annotated[
+    str | None,
+    typer.Option("--layers", help="What of a network learns: all, head, last:N or lora:R.", show_default="all"),
+]
+BackboneFactor = Annotated[
+    float | None,
+    typer.Option("--backbone-lr-factor", help="The network's rate is this times the classifier's.", show_default="0.1"),
+]
+TunedRate = Annotated[
+    float | None,
+    typer.Option("--lr", help="Highest learning rate, of the classifier.", show_default="0.002"),
+]
+TrainPrecision = Annotated[
+    str | None,
+    typer.Option("--precision", help="auto, fp32 or bf16, of a training.", show_default="auto"),
+]
 Labelled = "Labelled images, or an embeddings file."
 AnySource = "Images, or an embeddings file."
 Set = Annotated[

@@ -7,6 +7,7 @@ import typer
 
 from ._shared import (
     AnySource,
+    BackboneFactor,
     Clip,
     Device,
     Epochs,
@@ -19,6 +20,9 @@ from ._shared import (
     Set,
     Steps,
     TrainBatch,
+    TrainPrecision,
+    TunedLayers,
+    TunedRate,
     With,
     bar,
     give,
@@ -46,21 +50,13 @@ def adapt(
             "--out", help="The target's predictions as .csv, or a folder for the classifier.", show_default=False
         ),
     ] = None,
-    layers: Annotated[
-        str | None,
-        typer.Option(help="What of a network learns: all, head, last:N or lora:R.", show_default="all"),
-    ] = None,
-    backbone_lr_factor: Annotated[
-        float | None,
-        typer.Option(help="The network's rate is this times the classifier's.", show_default="0.1"),
-    ] = None,
+    layers: TunedLayers = None,
+    backbone_lr_factor: BackboneFactor = None,
     epochs: Epochs = None,
     steps: Steps = None,
     minutes: Minutes = None,
     batch: TrainBatch = None,
-    lr: Annotated[
-        float | None, typer.Option(help="Highest learning rate, of the classifier.", show_default="0.002")
-    ] = None,
+    lr: TunedRate = None,
     weight_decay: Annotated[
         float | None, typer.Option(min=0, help="Decoupled weight decay.", show_default="0.01")
     ] = None,
@@ -70,9 +66,7 @@ def adapt(
         typer.Option(help="Which weights of a network: the best by --by, or the last.", show_default="best"),
     ] = None,
     no_resume: NoResume = False,
-    precision: Annotated[
-        str | None, typer.Option(help="auto, fp32 or bf16, of a training.", show_default="auto")
-    ] = None,
+    precision: TrainPrecision = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a page of a network's run to this .html.", show_default=False)
     ] = None,

@@ -5,7 +5,24 @@ from typing import Annotated
 
 import typer
 
-from ._shared import Device, Epochs, Json, Labelled, NoResume, Quiet, Seed, Steps, TrainBatch, With, bar, give
+from ._shared import (
+    BackboneFactor,
+    Device,
+    Epochs,
+    Json,
+    Labelled,
+    NoResume,
+    Quiet,
+    Seed,
+    Steps,
+    TrainBatch,
+    TrainPrecision,
+    TunedLayers,
+    TunedRate,
+    With,
+    bar,
+    give,
+)
 
 
 def compare_adapt(
@@ -37,23 +54,13 @@ def compare_adapt(
     by: Annotated[
         str | None, typer.Option(help="What chooses among a network's weights.", show_default="circular")
     ] = None,
-    layers: Annotated[
-        str | None,
-        typer.Option(help="What of a network learns: all, head, last:N or lora:R.", show_default="all"),
-    ] = None,
-    backbone_lr_factor: Annotated[
-        float | None,
-        typer.Option(help="The network's rate is this times the classifier's.", show_default="0.1"),
-    ] = None,
+    layers: TunedLayers = None,
+    backbone_lr_factor: BackboneFactor = None,
     epochs: Epochs = None,
     steps: Steps = None,
     batch: TrainBatch = None,
-    lr: Annotated[
-        float | None, typer.Option(help="Highest learning rate, of the classifier.", show_default="0.002")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="auto, fp32 or bf16, of a training.", show_default="auto")
-    ] = None,
+    lr: TunedRate = None,
+    precision: TrainPrecision = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="A folder in which networks' results are kept, and go on.", show_default=False),
