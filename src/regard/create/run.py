@@ -117,7 +117,8 @@ def train_events(
     if ended := run.finished({"steps": whole()}):
         yield ended
         return
-    yield from run.logged(_events(_plan(found, objective, parent, arguments, asked), run, keep))
+    plan = planned(found, objective, parent, asked, backbone=str(arguments["backbone"]), size=size, holdout=holdout)
+    yield from run.logged(carried_out(plan, run, keep, {"name": f"{task}-{plan.backbone}", "task": task}))
 
 
 def check_asked(
@@ -139,8 +140,18 @@ def check_asked(
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """A run with everything resolved."""
+class Plan:
+    """A run with everything resolved.
+
+    Attributes:
+        found: the images.
+        known: those to train on, and those held out.
+        objective: fitted to them.
+        parent: what is gone on from; None: fresh weights.
+        backbone: the network's name.
+        settings: with a batch and a length.
+        preprocess: how pictures are prepared.
+    """
 
     found: Look
     known: Split
@@ -151,36 +162,61 @@ class _Plan:
     preprocess: Preprocess
 
     def encoder(self) -> Encoder:
-        """What learns: a copy of the parent's, or one with fresh weights."""
+        """What learns: a copy of the parent's, or one with fresh weights; raises InputError where it cannot."""
         if self.parent is not None:
-            return copy.deepcopy(self.parent.encoder)
-        return make_encoder(self.backbone, seed=self.settings.seed, size=self.preprocess.shape[0])
+            encoder = copy.deepcopy(self.parent.encoder)
+        else:
+            encoder = make_encoder(self.backbone, seed=self.settings.seed, size=self.preprocess.shape[0])
+        self.objective.admits(encoder)
+        return encoder
+
+    def module(self) -> LearningModule:
+        """The encoder with a head that is drawn from the seed."""
+        encoder = self.encoder()
+        with seeded_init(derive_seed(self.settings.seed, "head")):
+            return LearningModule(self.objective, encoder, self.objective.head(encoder))
 
 
-def _plan(
-    found: Look, objective: Objective, parent: Representation | None, arguments: Mapping[str, Any], asked: TrainSettings
-) -> _Plan:
-    rows, out = split_by_hash(found.hashes, arguments["holdout"])
+def planned(
+    found: Look,
+    objective: Objective,
+    parent: Representation | None,
+    asked: TrainSettings,
+    *,
+    backbone: str,
+    size: int | None,
+    holdout: float,
+) -> Plan:
+    """Hold images out, and choose what was left open; see `train_events` for the arguments."""
+    rows, out = split_by_hash(found.hashes, holdout)
     known = Split(found.images.subset(rows), found.images.subset(out), found.symbols)
     objective, count = objective.configure(known), len(rows)
     batch = asked.batch or min((128 if count < 5000 else 256) // objective.copies, count)
     settings = replace(asked, batch=batch)
     if asked.epochs is asked.steps is asked.minutes is None:
         settings = replace(settings, steps=min(max(30 * (count // batch), 600), 20_000))
-    size = arguments["size"] or pick_size(found.side)
-    preprocess = Preprocess(size, size)
+    preprocess = Preprocess(size or pick_size(found.side), size or pick_size(found.side))
     if parent is not None:
         own = parent.preprocess
-        preprocess = replace(own, size=size, resize=size) if arguments["size"] else own
-    return _Plan(found, known, objective, parent, arguments["backbone"], settings, preprocess)
+        preprocess = replace(own, size=size, resize=size) if size else own
+    return Plan(found, known, objective, parent, backbone, settings, preprocess)
 
 
-def _events(plan: _Plan, run: Run, keep: str) -> Iterator[Event]:
-    settings, objective, known = plan.settings, plan.objective, plan.known
-    encoder = plan.encoder()
-    objective.admits(encoder)
-    with seeded_init(derive_seed(settings.seed, "head")):
-        module = LearningModule(objective, encoder, objective.head(encoder))
+def carried_out(
+    plan: Plan, run: Run, keep: str, told: Mapping[str, Any], module: LearningModule | None = None
+) -> Iterator[Event]:
+    """Train by a plan, score, and write the run folder.
+
+    Args:
+        plan: what is learned from what.
+        run: its folder.
+        keep: `last` or `best`.
+        told: what the card says beside the rest: `name`, `task`, more for `training`.
+        module: what learns; None: the plan's own.
+    """
+    settings, known = plan.settings, plan.known
+    module = plan.module() if module is None else module
+    encoder, objective = module.encoder, module.objective
     feed, held_out = (
         Feed(images, plan.preprocess, classes=objective.classes, workers=settings.threads)
         for images in (known.train, known.held_out)
@@ -195,7 +231,7 @@ def _events(plan: _Plan, run: Run, keep: str) -> Iterator[Event]:
     def evaluate() -> Scores:
         return held_out_scores(module, held_out, settings.seed).with_more(health.scores())
 
-    batches = Shuffled(feed, len(known.train), settings.batch, settings.seed)
+    batches = Shuffled(feed, len(known.train), settings.batch or 1, settings.seed)
     done = yield from learn(run, module, batches, settings, evaluate, keep)
     if not processes.first():
         return
@@ -211,12 +247,10 @@ def _events(plan: _Plan, run: Run, keep: str) -> Iterator[Event]:
     aside = [*plan.found.images.set_aside]
     aside += [{"path": path, "cause": cause} for path, cause in (feed.failed | held_out.failed).items()]
     metrics = {**scores, "steps": done.steps, "seconds": round(done.seconds, 3), "set_aside": len(aside)}
-    task = run.arguments["task"]
     card = {
-        "name": f"{task}-{plan.backbone}",
-        "made_by": f"{task} from {len(known.train)} images",
-        "task": task,
-        "training": {"keep": keep},
+        "made_by": f"{told['task']} from {len(known.train)} images",
+        **told,
+        "training": {"keep": keep, **told.get("training", {})},
         "backbone": plan.backbone,
         "size": plan.preprocess.shape[0],
         "parent": started_from(plan.parent, plan.backbone, settings.seed),
