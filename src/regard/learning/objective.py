@@ -166,7 +166,7 @@ class Objective(ABC):
     def foretold(self, predicted_ND: Tensor, given_ND: Tensor) -> Tensor:
         """The task's own loss between predictions and the vectors of another network, row by row of the same input.
 
-        No gradient reaches `given_ND`. Whoever keeps what an earlier network knew asks it (`regard methods unlabelled`).
+        No gradient reaches `given_ND`. Whoever keeps what an earlier network knew asks it: the kind `unlabelled`.
         """
         raise TypeError(f"{type(self).__module__} has no vectors to foretell: its `embedder` is None")
 

@@ -77,7 +77,7 @@ def learn_unlabelled_events(
     Args:
         images: a folder, a table, `builtin:NAME`, an `ImageSet` ...; labels are not learned from.
         before: what the first task starts from, by name or folder; later the folder of the task before, or what
-            `Representation.load` gave for it. It is not changed. A run of `create` by the same objective is a task, too.
+            `Representation.load` gave for it. It is not changed. A run of `create` by this objective is a task, too.
         method: of the kind `unlabelled`: finetune, cassle, pfr.
         out: a new or empty folder, or that of the same task.
         objective: of the kind `task`, one that needs no labels. Its head goes on from the task before.

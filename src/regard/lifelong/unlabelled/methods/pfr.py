@@ -11,7 +11,6 @@ place of each batch's own.
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from ....learning.objective import Objective
