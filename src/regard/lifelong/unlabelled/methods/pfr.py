@@ -20,9 +20,10 @@ from ..contract import Foretelling
 def away(predicted_ND: Tensor, given_ND: Tensor) -> Tensor:
     """Mean of -cos: -1 where all directions are met.
 
-    >>> x = torch.tensor([[1.0, 0.0]])
-    >>> [float(away(x, torch.tensor([t]))) for t in ([3.0, 0.0], [0.0, 1.0])]
-    [-1.0, 0.0]
+    >>> from torch import tensor
+    >>> x = tensor([[1.0, 0.0]])
+    >>> [float(away(x, tensor([t]))) for t in ([3.0, 0.0], [-2.0, 0.0])]
+    [-1.0, 1.0]
     """
     return -nn.functional.cosine_similarity(predicted_ND, given_ND, dim=1).mean()
 
