@@ -92,7 +92,8 @@ class Remembering(LearningModule):
         with _overheard(self.encoder) as views, _overheard(said_by) as said:
             own, log = super().forward(at, batch, generator)
         if not said:
-            raise bad("objective", self.objective, "a task whose loss comes from the encoder's pooled features")
+            name = type(self.objective).__module__.rpartition(".")[2]
+            raise bad("objective", name, "a task whose loss comes from the encoder's pooled features")
         given = torch.cat([self.before(x) for x, _ in views])
         predicted = self.predictor(torch.cat([z for _, z in said]))
         with torch.autocast(given.device.type, enabled=False):
