@@ -46,7 +46,7 @@ def test_a_stream_is_a_line_of_representations(tmp_path: Path) -> None:
 def test_a_run_of_create_is_a_task(tmp_path: Path) -> None:
     train(ONE, "simclr", start=representation(), out=tmp_path / "create", settings=SHORT)
     found = learn(OTHER, tmp_path / "create", "cassle", tmp_path / "1")
-    assert found.card["training"]["number"] == 1
+    assert found.card["training"]["number"] == 1 and not found.card["training"]["plain"]
     learn(OTHER, tmp_path / "create", "finetune", tmp_path / "plain")
     assert left(tmp_path / "1")[0] != left(tmp_path / "plain")[0]
     learn(OTHER, tmp_path / "create", "cassle", tmp_path / "first", first=True)
@@ -55,7 +55,8 @@ def test_a_run_of_create_is_a_task(tmp_path: Path) -> None:
 
 def test_features_of_any_network_can_be_kept(tmp_path: Path) -> None:
     learn(OTHER, representation(), "pfr", tmp_path / "kept", first=False)
-    learn(OTHER, representation(), "pfr", tmp_path / "plain")
+    plain = learn(OTHER, representation(), "pfr", tmp_path / "plain")
+    assert plain.card["training"]["plain"], "and the card says so"
     assert left(tmp_path / "kept")[0] != left(tmp_path / "plain")[0]
     with pytest.raises(InputError, match="before.*whose head is kept"):
         learn(OTHER, representation(), "cassle", tmp_path / "no", first=False)

@@ -136,7 +136,12 @@ def learn_unlabelled_events(
         "name": f"{method}-{objective}-{start.number:02d}-{plan.backbone}",
         "made_by": f"{method} with {objective} from {len(plan.known.train)} images of {found.images.name}",
         "task": f"learn: {method} ({objective})",
-        "training": {"objective": objective, "method": {"name": method, **made.__dict__}, "number": start.number},
+        "training": {
+            "objective": objective,
+            "method": {"name": method, **made.__dict__},
+            "number": start.number,
+            "plain": not (later and made.remembers),
+        },
     }
     yield from run.logged(carried_out(plan, run, keep, told, module))
 
@@ -180,6 +185,6 @@ def _module(plain: Any, start: _Start, method: UnlabelledMethod, later: bool, ob
             why = str(error).splitlines()[-1].strip()
             raise InputError(
                 f"objective_settings: the head of {objective} that the task before left is another: {why} Give the "
-                f"settings of the task before."
+                f"settings of the task before, or another objective where the head depends on the images."
             ) from None
     return Remembering(plain.objective, plain.encoder, head, method, later, derive_seed(seed, "task", start.number))
