@@ -42,6 +42,7 @@ SHORTLIST = 200
 RERANKED = 100  # queries of each pair and draw that are re-ranked
 RERANKINGS = ("expansion", "augmentation", "kreciprocal", "diffusion")
 WHITENINGS = ("whitened on what is searched", "whitened on other icons", "learned on other icons")
+STAYED = "the taught among the searched"  # where the teaching icons stay in the collection
 CENTRED = "each style's mean taken off"
 BY_COLLECTION = "csls by the collection"  # an item's neighbours are other items, as where one query is known
 SCALED = ("imagenet, cosine", CENTRED, WHITENINGS[2])  # these with CSLS as well
@@ -89,6 +90,10 @@ def searched(vectors: dict[str, np.ndarray], n: int, seed: int) -> dict[str, np.
                 found.setdefault(f"{name}, csls", []).append(marked(best, asked, n))
                 best = np.argsort(-by_collection(q, c), axis=1, kind="stable")[:, :SHORTLIST]
                 found.setdefault(f"{name}, {BY_COLLECTION}", []).append(marked(best, asked, n))
+            if (step := {WHITENINGS[1]: blind, WHITENINGS[2]: learned}.get(name)) is not None:
+                taught = unit(step.apply(vectors[other][teach]))
+                rows, _ = top_by_product(np.concatenate([c, taught]), q, SHORTLIST)
+                found.setdefault(f"{name}, {STAYED}", []).append(marked(rows, asked, n))
             rows, scores = top_by_product(c, q, SHORTLIST)
             found.setdefault(name, []).append(marked(rows, asked, n))
             if name in ("imagenet, cosine", WHITENINGS[2]):
@@ -127,12 +132,14 @@ def table(hits: list[dict[str, np.ndarray]]) -> list[dict[str, Any]]:
             rows.append(_row(f"{name}: recall@{k}", accuracy_interval(marks[..., place], share=0.5)))
         arm, _, rerank = name.rpartition(", ")
         base = arm if rerank in (*RERANKINGS, "csls", BY_COLLECTION) else "imagenet, cosine"
+        if rerank == STAYED:
+            base = f"{WHITENINGS[1]}, {STAYED}"
         if name != base:
             for place, k in enumerate((1, 10)):
                 # a query that the other did not ask counts for neither
                 gain = contrast(marks[..., place], every[base][..., place] + 0 * marks[..., place], share=0.5)
                 rows.append(_row(f"  recall@{k} against {base}: {gain.verdict}", gain))
-                if name in (*WHITENINGS, CENTRED) or rerank == "csls":
+                if name in (*WHITENINGS, CENTRED) or rerank in ("csls", STAYED):
                     rows.append({"what": "    upper end of that interval", "value": 100 * gain.high, "at_least": 0})
     return rows
 

@@ -9,6 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 
 from regard.core.checks import InputError
+from regard.core.runtime import numpy_rng
 from regard.representation.transform import _covariance, saved, whitening
 from regard.representation.transform.learned import LearnedWhiten
 from regard.representation.transform.pca import PCAWhiten
@@ -171,6 +172,25 @@ class TestLearnedWhiten:
         map_of = LearnedWhiten.fit(X, labels).projection
         product = map_of @ shrunk @ map_of.T
         assert np.allclose(product, product[0, 0] * np.eye(5), atol=1e-4 * product[0, 0])
+
+    def test_of_many_things_the_shrinkage_is_what_other_things_ask_for(self):
+        """Against the plain computation over a grid: the likelihood of the differences in each fold, by the others'."""
+        labels = np.repeat(np.arange(16), 2)
+        X = rows(32, 6)
+        found = LearnedWhiten.fit(X, labels).projection
+        differences = X[::2] - X[1::2]
+        fold = numpy_rng(0, "things").permutation(16) % 4
+
+        def cost(share, k):
+            C = differences[fold != k].T @ differences[fold != k] / 12
+            C = (1 - share) * C + share * np.trace(C) / 6 * np.eye(6)
+            held = differences[fold == k].T @ differences[fold == k] / 4
+            return np.linalg.slogdet(C)[1] + np.trace(np.linalg.solve(C, held))
+
+        share = min(_covariance.SHARES, key=lambda one: sum(cost(one, k) for k in range(4)))
+        assert np.allclose(found, LearnedWhiten.fit(X, labels, shrinkage=share).projection)
+        order = np.random.default_rng(1).permutation(32)
+        assert np.allclose(found, LearnedWhiten.fit(X[order], labels[order]).projection, atol=1e-5)
 
     def test_finds_things_that_plain_vectors_do_not(self):
         X, labels = things()

@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core.checks import bad, check_labels, check_matrix, check_number
-from ._covariance import LEAST, check_shapes, covariance, principal, turned
+from ...core.runtime import numpy_rng
+from ._covariance import LEAST, check_shapes, covariance, held_out_share, principal, scatter_by_fold, turned
 from .steps import Step
+
+_FOLDS, _THINGS = 4, 4  # folds, and things in each, from which the shrinkage is chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +19,7 @@ class LearnedWhiten(Step):
 
     Mikolajczyk and Matas 2007, "Improving descriptors for fast tree matching by optimal linear projection", ICCV, as
     in Radenovic et al. 2018, arXiv 1711.02512: C_S = sum over pairs of the same thing of (a - b)(a - b)^T, then the
-    principal axes of C_S^(-1/2) (x - mean). Unlike there C_S is drawn towards the identity, as above.
+    principal axes of C_S^(-1/2) (x - mean). Unlike there C_S is drawn towards the identity.
 
     Attributes:
         mean: (d,).
@@ -45,7 +48,10 @@ class LearnedWhiten(Step):
             vectors_ND: (n, d).
             labels: which thing each row shows; one that occurs once adds to the mean and the axes alone.
             dim: how many axes; by default all.
-            shrinkage: as in `PCAWhiten.fit`.
+            shrinkage: how far C_S is drawn towards the identity, in [0, 1]; auto: so that pairs of other things are
+                likeliest, in four folds of things. (Ledoit and Wolf's share, which the rows of one set give, leaves so
+                little noise in the things that taught that they are the nearest to everything.) With fewer than 16
+                things of two rows or more, Ledoit and Wolf's.
 
         Raises:
             InputError: fewer than 10 rows more than groups (without shrinkage fewer than d), rows of each group that
@@ -74,6 +80,11 @@ class LearnedWhiten(Step):
             m = sizes[groups[rows]].astype(float)
             return (X[rows] - centres[groups[rows]]) * np.sqrt(m)[:, None], m / np.maximum(m - 1, 1)
 
+        if shrinkage == "auto" and (sizes > 1).sum() >= _FOLDS * _THINGS:
+            fold = np.zeros(len(sizes), int)  # things seen once have no pair to hold out
+            fold[sizes > 1] = numpy_rng(0, "things").permutation(int((sizes > 1).sum())) % _FOLDS
+            scatter = scatter_by_fold(apart, fold[groups], _FOLDS, d)
+            shrinkage = held_out_share(scatter, np.bincount(fold, weights=sizes - 1.0, minlength=_FOLDS))
         mean = X.mean(axis=0, dtype=np.float64)
         values, axes = principal(covariance(n, apart, free, shrinkage, mean), d)
         if values[-1] <= 1e-9 * values[0]:
