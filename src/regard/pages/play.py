@@ -76,7 +76,7 @@ def write_play_page(
 
 
 def method_table(found: StreamPlayed) -> Table:
-    """A row for each method, the best first: measures in per cent with intervals, costs, what it is ahead and the verdict."""
+    """A row for each method, the best first: measures in per cent with intervals, costs, who is ahead, the verdict."""
     measures = found.measures
     rows: list[list[object]] = []
     for one in sorted(found.methods.values(), key=lambda one: -one.values(MAIN).mean()):
@@ -112,9 +112,9 @@ def _every(found: StreamPlayed) -> Section:
     many = len(found.seeds)
     scores = ", ".join(what[one] for one in what if one in kinds)
     text = (
-        f"{len(found.tasks)} tasks, {many} seed{'s' * (many > 1)}; scores are {scores}. In per cent, with 95 % intervals "
-        "over seeds, each of which cuts the stream anew. Forgetting is how far a task fell from its best; backward "
-        "transfer what later tasks did to earlier ones. Seconds are those of learning all tasks, bytes what is kept at "
+        f"{len(found.tasks)} tasks, {many} seed{'s' * (many > 1)}; scores are {scores}. In per cent, with 95 % "
+        "intervals over seeds, each of which cuts the stream anew. Forgetting is how far a task fell from its best; "
+        "backward transfer what later tasks did to earlier ones. Seconds are those of learning all tasks, bytes what is kept at "
         "the end for later ones, without the network itself."
     )
     table = method_table(found)
