@@ -13,7 +13,8 @@ from regard.core.checks import InputError
 from regard.data.streams.stream import Stream
 from regard.data.streams.task import Task
 from regard.lifelong.moving.learned import Learned
-from regard.lifelong.play import Played, _directions, play, play_events
+from regard.lifelong.play import Played, play, play_events
+from regard.lifelong.players.contract import directions
 from regard.metrics.retrieve import retrieval
 
 
@@ -84,7 +85,7 @@ def test_retrieval_is_scored_by_the_vectors_of_then(tmp_path: Path) -> None:
 
 
 def test_vectors_of_zeros_are_alike_to_one_another_alone() -> None:
-    found = _directions(np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]))
+    found = directions(np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]))
     assert (found @ found.T).tolist() == [[1, 0, 1], [0, 25, 0], [1, 0, 1]]
 
 
