@@ -29,13 +29,20 @@ def play(
     stream: Annotated[str, typer.Argument(metavar="STREAM", help="A TOML file, or builtin:digits_5x2.")],
     out: Annotated[Path, typer.Option("--out", help="The folder of all plays; the same one goes on.")],
     methods: Annotated[
-        str, typer.Option("--methods", help="Names with commas between them, or all that can play it.")
-    ] = "ncm,slda,ridge,ranpac",
+        str | None,
+        typer.Option(
+            "--methods",
+            help="Names with commas between them, joint or frozen as bounds, or all that can play it.",
+            show_default="ncm,slda,ridge,ranpac; of several kinds of task frozen,finetune",
+        ),
+    ] = None,
     with_: With = "imagenet",
     against: Annotated[
         str | None,
         typer.Option(
-            "--against", help="The method that others are compared with.", show_default="finetune, or the first"
+            "--against",
+            help="The method that others are compared with.",
+            show_default="finetune, a bound, or the first",
         ),
     ] = None,
     seeds: Annotated[
@@ -49,6 +56,17 @@ def play(
     batch: TrainBatch = None,
     lr: TunedRate = None,
     precision: TrainPrecision = None,
+    looks: Annotated[
+        str | None,
+        typer.Option("--looks", help="Measures of the representation: probe, drift, stale, again, or all."),
+    ] = None,
+    pretext: Annotated[
+        str, typer.Option("--pretext", help="The task of create by which images without labels are learned from.")
+    ] = "simclr",
+    size: Annotated[int, typer.Option("--size", min=8, help="Side of pictures to be segmented, in pixels.")] = 128,
+    probe_steps: Annotated[
+        int, typer.Option("--probe-steps", min=1, help="Of the linear layer by which segmentation is scored.")
+    ] = 200,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write the page to this .html.", show_default="report.html in --out")
     ] = None,
@@ -82,6 +100,10 @@ def play(
         batch=batch,
         lr=lr,
         precision=precision,
+        looks=looks,
+        pretext=pretext,
+        size=size,
+        probe_steps=probe_steps,
         report=report,
         device=device,
         seed=seed,

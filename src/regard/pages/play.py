@@ -12,7 +12,8 @@ from ..report.figures import Curve, learning_curves
 from ..report.gains import Gain, seconds
 from ..report.heat import score_table
 from ..report.html import Highlight, Picture, Section, Table, literal, write_report
-from ..studies.played import FROZEN, MAIN, MEASURES, MOVING, Method, StreamPlayed, points, share, size
+from ..studies.play_words import points, share, size
+from ..studies.played import MAIN, MEASURES, MOVING, Method, StreamPlayed
 
 MOST_CURVES = 10  # of tasks in one figure; of more the matrix tells
 LEAST_SECONDS, LEAST_BYTES = 0.01, 1000.0
@@ -91,15 +92,18 @@ def method_table(found: StreamPlayed) -> Table:
 
 def _highlights(found: StreamPlayed) -> list[Highlight]:
     shown = []
-    for kind, what in ((FROZEN, "the best on frozen vectors"), (MOVING, "the best whose encoder moves")):
-        if best := found.of_kind(kind)[:1]:
+    for best, what in (
+        (found.frozen[:1], "the best on frozen vectors"),
+        (found.of_kind(MOVING)[:1], "the best whose encoder moves"),
+    ):
+        if best:
             value = best[0].value(MAIN)
             note = f"95 % interval {value.told(100, 1)}" if value.known else "one seed: no interval"
             shown.append(Highlight(f"{100 * value.mean:.1f} %", f"{best[0].name}, {what}: final accuracy", note))
     apart = found.moving_against_frozen()
     if apart:
         name, first = next(iter(apart.items()))
-        base = found.of_kind(FROZEN)[0].name
+        base = found.frozen[0].name
         shown.append(
             Highlight(f"{100 * first.mean:+.1f}".replace("-", "−"), f"points of {name} over {base}", first.verdict)
         )
@@ -110,12 +114,15 @@ def _every(found: StreamPlayed) -> Section:
     kinds = set(found.kinds)
     what = {"classify": "accuracy among all classes known by then", "retrieve": "mAP of retrieval", "segment": "mIoU"}
     many = len(found.seeds)
+    if found.mixed:
+        what["classify"] = "accuracy"
     scores = ", ".join(what[one] for one in what if one in kinds)
+    scores += ", of fresh probes on the encoder as it is after each task" * found.mixed
     text = (
         f"{len(found.tasks)} tasks, {many} seed{'s' * (many > 1)}; scores are {scores}. In per cent, with 95 % "
         "intervals over seeds, each of which cuts the stream anew. Forgetting is how far a task fell from its best; "
-        "backward transfer what later tasks did to earlier ones. Seconds are those of learning all tasks, bytes what is kept at "
-        "the end for later ones, without the network itself."
+        "backward transfer what later tasks did to earlier ones. Seconds are those of learning all tasks, bytes what is "
+        "kept at the end for later ones, without the network itself."
     )
     table = method_table(found)
     rows = [[_whole(cell) for cell in row[:-2]] for row in table.rows]  # who is ahead stands in the table of gains

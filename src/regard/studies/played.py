@@ -14,11 +14,15 @@ import numpy as np
 from ..core.checks import bad, check_choice
 from ..core.discover import names
 from ..lifelong.play import Played
+from ..lifelong.players.choose import FROZEN as NOTHING_MOVES
+from ..lifelong.players.choose import JOINT
 from ..metrics.continual import final_accuracy, over_time
 from ..metrics.contrast import Difference, contrast
 from ..metrics.intervals import TOO_FEW, Interval, over_seeds
+from .play_words import points
 
 MOVING, FROZEN, BOUND = "encoder moves", "frozen vectors", "bound"
+BOUNDS = (JOINT, NOTHING_MOVES)
 MAIN = "final_accuracy"
 # name, title, and what it can be
 MEASURES = {
@@ -98,7 +102,7 @@ class Method:
 
     def looks(self) -> dict[str, np.ndarray]:
         """(rows, tasks) what was measured of the representation, by name, mean over seeds."""
-        each = [dict(getattr(one, "looks", {})) for one in self.plays.values()]
+        each = [one.looks for one in self.plays.values()]
         shared = [name for name in each[0] if all(name in one for one in each)]
         found = {name: np.mean([one[name] for one in each], axis=0) for name in shared}
         return {name: values for name, values in found.items() if np.isfinite(values).any()}
@@ -112,6 +116,7 @@ class StreamPlayed:
         stream: its name.
         tasks: names of what was scored.
         kinds: of these tasks.
+        mixed: whether some task segments or has no labels, so that scores are those of fresh probes.
         representation: what all began from.
         seeds: over which intervals are.
         methods: by name, in the order in which they were played.
@@ -124,6 +129,7 @@ class StreamPlayed:
     stream: str
     tasks: tuple[str, ...]
     kinds: tuple[str, ...]
+    mixed: bool
     representation: str
     seeds: tuple[int, ...]
     methods: Mapping[str, Method]
@@ -157,15 +163,21 @@ class StreamPlayed:
         low, high = MEASURES[measure][1]
         return contrast(*sides, largest=high - low)
 
+    @property
+    def frozen(self) -> list[Method]:
+        """Those on frozen vectors, the best first; of a stream with tasks of several kinds the encoder that stays."""
+        found = self.of_kind(FROZEN)
+        return found or ([self.methods[NOTHING_MOVES]] if self.mixed and NOTHING_MOVES in self.methods else [])
+
     def moving_against_frozen(self) -> dict[str, Difference]:
         """Every method whose encoder moves against the best learner on frozen vectors, the best first."""
-        frozen, moving = self.of_kind(FROZEN), self.of_kind(MOVING)
+        frozen, moving = self.frozen, self.of_kind(MOVING)
         return {one.name: self.difference(one.name, frozen[0].name) for one in moving} if frozen else {}
 
     @property
     def answer(self) -> str:
         """Whether any method whose encoder moves beats those on frozen vectors, or that none does."""
-        frozen, moving = self.of_kind(FROZEN), self.of_kind(MOVING)
+        frozen, moving = self.frozen, self.of_kind(MOVING)
         for mine, others, what, other in (
             (moving, frozen, "whose encoder moves", "on frozen vectors"),
             (frozen, moving, "on frozen vectors", "whose encoder moves"),
@@ -174,6 +186,8 @@ class StreamPlayed:
                 best = f"; the best method {other} is {_level(others[0])}" if others else ""
                 return f"No method {what} was played to the end{best}."
         found, base = self.moving_against_frozen(), f"the best on frozen vectors, {_level(frozen[0])}"
+        if self.mixed:
+            base = f"the encoder that stays as it is, {_level(frozen[0])}"
         ahead = [f"{name} by {points(one)}" for name, one in found.items() if one.verdict == "gain"]
         if ahead:
             many = f"{len(ahead)} of {len(found)} methods whose encoder moves beat{'s' * (len(ahead) == 1)}"
@@ -218,49 +232,6 @@ class StreamPlayed:
             "left_out": dict(self.left_out),
             "failed": dict(self.failed),
         }
-
-
-def points(found: Difference) -> str:
-    """A difference of shares in points with its interval.
-
-    >>> points(Difference(0.025, 0.01, 0.04, 5))
-    '+2.5 points [+1.0, +4.0]'
-    """
-    return f"{_per_cent(found.mean, '+')} points {_ends(found, '+')}"
-
-
-def share(found: Interval) -> str:
-    """A share in per cent with its interval.
-
-    >>> share(Interval(0.931, 0.9, 0.95, 5))
-    '93.1 [90.0, 95.0]'
-    """
-    return f"{_per_cent(found.mean)} {_ends(found)}" if found.known else _per_cent(found.mean)
-
-
-def size(count: float) -> str:
-    """Bytes for people.
-
-    >>> size(0), size(830), size(12_300), size(34_000_000)
-    ('0 B', '830 B', '12.3 kB', '34.0 MB')
-    """
-    for unit, many in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= many:
-            return f"{count / many:.1f} {unit}"
-    return f"{count:.0f} B"
-
-
-def _per_cent(value: float, sign: str = "") -> str:
-    """With one digit, and never -0.0.
-
-    >>> _per_cent(-0.0002), _per_cent(0.5, "+")
-    ('0.0', '+50.0')
-    """
-    return f"{round(100 * value, 1) + 0.0:{sign}.1f}"
-
-
-def _ends(found: Interval, sign: str = "") -> str:
-    return f"[{_per_cent(found.low, sign)}, {_per_cent(found.high, sign)}]" if found.known else f"[{TOO_FEW}]"
 
 
 def _level(one: Method) -> str:

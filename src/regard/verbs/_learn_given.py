@@ -1,6 +1,6 @@
 """What `regard learn` is given: a stream or one task, where to start from, by which method, what to forget."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,8 +116,9 @@ def asked_tasks(
     chosen = list(tasks.values()) if name is None else [tasks[check_choice("--task", name, tasks)]]
     part = stream if name is None else Stream(stream.name, tuple(chosen), stream.seed)
     part.check_method(method, unlabelled=False, kinds=("classify", "retrieve"))
+    trains = [replace(one.train, name=one.name) for one in chosen]  # as cards call them
     if name is not None:
-        return [Asked(name, chosen[0].train, folder, chosen[0])]
+        return [Asked(name, trains[0], folder, chosen[0])]
     about = {
         "verb": "learn",
         "stream": stream.content_hash(),
@@ -131,7 +132,7 @@ def asked_tasks(
         refuse_other("--out", folder, {key: value for key, value in before.items() if key != "finished"}, about)
     else:
         write_json(folder / RECORD, {**about, "finished": False})
-    return [Asked(one.name, one.train, task_folder(folder, at), one) for at, one in enumerate(chosen)]
+    return [Asked(one.name, trains[at], task_folder(folder, at), one) for at, one in enumerate(chosen)]
 
 
 def to_forget(images: object, stream: Stream | None, ids: str | Path | None, classes: Words | None) -> ImageSet:
