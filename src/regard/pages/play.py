@@ -121,8 +121,8 @@ def _every(found: StreamPlayed) -> Section:
     text = (
         f"{len(found.tasks)} tasks, {many} seed{'s' * (many > 1)}; scores are {scores}. In per cent, with 95 % "
         "intervals over seeds, each of which cuts the stream anew. Forgetting is how far a task fell from its best; "
-        "backward transfer what later tasks did to earlier ones. Seconds are those of learning all tasks, bytes what is "
-        "kept at the end for later ones, without the network itself."
+        "backward transfer what later tasks did to earlier ones. Seconds are those of learning all tasks, bytes what "
+        "is kept at the end for later ones, without the network itself."
     )
     table = method_table(found)
     rows = [[_whole(cell) for cell in row[:-2]] for row in table.rows]  # who is ahead stands in the table of gains
@@ -204,12 +204,15 @@ def _looks(found: StreamPlayed) -> list[Section]:
     names, sections = _short(found), []
     for look in known:
         blocks: list[Picture | Table] = []
+        alike: dict[bytes, list[str]] = {}  # encoders that never move have one look together
         for name, each in held.items():
             if look in each:
-                one = found.methods[name]
-                rows = [f"after {row + 1}" for row in range(len(each[look]))]
-                caption = f"{name}: {look}, in per cent"
-                blocks.append(Picture(score_table(rows, names, each[look], caption, outlined=one.learned.tolist())))
+                alike.setdefault(each[look].tobytes(), []).append(name)
+        for several in alike.values():
+            values, one = held[several[0]][look], found.methods[several[0]]
+            rows = [f"after {row + 1}" for row in range(len(values))]
+            caption = f"{', '.join(several)}: {look}, in per cent"
+            blocks.append(Picture(score_table(rows, names, values, caption, outlined=one.learned.tolist())))
         if blocks:
             sections.append(Section(f"The representation: {look}", LOOKS.get(look, ""), blocks))
     return sections

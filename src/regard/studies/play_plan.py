@@ -1,17 +1,21 @@
 """What of a stream is to be played: the stream of each seed, the methods that can play it, and their settings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..core.checks import InputError, check_choice, check_number
 from ..core.discover import load, names
+from ..data.imageset import ImageSet
 from ..data.streams.described import open_stream
 from ..data.streams.stream import Stream
 from ..learning.method_settings import setting_names
 from ..lifelong.players.choose import JOINT, check_player, play_methods
 from ..lifelong.players.mixed import is_mixed
+from ..reuse.pairs import readable
 from .played import BOUNDS, FROZEN, MOVING, NOTHING_MOVES, kind_of
 
 ALL = "all"
@@ -28,12 +32,14 @@ class Plan:
         methods: in their order.
         left_out: methods that cannot play this stream, with the reason.
         cut: whether seeds draw no order of classes, as the stream was cut already.
+        notes: what was set aside.
     """
 
     streams: Mapping[int, Stream]
     methods: tuple[str, ...]
     left_out: Mapping[str, str]
     cut: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def first(self) -> Stream:
@@ -86,13 +92,36 @@ def planned(
         check_choice("--methods", name, [*all_methods(), ALL], see="regard methods frozen, regard methods learn")
     cut = isinstance(source, Stream)
     streams = {one: open_stream(source, None if cut else one) for one in range(seed, seed + seeds)}
+    streams, notes = _readable(streams)
     first = streams[seed]
     every = ALL in methods
     asked = all_methods() if every else list(dict.fromkeys(methods)) or (QUICK_MIXED if is_mixed(first) else QUICK)
     left_out = {name: why for name in asked if (why := cannot(first, name, layers))}
     if left_out and not every:
         raise InputError(next(iter(left_out.values())))
-    return Plan(streams, tuple(name for name in asked if name not in left_out), left_out, cut)
+    return Plan(streams, tuple(name for name in asked if name not in left_out), left_out, cut, tuple(notes))
+
+
+def _readable(streams: dict[int, Stream]) -> tuple[dict[int, Stream], list[str]]:
+    """The streams without pictures that cannot be read, and a note on each; all seeds cut the same pictures."""
+    notes: list[str] = []
+    bad: set[str] = set()
+    sets = {id(one): one for task in next(iter(streams.values())).tasks for one in (task.train, task.test)}
+    for images in sets.values():
+        good, _ = readable(images, notes)
+        bad |= set(images.ids.tolist()) - set(good.ids.tolist())
+    if not bad:
+        return streams, list(dict.fromkeys(notes))
+    made = {}
+    for seed, stream in streams.items():
+        left: dict[int, ImageSet] = {}  # chunks of a task share their test part, and go on doing so
+
+        def without(images: ImageSet, left: dict[int, ImageSet] = left) -> ImageSet:
+            return left.setdefault(id(images), images.subset(~np.isin(images.ids, sorted(bad))))
+
+        tasks = [replace(task, train=without(task.train), test=without(task.test)) for task in stream.tasks]
+        made[seed] = replace(stream, tasks=tuple(tasks))
+    return made, list(dict.fromkeys(notes))
 
 
 def cannot(stream: Stream, method: str, layers: str = "all") -> str:

@@ -69,7 +69,7 @@ def play_stream(
     if (folder / RECORD).exists():
         refuse_other("--out", folder, read_record(folder / RECORD, {}), about)
     write_json(folder / RECORD, about)
-    notes = [*first.notes]
+    notes = [*first.notes, *plan.notes]
     if plan.cut and len(seeds) > 1:
         notes.append("The stream was cut already: seeds draw weights and orders of images, and no order of classes.")
     if len(seeds) == 1:
