@@ -87,10 +87,12 @@ def given_method(
 ) -> tuple[str, Known | Representation, list[str]]:
     """The method, what it starts from, and a note where that is another's encoder."""
     own, known = name_of(start), [*names("frozen"), *names("learn")]
-    if asked is None and own is None:
+    if asked is None and own is None and not forget:
         fix = "Name one: --method slda; `regard methods frozen` and `regard methods learn` list them."
         raise bad("--method", "none", "a method, as --with is no run of learn", fix)
-    method = check_choice("--method", asked or str(own), known, see="regard methods frozen, regard methods learn")
+    if asked is not None:
+        check_choice("--method", asked, known, see="regard methods frozen, regard methods learn")
+    method = asked or str(own)
     if forget:
         if not isinstance(start, FrozenLearned):
             what = "a representation" if own is None else f"a run of {own}, whose weights hold what it learned"
