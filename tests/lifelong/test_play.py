@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from helpers.adapting import pictures, representation
+from helpers.adapting import representation
 from helpers.learning_tasks import OPTIONS
+from helpers.playing import cut, stream
 from regard.core.checks import InputError
 from regard.data.streams.stream import Stream
 from regard.data.streams.task import Task
@@ -16,18 +16,6 @@ from regard.lifelong.moving.learned import Learned
 from regard.lifelong.play import Played, play, play_events
 from regard.lifelong.players.contract import directions
 from regard.metrics.retrieve import retrieval
-
-
-def cut(name: str, kind: str, *classes: str, **more: Any) -> Task:
-    """A task of some classes of pictures: 30 to learn from, 15 others to be scored on."""
-    every = pictures(45, "p")
-    train, test = every.subset(np.arange(30)), every.subset(np.arange(30, 45))
-    parts = (one.subset(np.isin(one.labels, classes)) for one in (train, test))
-    return Task(name, kind, *parts, part="p", **more)
-
-
-def stream(*more: Task) -> Stream:
-    return Stream("s", (cut("ab", "classify", "a", "b"), cut("c", "classify", "c"), *more))
 
 
 @pytest.mark.parametrize("method", ["replay", "ncm"])
