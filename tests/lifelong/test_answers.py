@@ -8,8 +8,8 @@ import pytest
 from helpers.adapting import representation
 from helpers.learning_tasks import learn, task
 from regard.core.checks import InputError
-from regard.reuse.predict import predict
 from regard.representation.classifier import has_classifier, read_classifier
+from regard.reuse.predict import predict
 
 
 @pytest.mark.parametrize("method", ["icarl", "first_session"])
