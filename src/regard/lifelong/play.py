@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.checks import bad
 from ..core.discover import names
 from ..core.events import Event
 from ..core.records import anything, listed, mapped, maybe, number, read_record, text
@@ -90,6 +91,8 @@ class Played:
                 found = read_record(file, ROW)
                 A[row] = _numbers(found["scores"])
                 for name, values in looks.items():
+                    if name not in (found.get("looks") or {}):
+                        raise bad(str(file), f"no {name!r}", "all looks of the run", "Delete it, and play again.")
                     values[row] = _numbers(found["looks"][name])
                 seconds[row], kept[row] = found["seconds"], sum(found["bytes"].values())
         return Played(folder, tuple(about["tests"]), np.array(about["learned"], np.int64), A, seconds, kept, looks)
