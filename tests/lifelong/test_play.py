@@ -58,6 +58,23 @@ def test_a_stream_that_is_killed_in_any_task_gives_the_same_matrix(method: str, 
     assert list(play_events(given, method, representation(), out=tmp_path / "killed", **options)) == []
 
 
+def test_killed_in_the_third_of_five_tasks_the_matrix_and_the_looks_are_the_same(tmp_path: Path) -> None:
+    parts = [("a", "b"), ("c",), ("b", "c"), ("a",), ("a", "c")]
+    given = Stream("five", tuple(cut(f"t{place}", "classify", *names) for place, names in enumerate(parts)))
+    options = {**OPTIONS, "looks": ["drift", "stale"]}
+    whole = play(given, "replay", representation(), out=tmp_path / "whole", **options)
+    told, rows = play_events(given, "replay", representation(), out=tmp_path / "killed", **options), 0
+    for event in told:
+        rows += event.kind == "played"
+        if rows == 2 and event.kind == "checkpoint":
+            break
+    told.close()
+    assert (tmp_path / "killed" / "tasks" / "02").exists() and not (tmp_path / "killed" / "rows" / "02.json").exists()
+    again = play(given, "replay", representation(), out=tmp_path / "killed", **options)
+    assert np.array_equal(whole.A, again.A) and np.array_equal(whole.bytes, again.bytes)
+    assert all(np.array_equal(whole.looks[name], again.looks[name], equal_nan=True) for name in ("drift", "stale"))
+
+
 def test_retrieval_is_scored_by_the_vectors_of_then(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (15, 8, 8, 3), dtype=np.uint8)
     task = cut("r", "retrieve", "a", "b", "c")
