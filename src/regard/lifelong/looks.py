@@ -20,9 +20,10 @@ import torch
 
 from ..core.checks import check_choice
 from ..core.storage import load_tensors, save_tensors
+from ..data.imageset import ImageSet
 from ..metrics.cka import linear_cka
 from .fresh import NAN, Fresh
-from .players.contract import Asked, Player, found_again
+from .players.contract import Asked, Player, embedded, found_again
 
 LOOKS = ("probe", "drift", "stale", "again")
 
@@ -72,9 +73,16 @@ def looked(
 
 def linear_probe(asked: Asked, player: Player, fresh: Fresh, out: Path) -> float:
     """A fresh linear layer on the labels of a task's images; NaN where there are none, or one class."""
+
+    def vectors(images: ImageSet) -> np.ndarray:
+        # not the player's own, which are kept: these are of all images to learn from
+        return embedded(player.representation, images, cache=not player.moves)
+
+    if not asked.labelled:
+        return NAN
     if asked.kind == "segment":
-        return fresh.score(asked, player.representation, player.vectors, out) if asked.labelled else NAN
-    return fresh.linear(asked, player.vectors) if asked.labelled else NAN
+        return fresh.score(asked, player.representation, vectors, out)
+    return fresh.linear(asked, vectors)
 
 
 def _beside(place: int, asked: Asked, row: int, player: Player, out: Path) -> dict[str, float]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.checks import bad
 from ..core.discover import names
 from ..core.events import Event
 from ..core.records import anything, listed, mapped, maybe, number, read_record, text
@@ -32,9 +33,9 @@ from .fresh import Fresh
 from .looks import checked_looks, linear_probe, looked
 from .moving.any_task import Ways
 from .moving.task import task_folder
-from .players.choose import FROZEN, JOINT, check_player, chosen_player
+from .players.choose import FROZEN, JOINT, check_player, chosen_player, plays_mixed
 from .players.contract import Asked, Player, asked_of
-from .players.mixed import Mixed, is_mixed
+from .players.mixed import Mixed
 
 ABOUT = "play.json"
 _VALUES = listed(maybe(number()))
@@ -90,6 +91,8 @@ class Played:
                 found = read_record(file, ROW)
                 A[row] = _numbers(found["scores"])
                 for name, values in looks.items():
+                    if name not in (found.get("looks") or {}):
+                        raise bad(str(file), f"no {name!r}", "all looks of the run", "Delete it, and play again.")
                     values[row] = _numbers(found["looks"][name])
                 seconds[row], kept[row] = found["seconds"], sum(found["bytes"].values())
         return Played(folder, tuple(about["tests"]), np.array(about["learned"], np.int64), A, seconds, kept, looks)
@@ -143,7 +146,8 @@ def play_events(
         stream: of tasks of any kind.
         method: of the kind `learn` or `frozen`, or a bound: `joint` (after each task, all that came by then is learned
             in one training from the start) or `frozen` (nothing moves; a linear layer is fitted on all vectors that
-            came by then). Where a task segments or has no labels: one that learns any kind, see `play_methods`.
+            came by then). Where a task segments or has no labels: one that learns any kind, see `play_methods`; where
+            domains come without labels, `adapt:NAME` of the kind `adapt`, or `adapt:none`.
         representation: what to start from, by name or folder.
         out: a new or empty folder, or that of the same run.
         chosen: the method's settings.
@@ -160,7 +164,7 @@ def play_events(
     Raises:
         InputError: an unknown method, one that cannot learn some task, or `out` holds something else.
     """
-    mixed, moving = is_mixed(stream), names("learn")
+    mixed, moving = plays_mixed(stream, method), names("learn")
     check_player(stream, method, chosen)
     start = representation if isinstance(representation, Representation) else Representation.load(representation)
     asked, wanted = settings or TrainSettings(), checked_looks(looks)

@@ -18,12 +18,15 @@ from ...learning.run import Run, Trained, learn, started_from, write
 from ...learning.sampling import Batches, Shuffled, Together
 from ...learning.scored import Scores
 from ...learning.settings import TrainSettings
+from ...representation.classifier import ANSWERS
 from ..memory import Memory
 from .contract import Finished, LearnMethod, Tensors
 from .learned import said_of, save_kept, told_of
 from .remembering import Remembering, weights_of
 from .replayed import Replay, packed, unpacked
 from .start import Start
+
+ANSWERED = "regard.lifelong.moving.learned.Learned.load(RUN).predict(images)"
 
 
 def trained(
@@ -118,6 +121,7 @@ def trained(
         "parent": started_from(start.representation, "", settings.seed),
         "data": {"name": train.name, "images": len(train), "content": run.arguments["images"]},
         "scores": metrics,
+        **({} if type(method).scores is LearnMethod.scores else {ANSWERS: ANSWERED}),
     }
     module.head = classifier
     encoder.requires_grad_(True)

@@ -13,6 +13,7 @@ from ...representation.representation import Representation
 from ..fresh import Fresh
 from ..learner_files import learner
 from ..moving.any_task import Ways
+from .adapting import PREFIX, Adapting, check_adapting
 from .contract import Player
 from .frozen import Frozen, FrozenTogether
 from .mixed import Mixed, is_mixed
@@ -24,11 +25,17 @@ JOINT, FROZEN = "joint", "frozen"  # the bounds
 def play_methods(stream: Stream) -> list[str]:
     """The names that can play a stream: methods of the kinds `learn` and `frozen`, and the bounds `joint`, `frozen`.
 
-    Where a task segments or has no labels: methods whose `any_kind` is true, and `frozen`.
+    Where a task segments or has no labels: methods whose `any_kind` is true, and `frozen`. Beside them there is
+    `adapt:NAME` where domains arrive one after another, see `adapting`.
     """
     if is_mixed(stream):
         return sorted([FROZEN, *(name for name in names("learn") if load("learn", name).any_kind)])
     return _all()
+
+
+def plays_mixed(stream: Stream, method: str) -> bool:
+    """Whether the scores are those of fresh probes."""
+    return is_mixed(stream) and not method.startswith(PREFIX)
 
 
 def check_player(stream: Stream, method: str, chosen: Mapping[str, Any] | None) -> None:
@@ -37,6 +44,8 @@ def check_player(stream: Stream, method: str, chosen: Mapping[str, Any] | None) 
     Raises:
         InputError: one of these; the tasks are named.
     """
+    if method.startswith(PREFIX):
+        return check_adapting(stream, method)
     check_choice("method", method, _all())
     if method not in play_methods(stream):
         stream.check_method(method, unlabelled=False, kinds=("classify", "retrieve"))
@@ -68,7 +77,9 @@ def chosen_player(
         fresh: how they are scored.
         out: the run's folder.
     """
-    if is_mixed(stream):
+    if method.startswith(PREFIX):
+        return Adapting(start, stream, method, chosen)
+    if plays_mixed(stream, method):
         kind = None if method == FROZEN else load("learn", method)
         made = None if kind is None else kind(**typed_settings(kind, chosen))
         return Mixed(start, made, fresh, ways, settings, out)

@@ -48,14 +48,8 @@ class Mixed:
         settings: TrainSettings,
         out: Path,
     ) -> None:
-        self.now, self.method, self.fresh, self.ways, self.settings, self.out = (
-            start,
-            method,
-            fresh,
-            ways,
-            settings,
-            out,
-        )
+        self.now, self.method, self.fresh = start, method, fresh
+        self.ways, self.settings, self.out = ways, settings, out
         self.moves = method is not None
 
     def learn(self, task: Task, folder: Path) -> Generator[Event, None, None]:
