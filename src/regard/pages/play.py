@@ -165,7 +165,8 @@ def _cost(found: StreamPlayed) -> Section:
         alt = f"final accuracy against {x}: " + ", ".join(f"{one.name} {one.cost:.3g}" for one in made)
         write = size if x == "bytes kept" else "{:g}".format
         picture = against_cost(made, alt, x=x, y="final accuracy", least=least, written_as=write)
-        drawn.append(Picture(picture, f"On a logarithmic axis of {x}; less than {write(least)} is drawn there."))
+        less = f"; less than {write(least)} is drawn there" * any(one.cost < least for one in made)
+        drawn.append(Picture(picture, f"On a logarithmic axis{less}."))
     return Section("What it costs", "Means over seeds; the line through a point is its interval.", drawn)
 
 

@@ -73,7 +73,8 @@ def against_cost(
             ends.append((mean, one.name, colour))
         axes.set_xlim(min(places) / 2, max(places) * 2)
         right = axes.get_xlim()[1]
-        axes.xaxis.set_major_locator(LogLocator(10))
+        steps = (1.0, 2.0, 5.0) if max(places) < 20 * min(places) else (1.0,)  # two ticks or more
+        axes.xaxis.set_major_locator(LogLocator(10, subs=steps))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written_as(value)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(axis="y")
