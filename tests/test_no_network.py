@@ -166,6 +166,8 @@ VERBS = {
     "detect": "detect train {f}/table.csv --with {f}/rep --steps 1 --out {f}/boxes",
     "compare": "compare {f}/table.csv {f}/photos --with {f}/rep --with random --task retrieve --seeds 3",
     "bet": "bet {f}/photos --out {f}/bet",
+    "learn": "learn {f}/table.csv --with {f}/rep --method ncm --out {f}/learned",
+    "play": "play {f}/days.toml --with {f}/rep --methods ncm --seeds 1 --out {f}/plays",
     "lineage": "lineage {f}/rep",
     "robustness": "robustness {f}/rep {f}/photos --train {f}/photos --corruptions fog --severities 1",
     "next": "next {f}/table.csv --from {f}/rep",
@@ -219,6 +221,7 @@ def test_no_verb_contacts_what_a_foreign_folder_names(things, tmp_path, what, se
     folder = Path(shutil.copytree(things, tmp_path / "f"))
     rows = [f"{folder}/photos/{label}/{k}.png,{label}" for label in ("one", "two") for k in range(6)]
     (folder / "table.csv").write_text("\n".join(["path,label", *rows, ""]))
+    (folder / "days.toml").write_text('[[tasks]]\nname = "day"\ntrain = "table.csv"\nchunk = 6\n')
     FOREIGN[what](folder, PLACE.format(port=port))
     monkeypatch.setattr("torch.hub._hub_dir", str(tmp_path / "hub"), raising=False)
     touched = {"card_of_index": "/ix", "config_of_representation": "/rep"}.get(

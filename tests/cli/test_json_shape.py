@@ -37,6 +37,8 @@ LINES = {
     "compare-adapt --deep": f"compare-adapt train test --with {SMALL} --deep --methods coral,adabn --no-auto --seeds 2 "
     "--steps 2 --batch 4",
     "methods": "methods adapt",
+    "learn": f"learn train --with {SMALL} --method ncm --out learned",
+    "play": f"play days.toml --with {SMALL} --methods ncm,slda --seeds 2 --out plays",
     "lineage": "lineage .",
     "next": "next train --from found",
     "detect train": f"detect train scenes --with {SMALL} --size 32 --steps 2 --out boxes",
@@ -61,6 +63,7 @@ def given(tmp_path_factory) -> Path:
                 Image.fromarray(pixels).save(root / folder / label / f"{number}.png")
         (root / folder / "a" / "bad.png").write_bytes(b"no image")
     (root / "bad.png").write_bytes(b"no image")
+    (root / "days.toml").write_text('[[tasks]]\nname = "day"\ntrain = "train"\nchunk = 6\n')
     from regard.representation.embed import embed
     from regard.reuse.search.index.search_index import SearchIndex
 
@@ -113,6 +116,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
             "embed",
             "robustness",
             "create",
+            "learn",
             "index",
             "index-upgrade",
             "whiten",

@@ -45,6 +45,8 @@ COMMANDS = {
     "compare-adapt": "compare-adapt faces.npz faces.npz --methods coral --seeds 2 --no-auto",
     "compare": "compare builtin:rendered_digits builtin:digits --with a=run --with random --way frozen --labels 20,40 "
     "--seeds 3",
+    "learn": "learn builtin:digits_5x2 --task digits_5x2-1 --with random:convnet4 --method ncm --out learned",
+    "play": "play builtin:digits_5x2 --with random:convnet4 --methods ncm,slda --seeds 2 --out plays",
     "lineage": "lineage .",
     "robustness": "robustness random:convnet4 builtin:digits --train builtin:rendered_digits --corruptions fog "
     "--severities 1 --against random:convnet4:2",

@@ -2,31 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from helpers.adapting import pictures, representation
+from helpers.adapting import representation
 from helpers.learning_tasks import OPTIONS
+from helpers.playing import cut, stream
 from regard.core.checks import InputError
 from regard.data.streams.stream import Stream
 from regard.data.streams.task import Task
 from regard.lifelong.moving.learned import Learned
-from regard.lifelong.play import Played, _directions, play, play_events
+from regard.lifelong.play import Played, play, play_events
+from regard.lifelong.players.contract import directions
 from regard.metrics.retrieve import retrieval
-
-
-def cut(name: str, kind: str, *classes: str, **more: Any) -> Task:
-    """A task of some classes of pictures: 30 to learn from, 15 others to be scored on."""
-    every = pictures(45, "p")
-    train, test = every.subset(np.arange(30)), every.subset(np.arange(30, 45))
-    parts = (one.subset(np.isin(one.labels, classes)) for one in (train, test))
-    return Task(name, kind, *parts, part="p", **more)
-
-
-def stream(*more: Task) -> Stream:
-    return Stream("s", (cut("ab", "classify", "a", "b"), cut("c", "classify", "c"), *more))
 
 
 @pytest.mark.parametrize("method", ["replay", "ncm"])
@@ -69,6 +58,23 @@ def test_a_stream_that_is_killed_in_any_task_gives_the_same_matrix(method: str, 
     assert list(play_events(given, method, representation(), out=tmp_path / "killed", **options)) == []
 
 
+def test_killed_in_the_third_of_five_tasks_the_matrix_and_the_looks_are_the_same(tmp_path: Path) -> None:
+    parts = [("a", "b"), ("c",), ("b", "c"), ("a",), ("a", "c")]
+    given = Stream("five", tuple(cut(f"t{place}", "classify", *names) for place, names in enumerate(parts)))
+    options = {**OPTIONS, "looks": ["drift", "stale"]}
+    whole = play(given, "replay", representation(), out=tmp_path / "whole", **options)
+    told, rows = play_events(given, "replay", representation(), out=tmp_path / "killed", **options), 0
+    for event in told:
+        rows += event.kind == "played"
+        if rows == 2 and event.kind == "checkpoint":
+            break
+    told.close()
+    assert (tmp_path / "killed" / "tasks" / "02").exists() and not (tmp_path / "killed" / "rows" / "02.json").exists()
+    again = play(given, "replay", representation(), out=tmp_path / "killed", **options)
+    assert np.array_equal(whole.A, again.A) and np.array_equal(whole.bytes, again.bytes)
+    assert all(np.array_equal(whole.looks[name], again.looks[name], equal_nan=True) for name in ("drift", "stale"))
+
+
 def test_retrieval_is_scored_by_the_vectors_of_then(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (15, 8, 8, 3), dtype=np.uint8)
     task = cut("r", "retrieve", "a", "b", "c")
@@ -84,7 +90,7 @@ def test_retrieval_is_scored_by_the_vectors_of_then(tmp_path: Path) -> None:
 
 
 def test_vectors_of_zeros_are_alike_to_one_another_alone() -> None:
-    found = _directions(np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]))
+    found = directions(np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]))
     assert (found @ found.T).tolist() == [[1, 0, 1], [0, 25, 0], [1, 0, 1]]
 
 

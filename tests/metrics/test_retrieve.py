@@ -121,3 +121,13 @@ def test_retrieval_in_a_gallery():
 def test_bad_input(call, named):
     with pytest.raises(InputError, match=f"^{named}: expected"):
         call()
+
+
+def test_an_index_of_the_same_images_is_searched_without_the_image_itself() -> None:
+    rng = np.random.default_rng(0)
+    X, Y, labels = rng.normal(size=(9, 4)), rng.normal(size=(9, 4)), np.arange(9) % 3
+    assert retrieval(X, labels, X, labels, paired=True) == retrieval(X, labels)
+    others = [retrieval(X[[i]], labels[[i]], np.delete(Y, i, 0), np.delete(labels, i))["map"] for i in range(9)]
+    assert retrieval(X, labels, Y, labels, paired=True)["map"] == pytest.approx(np.mean(others))
+    with pytest.raises(InputError, match="gallery.*9, one for each query"):
+        retrieval(X, labels, Y[:8], labels[:8], paired=True)

@@ -106,6 +106,14 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "index train --with random:convnet4 --metric euclidean --tag first --out index",
         lambda: regard.index("train", "index", **SMALL, metric="euclidean", tag="first"),
     ),
+    "learn": (
+        "learn train --with random:convnet4 --method ncm --set metric=cosine --out learned",
+        lambda: regard.learn("train", **SMALL, method="ncm", set_={"metric": "cosine"}, out="learned"),
+    ),
+    "play": (
+        "play ../days.toml --with random:convnet4 --methods ncm,slda --against slda --seeds 2 --out plays",
+        lambda: regard.play("../days.toml", **SMALL, methods=["ncm", "slda"], against="slda", seeds=2, out="plays"),
+    ),
     "lineage": ("lineage .. --report page.html", lambda: regard.lineage("..", report="page.html")),
     "index_upgrade": (
         "index-upgrade ../there --with random:convnet4:3 --pairs 12 --budget 2 --seed 1 --out upgraded",
@@ -213,6 +221,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     regard.index(root / "cli" / "train", root / "there", **SMALL)
     shutil.copytree(root / "cli" / "train" / "a", root / "copies")
     shutil.copy(root / "copies" / "0.png", root / "copies" / "again.png")
+    (root / "days.toml").write_text('name = "days"\n[[tasks]]\nname = "day"\ntrain = "cli/train"\nchunk = 6\n')
     write_voc(scenes(10, size=32), root / "scenes")
     write_voc(scenes(4, size=32, family="b"), root / "others")
     depth_folder(root / "deep", 10)

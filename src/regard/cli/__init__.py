@@ -44,6 +44,8 @@ _FLOW = (
     "evaluate",
     "robustness",
     "compare",
+    "learn",
+    "play",
     "lineage",
     "next",
     "detect",

@@ -204,6 +204,8 @@ def node_of(folder: str, card: Mapping[str, Any]) -> Node:
         told = made.partition(" on ")[0].partition(" from ")[0]
     numbers = {key: float(one) for key, one in scores.items() if _is_number(one)}
     main = next((key for key in MAIN if key in numbers), next(iter(numbers), ""))
+    if told.startswith(("learn: ", "forget: ")) and main not in MAIN:  # counts, which say nothing of how good it is
+        main = ""
     return Node(
         folder,
         name,
@@ -252,7 +254,9 @@ def _links(nodes: Mapping[str, Node]) -> dict[str, str]:
         if parent is None or not parent.fingerprint or parent.kind == FRESH:
             continue
         fits = [one for one in by_print.get(parent.fingerprint, ()) if one.folder != name]
-        if parent.fingerprint == node.fingerprint:  # its siblings have it, too
+        # a run that moved no weight has its parent's fingerprint: its siblings have it then, and so have runs that
+        # began, by a name that can be loaded, from the same weights
+        if parent.fingerprint == node.fingerprint or parent.kind == NAMED:
             fits = [one for one in fits if one.name == parent.name]
         if fits:
             best = min(fits, key=lambda one: (one.name != parent.name, _same(one, parent), one.folder))

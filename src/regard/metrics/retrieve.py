@@ -118,6 +118,8 @@ def retrieval(
     gallery: ArrayLike | None = None,
     gallery_labels: ArrayLike | None = None,
     ks: Sequence[int] = (1, 5, 10),
+    *,
+    paired: bool = False,
 ) -> dict[str, float]:
     """Rank the gallery by cosine for every query and score the ranking; relevant is what shares its label.
 
@@ -127,6 +129,8 @@ def retrieval(
         gallery: (n, d) vectors; without it the queries search among themselves, each without itself.
         gallery_labels: (n,) labels.
         ks: which recalls to report.
+        paired: row i of the gallery is of the same image as query i, which searches without it: an index of the same
+            images that was made by another network.
 
     Returns:
         `recall_at_K` for each k and `map`, over all ranks. Queries without a relevant item count as missed in
@@ -137,11 +141,13 @@ def retrieval(
     """
     query = _unit("queries", queries)
     labels = check_labels("query_labels", query_labels, len(query))
-    alone = gallery is None
+    alone = gallery is None or paired
     other = query if gallery is None else _unit("gallery", gallery, query.shape[1])
+    if paired and len(other) != len(query):
+        raise bad("gallery", f"{len(other)} vectors", f"{len(query)}, one for each query, as they are paired")
     names = labels if alone else check_labels("gallery_labels", gallery_labels, len(other))
     if len(other) < 2 and alone:
-        raise bad("queries", f"{len(query)} vector", "at least 2 where no gallery is given")
+        raise bad("queries", f"{len(query)} vector", "at least 2 where no other gallery is given")
     hits: dict[int, list[np.ndarray]] = {_k(k): [] for k in ks}
     precisions = []
     for start in range(0, len(query), _CHUNK):

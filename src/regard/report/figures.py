@@ -94,6 +94,7 @@ def learning_curves(
     y: str = "loss",
     percent: bool = False,
     references: Mapping[str, float] | None = None,
+    within: tuple[float, float] | None = None,
 ) -> Markup:
     """Draw curves over the steps of training, each named at its end, with bands where points are intervals.
 
@@ -104,10 +105,17 @@ def learning_curves(
         y: name of the vertical axis.
         percent: the values are shares; write them in per cent.
         references: values to compare with, such as {"chance": 0.25}, drawn as dashed lines.
+        within: ends of the vertical axis; None: by the curves.
     """
+    from matplotlib.ticker import MaxNLocator
 
     def draw(axes: Axes) -> None:
+        if within is not None:
+            room = 0.03 * (within[1] - within[0])
+            axes.set_ylim(within[0] - room, within[1] + room)
         _draw_curves(axes, curves, references or {}, percent, markers=False)
+        if all(float(place).is_integer() for curve in curves for place in curve.x):
+            axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
         axes.set_xlabel(written(x))
         axes.set_title(written(y), loc="left", fontsize=13, color=MUTED)
 

@@ -50,6 +50,50 @@ def heat_table(
     ).format(caption, caption, corner, head, rows)
 
 
+def score_table(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    scores: np.ndarray,
+    caption: str,
+    *,
+    corner: str = "",
+    outlined: Sequence[int] = (),
+) -> Markup:
+    """A table of shares in per cent, each cell shaded by its share; what was not measured is a dash.
+
+    Args:
+        rows: (n,) names.
+        columns: (m,) names.
+        scores: (n, m) shares, NaN where not measured.
+        caption: what it shows.
+        corner: what rows and columns are.
+        outlined: (m,) the row whose cell is outlined, of each column.
+
+    Raises:
+        InputError: another shape.
+
+    >>> "50" in score_table(["after 1"], ["task 1"], np.array([[0.5]]), "accuracy")
+    True
+    """
+    table = np.asarray(scores, float)
+    if table.shape != (len(rows), len(columns)) or not table.size:
+        raise bad("scores", f"shape {table.shape}", f"({len(rows)}, {len(columns)}), one for each row and column")
+    head = Markup("").join(Markup('<th scope="col"><span>{}</span></th>').format(name) for name in columns)
+    body = Markup("").join(
+        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+            name,
+            Markup("").join(
+                _share(float(one), len(outlined) > at and outlined[at] == row) for at, one in enumerate(table[row])
+            ),
+        )
+        for row, name in enumerate(rows)
+    )
+    return Markup(
+        '<div class="wide" tabindex="0" role="region" aria-label="{}"><table class="heat"><caption>{}</caption>'
+        "<thead><tr><td>{}</td>{}</tr></thead><tbody>{}</tbody></table></div>"
+    ).format(caption, caption, corner, head, body)
+
+
 def bar(part: float, text: str) -> Markup:
     """A bar that fills a share of its cell, and a text beside it.
 
@@ -64,6 +108,14 @@ def _cell(count: int, share: float, diagonal: bool, shares: bool) -> Markup:
     shade = Markup(' style="--shade: {}%"').format(round(MOST_SHADE * share)) if count else Markup("")
     text = "" if not count else _percent(share) if shares else str(count)
     return Markup("<td{}{}>{}</td>").format(Markup(' class="same"') if diagonal else "", shade, text)
+
+
+def _share(value: float, outlined: bool) -> Markup:
+    same = Markup(' class="same"') if outlined else ""
+    if not np.isfinite(value):
+        return Markup("<td{}>–</td>").format(same)
+    shade = round(MOST_SHADE * min(max(value, 0.0), 1.0))
+    return Markup('<td{} style="--shade: {}%">{:.0f}</td>').format(same, shade, 100 * value)
 
 
 def _percent(share: float) -> str:

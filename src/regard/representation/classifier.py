@@ -17,6 +17,7 @@ from . import checksums
 from .representation import CLASSIFIER as FILE
 
 KEY = "classifier"  # in the card
+ANSWERS = "answers_by"  # in the card of a run that answers in another way: a name that says how
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +55,23 @@ def save_classifier(folder: str | Path, tensors: Mapping[str, Any], classes: Seq
 
 
 def has_classifier(folder: str | Path) -> bool:
-    """Whether a folder's card speaks of a classifier."""
+    """Whether a folder's card speaks of a classifier that the run answers by."""
     path = Path(folder) / "card.json"
     card = read_json(path) if path.is_file() else None
-    return isinstance(card, dict) and KEY in card
+    return isinstance(card, dict) and KEY in card and ANSWERS not in card
 
 
-def read_classifier(folder: str | Path, argument: str = "RUN") -> Classifier:
+def read_classifier(folder: str | Path, argument: str = "RUN", *, layer: bool = False) -> Classifier:
     """Read the classifier of a run's folder, whole and as it was written.
 
+    Args:
+        folder: of a run.
+        argument: what to call it in a message.
+        layer: read the linear layer of a run, too, that answers in another way (the nearest mean of exemplars).
+
     Raises:
-        InputError: no such folder, one without a classifier, or a file or card that is damaged.
+        InputError: no such folder, one without a classifier, one that answers in another way, or a file or card that
+            is damaged.
     """
     folder = check_path(argument, folder, folder=True)
     card = read_json(folder / "card.json") if (folder / "card.json").is_file() else None
@@ -75,6 +82,14 @@ def read_classifier(folder: str | Path, argument: str = "RUN") -> Classifier:
             f"{str(folder)!r}, which holds no classifier" + (f" ({made})" if isinstance(made, str) else ""),
             "a folder of `regard finetune` or `regard create --task labels`",
             f"Make one: regard finetune IMAGES --with {folder} --layers head --out RUN.",
+        )
+    if ANSWERS in card and not layer:
+        way = str(card[ANSWERS])[:120]
+        raise bad(
+            argument,
+            f"{str(folder)!r}, which does not answer by a linear classifier",
+            "a folder that does",
+            f"In Python: {way}.",
         )
     about = card[KEY]
     classes = about.get("classes") if isinstance(about, dict) else None

@@ -11,7 +11,7 @@ from regard.core.runtime import torch_rng
 from regard.learning.batch import Batch
 from regard.lifelong.moving.learned import Learned
 from regard.lifelong.moving.remembering import Remembering
-from regard.lifelong.moving.task import _module, _start
+from regard.lifelong.moving.start import module_of, started
 from regard.lifelong.training.lwf import Method, distilled
 
 
@@ -39,7 +39,7 @@ def test_the_targets_are_what_the_old_network_says_of_the_same_views(
 ) -> None:
     first = learn(task("a", "b"), representation(), "lwf", tmp_path / "0")
     objective = Remembering(Method(), "none", ("a", "b", "c"), 2, (2,))
-    module = _module(objective, _start(first, Method()), "all", 1.0, 0).train()
+    module = module_of(objective, started(first, Method()), "all", 1.0, 0).train()
     told = []
     monkeypatch.setattr(Method, "loss", lambda self, seen, at: (told.append(seen), (seen.logits.sum() * 0, {}))[1])
     images = task("c")

@@ -51,6 +51,7 @@ class Seen(NamedTuple):
         old_logits: (n, K_old) of the network before this task, without a gradient; None in the first task, and where
             the method does not ask for them.
         memory: images of earlier tasks; None where none are kept.
+        old_features: (n, D) of that network, under the same conditions as `old_logits`.
     """
 
     features: Tensor
@@ -60,6 +61,7 @@ class Seen(NamedTuple):
     here: Tensor
     old_logits: Tensor | None = None
     memory: Replayed | None = None
+    old_features: Tensor | None = None
 
 
 class Finished(NamedTuple):
@@ -109,12 +111,15 @@ class LearnMethod:
         needs_old: whether the network of before the task is asked about the same views.
         weighs: whether a penalty ties weights to what they were; such a method cannot learn by LoRA.
         notes_steps: whether `step` takes something down at each step.
+        any_kind: whether tasks of any kind can be learned so, with labels and without: what keeps the old, if anything
+            does, is `held`, which hangs on features alone.
     """
 
     keeps_logits: ClassVar[bool] = False
     needs_old: ClassVar[bool] = False
     weighs: ClassVar[bool] = False
     notes_steps: ClassVar[bool] = False
+    any_kind: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         if cls.weighs and cls.penalty is LearnMethod.penalty:
@@ -151,6 +156,10 @@ class LearnMethod:
     def loss(self, seen: Seen, at: Moment = START) -> tuple[Tensor, Log]:
         """What keeps the old, already weighted, and what to log; added to `taught`. From the second task on."""
         return seen.logits.new_zeros(()), {}
+
+    def held(self, features: Tensor, old_features: Tensor) -> Tensor:
+        """A loss of features (n, D) of now and of before the task, already weighted; where `any_kind` is true."""
+        return features.new_zeros(())
 
     def penalty(self, weights: Tensors, kept: Tensors) -> Tensor:
         """A loss of the weights themselves, already weighted; from the second task on, where `weighs` is true."""

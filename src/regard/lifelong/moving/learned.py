@@ -65,7 +65,8 @@ class Learned:
         folder = Path(folder)
         if not (folder / KEPT).is_file():
             raise bad("folder", str(folder), "the folder of a task that was learned, such as RUN/tasks/00")
-        head, representation, header = read_classifier(folder), Representation.load(folder), read_header(folder / KEPT)
+        head, header = read_classifier(folder, layer=True), read_header(folder / KEPT)
+        representation = Representation.load(folder)
         classifier = linear_of(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
         method = load("learn", header["method"])(**parsed(header["settings"], folder / KEPT))
         memory = load_memory(folder / MEMORY) if (folder / MEMORY).exists() else None

@@ -74,20 +74,20 @@ class Remembering(Objective):
     def loss(self, encoder: Any, head: Any, inputs: Any, targets: Any, at: Moment = START) -> tuple[Tensor, Log]:
         """The task's own loss, plus what the method adds."""
         x = torch.cat(list(inputs))
-        z = _features(encoder, x)
+        z = features_of(encoder, x)
         logits = head["classes"](z)
         n = len(inputs[0])
-        old_logits = self._before(head, x) if "old" in head else None
+        old = self._before(head, x) if "old" in head else None
         with torch.autocast(z.device.type, enabled=False):
             z, logits = z.float(), logits.float()
             place = torch.arange(len(self.classes), device=z.device)
             here = torch.isin(place, torch.tensor(self.here, device=z.device))
             seen = Seen(z[:n], logits[:n], targets[0], place < self.old, here)
-            if old_logits is not None:
-                seen = seen._replace(old_logits=old_logits[:n])
+            if old is not None:
+                seen = seen._replace(old_features=old[0][:n], old_logits=old[1][:n])
             if len(inputs) > 1:
                 kept = targets[2] if len(targets) > 2 else None
-                before = None if old_logits is None else old_logits[n:]
+                before = None if old is None else old[1][n:]
                 seen = seen._replace(memory=Replayed(z[n:], logits[n:], targets[1], kept, before))
             right = (seen.logits.argmax(1) == seen.labels).float().mean().detach()
             if not self.method.remembers:
@@ -137,11 +137,12 @@ class Remembering(Objective):
         return {name: value for name, value in zip(free, found) if value is not None}
 
     @torch.no_grad()
-    def _before(self, head: Any, x: Tensor) -> Tensor:
-        """Logits (n, K_old) of the network of before the task, as it is where it is used."""
+    def _before(self, head: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (n, D) and logits (n, K_old) of the network of before the task, as it is where it is used."""
         old = head["old"]
         with evaluating(old):
-            return old["classes"](old["encoder"](x)).float()
+            z = old["encoder"](x)
+            return z.float(), old["classes"](z).float()
 
     def correct(self, encoder: Any, head: Any, inputs: Any, targets: Any) -> Tensor:
         """(n, 1): is the label of the task's images found?"""
@@ -158,7 +159,7 @@ def weights_of(encoder: nn.Module, head: Any) -> dict[str, nn.Parameter]:
     return {name: one for name, one in found.items() if one.requires_grad}
 
 
-def _features(encoder: Any, x_NCHW: Tensor) -> Tensor:
+def features_of(encoder: Any, x_NCHW: Tensor) -> Tensor:
     """Features (n, D); one image alone has no statistics that could be its batch's."""
     if len(x_NCHW) > 1:
         return encoder(x_NCHW)

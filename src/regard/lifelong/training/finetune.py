@@ -11,3 +11,5 @@ from ..moving.contract import LearnMethod
 @dataclass(frozen=True)
 class Method(LearnMethod):
     """Fine-tuning; it has no settings."""
+
+    any_kind = True
