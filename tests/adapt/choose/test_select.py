@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from regard.adapt.choose.auto import Auto, SourceOnly
@@ -110,17 +111,27 @@ def judged(name, right, n=60):
     return Judged(name, 1.0, {"circular": units.mean(), "entropy": units.mean()}, {"circular": units})
 
 
-def test_of_candidates_that_chance_cannot_tell_apart_the_preferred_one_is_taken():
-    rows = [judged("source_only", 20), judged("poor", 21), judged("first", 48), judged("best", 49), judged("same", 49)]
-    for given, name in ((False, "best"), (True, "first")):
-        found = decide(rows, "circular", "source_only", preferred=given)
+def test_of_candidates_that_beat_the_baseline_beyond_chance_the_preferred_one_is_taken():
+    rows = [judged("source_only", 20), judged("poor", 21), judged("first", 36), judged("best", 49), judged("same", 49)]
+    ranks = {"source_only": -1, "poor": 0, "first": 1, "best": 2, "same": 2}
+    for given, name, right in ((None, "best", 49), (ranks, "first", 36)):
+        found = decide(rows, "circular", "source_only", ranks=given)
         assert found.name == name and found.margin.low > 0
-        assert found.margin.mean == pytest.approx((48 if given else 49) / 60 - 20 / 60)
-    apart = [judged("source_only", 20), judged("first", 36), judged("best", 49)]
-    assert decide(apart, "circular", "source_only", preferred=True).name == "best"
+        assert found.margin.mean == pytest.approx(right / 60 - 20 / 60)
+    alike = dict.fromkeys(ranks, 0)
+    assert decide(rows, "circular", "source_only", ranks=alike).name == "best"  # settings of one method
     near = [judged("source_only", 47), judged("first", 48), judged("best", 49)]
-    assert decide(near, "circular", "source_only", preferred=True).name == "source_only"
-    assert decide(rows, "entropy", "source_only", preferred=True).name == "best"  # no units: the best score
+    assert decide(near, "circular", "source_only", ranks=ranks).name == "source_only"
+    assert decide(rows, "entropy", "source_only", ranks=ranks).name == "best"  # no units: the best score
+
+
+def test_where_the_target_may_lack_classes_a_choice_says_so():
+    X, y = load_digits(return_X_y=True)
+    Xs, ys, Xt, yt = X[:600], y[:600].astype(str), X[600:1200], y[600:1200]
+    found = Auto(methods=["coral"]).fit(Xs, ys, Xt[yt < 5]).choice_
+    assert found.name == "coral" and "coral puts samples into them wrongly" in found.note
+    assert found.note in found.table()
+    assert Auto(methods=["coral"]).fit(Xs, ys, Xt).choice_.note == ""
 
 
 def test_what_cannot_be_fitted_is_said():

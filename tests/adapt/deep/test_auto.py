@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from helpers.adapting import OPTIONS, SETTINGS, domains, events, run, weights
+from regard.adapt.choose.absent import lacking
 from regard.adapt.choose.select import Judged
 from regard.adapt.deep import run as deep_run
 from regard.adapt.deep.arms import Arm
-from regard.adapt.deep.auto import information, lacking, take
+from regard.adapt.deep.auto import information, take
 from regard.adapt.deep.contract import DeepMethod
 from regard.core.checks import InputError
 from regard.core.storage import read_json

@@ -2,10 +2,12 @@
 
 The methods, no adaptation among them, are scored by `select` with the source's labels and the target's vectors. A
 method is taken only where its score beats that of no adaptation by more than chance, so that a target which no method
-helps is left alone. Of methods that chance cannot tell apart the first in order is taken.
+helps is left alone. Of the methods that do, the first in order is taken: such scores tell a help from a harm, but not
+which of two helps is the greater.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import clone
@@ -15,12 +17,13 @@ from ...core.discover import load, names
 from ..classifier import ClassifierLike
 from ..contract import Domains, ShallowAdapter
 from ..mapped import by_domain
+from .absent import lacking
 from .estimators import candidates, choose_estimator, fitted
 from .select import SCORERS, Choice
 
 # Of the methods without target labels, those that are quick and map vectors by themselves; see docs/adapt/choice.md.
-# In order of preference, which decides among those whose scores chance cannot tell apart: by their means on pictures in
-# other styles (docs/reproduced.md).
+# In order of preference, which decides among those that beat no adaptation: by their means on pictures in other styles
+# (docs/reproduced.md).
 DEFAULT = ("transport", "coral", "tjm", "subspace", "gfk", "tca", "jda", "weighting")
 
 
@@ -93,9 +96,13 @@ class Auto(ShallowAdapter):
             scorers=(self.by,),
             folds=self.folds,
             seed=self.random_state,
-            preferred=True,
+            ranks=self._ranks(tried),
         )
-        self.chosen_ = fitted(tried[self.choice_.name], data, np.arange(len(data.ys)))
+        every = np.arange(len(data.ys))
+        self.chosen_ = fitted(tried[self.choice_.name], data, every)
+        if self.choice_.margin is not None and self.baseline:
+            alone = fitted(tried["source_only"], data, every)
+            self.choice_ = replace(self.choice_, note=_absent_note(alone, data, self.choice_.name))
         return None
 
     def candidates(self, labelled: bool = False) -> dict[str, ShallowAdapter]:
@@ -127,8 +134,31 @@ class Auto(ShallowAdapter):
         # a candidate of the caller's that has the baseline's name is the baseline
         return {"source_only": SourceOnly(self.classifier), **tried} if self.baseline else tried
 
+    def _ranks(self, tried: Iterable[str]) -> dict[str, int]:
+        """Places of the candidates' methods in the order of preference; those of one method share theirs."""
+        given = list(DEFAULT if self.methods is None else self.methods)
+
+        def of(name: str) -> int:
+            fitting = [place for place, one in enumerate(given) if name == one or name.startswith(f"{one} ")]
+            return max(fitting, key=lambda place: len(given[place]), default=-1)
+
+        return {name: of(name) for name in tried}
+
     def _map(self, X: np.ndarray, domain: str) -> np.ndarray:
         return by_domain(self.chosen_, self.chosen_._map, X, domain)
 
     def _proba(self, X: np.ndarray, domain: str) -> np.ndarray:
         return self.chosen_.predict_proba(X, domain=domain)
+
+
+def _absent_note(alone: ShallowAdapter, data: Domains, chosen: str) -> str:
+    """What to say where a method was taken though the target may lack classes, which the scores cannot see."""
+    shares = np.array([np.mean(data.ys == one) for one in alone.classes_])
+    missing = np.setdiff1d(alone.classes_[lacking(alone.predict_proba(data.Xt), shares)], data.yt)
+    if not len(missing):
+        return ""
+    return (
+        f"The source alone hardly ever tells {len(missing)} of {len(shares)} classes on the target. If it lacks "
+        f"them, {chosen} puts samples into them wrongly, and no score here can see it: then leave them out of the "
+        "source, or adapt nothing."
+    )

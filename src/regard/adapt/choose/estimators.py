@@ -46,7 +46,7 @@ def choose_estimator(
     scorers: Sequence[str] | None = None,
     folds: int = 3,
     seed: int = 0,
-    preferred: bool = False,
+    ranks: Mapping[str, int] | None = None,
 ) -> Choice:
     """Choose among unfitted estimators by the rule of `select.choose`, leaving out those that cannot be fitted.
 
@@ -58,7 +58,7 @@ def choose_estimator(
         scorers: what to compute beside `by`, for the table; all by default.
         folds: parts of the source of which each is held out once.
         seed: of the folds.
-        preferred: candidates come in order of preference (see `select.decide`).
+        ranks: of the candidates, the preferred ones lowest (see `select.decide`).
 
     Raises:
         InputError: no candidate can be fitted to these data, unknown scorers, too few source samples.
@@ -74,7 +74,7 @@ def choose_estimator(
         judge_estimator(name, one, data, wanted, folds=folds, seed=seed, weights=weights)
         for name, one in estimators.items()
     ]
-    return decide(rows, by, baseline, preferred=preferred)
+    return decide(rows, by, baseline, ranks=ranks)
 
 
 def judge_estimator(

@@ -49,15 +49,17 @@ class Choice:
         rows: every candidate judged, in their order.
         margin: the chosen score minus that of the baseline, with its interval where the scorer has one; None where
             the baseline itself was chosen or there was none.
+        note: what the scores cannot see, where there is something to say.
     """
 
     name: str
     by: str
     rows: tuple[Judged, ...]
     margin: Difference | None = None
+    note: str = ""
 
     def table(self) -> str:
-        """One line a candidate: source accuracy, then every score; the chosen one is marked."""
+        """One line a candidate: source accuracy, then every score; the chosen one is marked; the note at the end."""
         shown = list(next((row.scores for row in self.rows if row.scores), {}))
         width = max(12, *(len(row.name) for row in self.rows))
         lines = [f"  {'':<{width}}{'source':>9}" + "".join(f"{name:>10}" for name in shown) + f"{'seconds':>9}"]
@@ -66,7 +68,7 @@ class Choice:
             cells = "".join(f"{row.scores.get(name, np.nan):10.3f}" for name in shown)
             rest = f"  left out: {row.failed}" if row.failed else f"{row.source:9.3f}{cells}{row.seconds:9.2f}"
             lines.append(f"{mark}{row.name:<{width}}{rest}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *filter(None, [self.note])])
 
 
 def choose(
@@ -109,17 +111,19 @@ def choose(
     return decide([judge(name, one, wanted) for name, one in parts.items()], by, baseline)
 
 
-def decide(rows: Sequence[Judged], by: str, baseline: str | None = None, *, preferred: bool = False) -> Choice:
+def decide(
+    rows: Sequence[Judged], by: str, baseline: str | None = None, *, ranks: Mapping[str, int] | None = None
+) -> Choice:
     """Choose among candidates that are judged already, by the rule of `choose`.
 
     Args:
         rows: the candidates.
         by: the scorer that decides.
         baseline: the candidate that stays unless another is better beyond chance.
-        preferred: candidates come in order of preference: of those that are not below the best one beyond chance (and
-            beat the baseline beyond chance) the first is taken. A few source samples seldom tell good candidates
-            apart, and the best of many scores is partly luck (the one-standard-error rule: Breiman, Friedman, Olshen
-            & Stone 1984). For scorers with units; for the others the best is taken.
+        ranks: of the candidates, by name, the preferred ones lowest. Of those that beat the baseline beyond chance the
+            one of the lowest rank is taken, of several of one rank that with the best score. A few source samples
+            seldom tell good candidates apart, and the best of many scores is partly luck; that a method is better than
+            none they do tell. For scorers with units; for the others, and without ranks, the best is taken.
 
     Raises:
         InputError: every candidate failed.
@@ -134,17 +138,13 @@ def decide(rows: Sequence[Judged], by: str, baseline: str | None = None, *, pref
         return Choice(best.name, by, rows)
     if by not in best.units:
         return Choice(best.name, by, rows) if best.scores[by] > first.scores[by] else Choice(first.name, by, rows)
-    margins = {row.name: contrast(row.units[by], first.units[by]) for row in usable if row is not first}
-    if margins[best.name].low <= 0:
+    tried = [best] if ranks is None else [row for row in usable if row is not first]
+    margins = {row.name: contrast(row.units[by], first.units[by]) for row in tried}
+    beating = [row for row in tried if margins[row.name].low > 0]
+    if not beating:
         return Choice(first.name, by, rows)
-    as_good = [row for row in usable if row.name in margins and margins[row.name].low > 0 and _as_good(row, best, by)]
-    chosen = as_good[0] if preferred else best
+    chosen = min(beating, key=lambda row: (0 if ranks is None else ranks[row.name], -row.scores[by]))
     return Choice(chosen.name, by, rows, margins[chosen.name])
-
-
-def _as_good(row: Judged, best: Judged, by: str) -> bool:
-    """Whether a candidate is the best one, or not below it beyond chance."""
-    return row is best or contrast(row.units[by], best.units[by]).high >= 0
 
 
 def judge(

@@ -18,15 +18,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..choose.absent import lacking
 from ..choose.select import Choice, Judged, decide
 from .arms import Arm
 from .contract import DeepMethod
 from .signs import class_entropy
 
 SCORE = "information"
-ABSENT = 0.1  # of a class's share in the source: told less often, it seems to be lacking
-SEVERAL = 0.15  # of the source: what such classes have together, as one of many may just be taken for another
-FEW = 20  # target images that a class should have before its absence says anything
 MERGED = 0.05  # of log K, by which the classes' entropy may fall
 
 
@@ -39,19 +37,6 @@ def information(probabilities: np.ndarray) -> float:
     P = np.clip(probabilities, 1e-12, 1)
     own = float(-(P * np.log(P)).sum(axis=1).mean() / np.log(P.shape[1]))
     return class_entropy(probabilities) - own
-
-
-def lacking(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The classes (places) that the target seems to lack, by what the source's network says of it.
-
-    Args:
-        probabilities: (n, K) of the target.
-        shares: (K,) of the classes in the source, adding up to 1.
-    """
-    n, K = probabilities.shape
-    told = np.bincount(probabilities.argmax(axis=1), minlength=K) / n
-    found = np.flatnonzero((told < ABSENT * shares) & (n * shares >= FEW))
-    return found if shares[found].sum() >= SEVERAL else found[:0]
 
 
 def take(
