@@ -99,7 +99,12 @@ PAGES = {
 
 
 # kind -> the page with a section for each; else docs/methods.md
-SECTIONS = {"deep": "adapt/deep.md", "frozen": "lifelong/frozen.md", "learn": "lifelong/training.md"}
+SECTIONS = {
+    "deep": "adapt/deep.md",
+    "frozen": "lifelong/frozen.md",
+    "learn": "lifelong/training.md",
+    "unlabelled": "lifelong/unlabelled.md",
+}
 
 
 def _methods() -> Iterator[str]:

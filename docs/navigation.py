@@ -42,7 +42,7 @@ def on_config(config: Any) -> Any:
         {"Verbs": pages("verbs", verbs())},
         {"Creating": pages("tasks", ("index", "evaluating", "shortcuts"))},
         {"Adapting": pages("adapt", ("index", "deep", "choice", "measures"))},
-        {"Keeping": pages("lifelong", ("index", "streams", "playing", "frozen", "training"))},
+        {"Keeping": pages("lifelong", ("index", "streams", "playing", "frozen", "training", "unlabelled"))},
         {"Reference": ["methods.md", "reproduced.md", *others]},
         {"Decisions": pages("decisions")},
     ]

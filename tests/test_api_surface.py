@@ -36,6 +36,7 @@ MORE = (
     "regard.data.streams.task.Task",
     "regard.lifelong.moving.learned.Learned",
     "regard.lifelong.moving.task.learn_task",
+    "regard.lifelong.unlabelled.task.learn_unlabelled",
     "regard.lifelong.play.Played",
     "regard.lifelong.play.play",
     "regard.metrics.continual.summary",

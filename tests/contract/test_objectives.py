@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from regard.backbones.encoder import make_encoder
+from regard.core.checks import InputError
 from regard.core.discover import load, names, summary
 from regard.core.runtime import seeded_init, torch_rng
 from regard.core.storage import read_json
@@ -16,9 +17,11 @@ from regard.learning.batch import Batch
 from regard.learning.batches import Feed
 from regard.learning.method_settings import method_settings, setting_names
 from regard.learning.module import LearningModule
-from regard.learning.objective import Split
+from regard.learning.objective import Objective, Split
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import START, Moment
+from regard.lifelong.unlabelled.methods.pfr import Method as PFR
+from regard.lifelong.unlabelled.module import Remembering
 from regard.representation.preprocess import Preprocess
 
 TASKS = names("task")
@@ -196,3 +199,41 @@ def test_shortcuts_keep_the_form_of_images(task: str) -> None:
         changed = change(x, torch_rng(0, "shortcut"))
         assert changed.shape == x.shape and not torch.equal(changed, x)
         assert 0 <= changed.min() and changed.max() <= 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_with_vectors_says_how_those_of_another_network_are_foretold(task: str) -> None:
+    game = pupil(task)
+    embedder = game.objective.embedder(game.head)
+    predicted, given = (torch.randn(8, 6, generator=torch_rng(0, name)).requires_grad_() for name in ("one", "other"))
+    if embedder is None:
+        with pytest.raises(TypeError, match="embedder"):
+            game.objective.foretold(predicted, given)
+        return
+    z = embedder(game.encoder(batch(side=example(task)[1]).images))
+    assert z.ndim == 2 and len(z) == N and torch.isfinite(z).all()
+    loss = game.objective.foretold(predicted, given.detach())
+    loss.backward()
+    assert loss.ndim == 0 and loss.dtype == torch.float32 and predicted.grad.abs().sum() > 0 and given.grad is None
+    assert game.objective.foretold(given, given) < loss, "least where all is foretold"
+
+
+FROM_MAPS = {"colorization", "colorization_hypercolumn", "mae", "split_brain"}
+
+
+@pytest.mark.parametrize("task", sorted(set(TASKS) - {"labels"}))
+def test_features_of_before_can_be_foretold_with_any_task_of_one_player_on_pooled_features(task: str) -> None:
+    game = pupil(task)
+    if type(game.objective).players is not Objective.players:
+        return
+    keeping = Remembering(game.objective, game.encoder, game.head, PFR(hidden=8), True, 0)
+    step = Moment(), batch(side=example(task)[1]), torch_rng(0, "views")
+    if task in FROM_MAPS:
+        with pytest.raises(InputError, match=f"objective.*{task}"):
+            keeping(*step)
+        return
+    loss, log = keeping(*step)
+    loss.backward()
+    assert -1 <= float(log["keeping"]) <= 1
+    assert all(p.grad is not None for p in keeping.predictor.parameters())
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in keeping.encoder.parameters())

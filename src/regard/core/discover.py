@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "compare": ("regard.studies.compare.tasks",),
     "frozen": ("regard.lifelong.frozen",),
     "learn": ("regard.lifelong.training",),
+    "unlabelled": ("regard.lifelong.unlabelled.methods",),
 }
 
 

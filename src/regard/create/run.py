@@ -4,25 +4,22 @@ Beside what every run folder holds (see `learning.run`) there are `preview.png` 
 network made of it).
 """
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..backbones.encoder import Encoder, evaluating, make_encoder
+from ..backbones.encoder import Encoder, evaluating
 from ..core import processes
 from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
 from ..core.events import Event
 from ..core.records import whole
-from ..core.runtime import derive_seed, seeded_init
 from ..core.storage import hash_json
 from ..data.sources import open_images
 from ..learning.batches import Feed
-from ..learning.look import Look, look, pick_size, split_by_hash
+from ..learning.look import look
 from ..learning.method_settings import method_settings
 from ..learning.module import LearningModule
 from ..learning.objective import Objective, Split
@@ -34,6 +31,7 @@ from ..learning.scores import control_scores, feature_scores, held_out_scores, s
 from ..learning.settings import TrainSettings, completed
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
+from .plan import Plan, planned
 
 BACKBONE = "convnet4"
 
@@ -117,7 +115,8 @@ def train_events(
     if ended := run.finished({"steps": whole()}):
         yield ended
         return
-    yield from run.logged(_events(_plan(found, objective, parent, arguments, asked), run, keep))
+    plan = planned(found, objective, parent, asked, backbone=str(arguments["backbone"]), size=size, holdout=holdout)
+    yield from run.logged(carried_out(plan, run, keep, {"name": f"{task}-{plan.backbone}", "task": task}))
 
 
 def check_asked(
@@ -138,49 +137,21 @@ def check_asked(
         opened.need_labels("IMAGES")
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A run with everything resolved."""
+def carried_out(
+    plan: Plan, run: Run, keep: str, told: Mapping[str, Any], module: LearningModule | None = None
+) -> Iterator[Event]:
+    """Train by a plan, score, and write the run folder.
 
-    found: Look
-    known: Split
-    objective: Objective
-    parent: Representation | None
-    backbone: str
-    settings: TrainSettings
-    preprocess: Preprocess
-
-    def encoder(self) -> Encoder:
-        """What learns: a copy of the parent's, or one with fresh weights."""
-        if self.parent is not None:
-            return copy.deepcopy(self.parent.encoder)
-        return make_encoder(self.backbone, seed=self.settings.seed, size=self.preprocess.shape[0])
-
-
-def _plan(
-    found: Look, objective: Objective, parent: Representation | None, arguments: Mapping[str, Any], asked: TrainSettings
-) -> _Plan:
-    rows, out = split_by_hash(found.hashes, arguments["holdout"])
-    known = Split(found.images.subset(rows), found.images.subset(out), found.symbols)
-    objective, count = objective.configure(known), len(rows)
-    batch = asked.batch or min((128 if count < 5000 else 256) // objective.copies, count)
-    settings = replace(asked, batch=batch)
-    if asked.epochs is asked.steps is asked.minutes is None:
-        settings = replace(settings, steps=min(max(30 * (count // batch), 600), 20_000))
-    size = arguments["size"] or pick_size(found.side)
-    preprocess = Preprocess(size, size)
-    if parent is not None:
-        own = parent.preprocess
-        preprocess = replace(own, size=size, resize=size) if arguments["size"] else own
-    return _Plan(found, known, objective, parent, arguments["backbone"], settings, preprocess)
-
-
-def _events(plan: _Plan, run: Run, keep: str) -> Iterator[Event]:
-    settings, objective, known = plan.settings, plan.objective, plan.known
-    encoder = plan.encoder()
-    objective.admits(encoder)
-    with seeded_init(derive_seed(settings.seed, "head")):
-        module = LearningModule(objective, encoder, objective.head(encoder))
+    Args:
+        plan: what is learned from what.
+        run: its folder.
+        keep: `last` or `best`.
+        told: what the card says beside the rest: `name`, `task`, more for `training`.
+        module: what learns; None: the plan's own.
+    """
+    settings, known = plan.settings, plan.known
+    module = plan.module() if module is None else module
+    encoder, objective = module.encoder, module.objective
     feed, held_out = (
         Feed(images, plan.preprocess, classes=objective.classes, workers=settings.threads)
         for images in (known.train, known.held_out)
@@ -195,7 +166,7 @@ def _events(plan: _Plan, run: Run, keep: str) -> Iterator[Event]:
     def evaluate() -> Scores:
         return held_out_scores(module, held_out, settings.seed).with_more(health.scores())
 
-    batches = Shuffled(feed, len(known.train), settings.batch, settings.seed)
+    batches = Shuffled(feed, len(known.train), settings.batch or 1, settings.seed)
     done = yield from learn(run, module, batches, settings, evaluate, keep)
     if not processes.first():
         return
@@ -211,12 +182,10 @@ def _events(plan: _Plan, run: Run, keep: str) -> Iterator[Event]:
     aside = [*plan.found.images.set_aside]
     aside += [{"path": path, "cause": cause} for path, cause in (feed.failed | held_out.failed).items()]
     metrics = {**scores, "steps": done.steps, "seconds": round(done.seconds, 3), "set_aside": len(aside)}
-    task = run.arguments["task"]
     card = {
-        "name": f"{task}-{plan.backbone}",
-        "made_by": f"{task} from {len(known.train)} images",
-        "task": task,
-        "training": {"keep": keep},
+        "made_by": f"{told['task']} from {len(known.train)} images",
+        **told,
+        "training": {"keep": keep, **told.get("training", {})},
         "backbone": plan.backbone,
         "size": plan.preprocess.shape[0],
         "parent": started_from(plan.parent, plan.backbone, settings.seed),

@@ -156,6 +156,20 @@ class Objective(ABC):
         """What the weight decay is multiplied by when this share of the run is done."""
         return 1.0
 
+    def embedder(self, head: Any) -> nn.Module | None:
+        """The part of the head that makes of features (N, D) the vectors that the loss compares; None: there is none.
+
+        A task that has one says by `foretold` how such vectors are compared with those of another network.
+        """
+        return None
+
+    def foretold(self, predicted_ND: Tensor, given_ND: Tensor) -> Tensor:
+        """The task's own loss between predictions and the vectors of another network, row by row of the same input.
+
+        No gradient reaches `given_ND`. Whoever keeps what an earlier network knew asks it: the kind `unlabelled`.
+        """
+        raise TypeError(f"{type(self).__module__} has no vectors to foretell: its `embedder` is None")
+
     def shuffled(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:
         """The puzzle with the answers dealt to other images, on which accuracy must be at chance.
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from regard.core.checks import InputError
-from regard.create.pretext.simclr import Method, alignment, nt_xent, twins_found, uniformity
+from regard.create.pretext.simclr import Method, alignment, nt_xent, nt_xent_to, twins_found, uniformity
 from regard.data.imageset import ImageSet
 from regard.learning.batch import Batch
 from regard.learning.objective import Split
@@ -35,6 +35,21 @@ def test_nt_xent_is_equation_1_in_slow_plain_python(temperature: float) -> None:
         others = sum(math.exp(likeness(z[i], z[k]) / temperature) for k in range(2 * n) if k != i)
         total -= math.log(math.exp(likeness(z[i], z[twin]) / temperature) / others)
     assert float(nt_xent(za, zb, temperature)) == pytest.approx(total / (2 * n), rel=1e-5)
+
+
+def test_the_contest_between_two_networks_in_slow_plain_python() -> None:
+    p, z = views()
+    u, v = ([[x / math.hypot(*row) for x in row] for row in side.tolist()] for side in (p, z))
+    total, n = 0.0, len(u)
+    for first, second in ((u, v), (v, u)):
+        for i in range(n):
+            each = [math.exp(sum(a * b for a, b in zip(first[i], other)) / 0.2) for other in second]
+            total -= math.log(each[i] / sum(each))
+    assert float(nt_xent_to(p, z, 0.2)) == pytest.approx(total / (2 * n), rel=1e-5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert nt_xent_to(p, z, 0.2) == nt_xent_to(p, z, 0.2).float() and torch.equal(
+            nt_xent_to(p.bfloat16(), z.bfloat16()), nt_xent_to(p.bfloat16().float(), z.bfloat16().float())
+        )
 
 
 def test_nt_xent_is_in_float32_under_autocast_and_has_the_right_gradient() -> None:

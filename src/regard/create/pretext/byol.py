@@ -80,6 +80,14 @@ class Method(TwoViews):
             ta, tb = head["teacher"](inputs).chunk(2)
         return foresight_loss(pa, tb) + foresight_loss(pb, ta), {"spread": spread(z)}
 
+    def embedder(self, head: Any) -> nn.Module:
+        """The projector."""
+        return head["projector"]
+
+    def foretold(self, predicted_ND: Tensor, given_ND: Tensor) -> Tensor:
+        """Squared distance of unit vectors."""
+        return foresight_loss(predicted_ND, given_ND)
+
     def after_step(self, encoder: Encoder, head: Any, at: Moment) -> None:
         """The teacher follows."""
         follow(head["teacher"], nn.Sequential(encoder, head["projector"]), rising(self.momentum, at.progress))

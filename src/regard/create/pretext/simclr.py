@@ -40,6 +40,23 @@ def nt_xent(za_ND: Tensor, zb_ND: Tensor, temperature: float = 0.5) -> Tensor:
         return nn.functional.cross_entropy(logits, twin)
 
 
+def nt_xent_to(p_MD: Tensor, z_MD: Tensor, temperature: float = 0.5) -> Tensor:
+    """The same contest between two networks, where row i of one belongs to row i of the other, in float32.
+
+    The mean over i of -log exp(p_i·z_i/t) / sum over k of exp(p_i·z_k/t) and of the same with p and z exchanged, of
+    unit vectors: what CaSSLe (Fini et al. 2022, arXiv 2112.04215) makes of SimCLR's loss.
+
+    >>> near, far = torch.eye(3), torch.eye(3).roll(1, 0)
+    >>> bool(nt_xent_to(near, near) < nt_xent_to(near, far))
+    True
+    """
+    with torch.autocast(p_MD.device.type, enabled=False):
+        p, z = (nn.functional.normalize(one.float(), dim=1) for one in (p_MD, z_MD))
+        logits, own = p @ z.T / temperature, torch.arange(len(p), device=p.device)
+        cross_entropy = nn.functional.cross_entropy
+        return (cross_entropy(logits, own) + cross_entropy(logits.T, own)) / 2
+
+
 def alignment(za_ND: Tensor, zb_ND: Tensor) -> Tensor:
     """Mean squared distance of twins on the sphere, 0 to 4 (Wang and Isola 2020, arXiv 2005.10242)."""
     ua, ub = (nn.functional.normalize(z.float(), dim=1) for z in (za_ND, zb_ND))
@@ -112,6 +129,14 @@ class Method(Objective):
         with torch.no_grad():
             log = {"alignment": alignment(za, zb), "uniformity": uniformity(za), "spread": spread(za)}
         return nt_xent(za, zb, self.temperature or OF_PHOTOS), log
+
+    def embedder(self, head: nn.Module) -> nn.Module:
+        """The projection."""
+        return head
+
+    def foretold(self, predicted_ND: Tensor, given_ND: Tensor) -> Tensor:
+        """NT-Xent between the two networks."""
+        return nt_xent_to(predicted_ND, given_ND, self.temperature or OF_PHOTOS)
 
     def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: None) -> Tensor:
         """(N, 2): does each of the two views find its twin among its contest's other views?

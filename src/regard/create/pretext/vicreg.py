@@ -88,3 +88,12 @@ class Method(TwoViews):
             }
             loss = torch.stack([getattr(self, name) * term for name, term in terms.items()]).sum()
         return loss, {name: t.detach() for name, t in terms.items()} | {"spread": spread(za)}
+
+    def embedder(self, head: nn.Module) -> nn.Module:
+        """The expander."""
+        return head
+
+    def foretold(self, predicted_ND: Tensor, given_ND: Tensor) -> Tensor:
+        """The weighted invariance alone: the other network's vectors have their spread already."""
+        with torch.autocast(predicted_ND.device.type, enabled=False):
+            return self.invariance * invariance(predicted_ND.float(), given_ND.float())

@@ -1,0 +1,76 @@
+"""A run with everything resolved: which images train and which are held out, what learns, how long."""
+
+import copy
+from dataclasses import dataclass, replace
+
+from ..backbones.encoder import Encoder, make_encoder
+from ..core.runtime import derive_seed, seeded_init
+from ..learning.look import Look, pick_size, split_by_hash
+from ..learning.module import LearningModule
+from ..learning.objective import Objective, Split
+from ..learning.settings import TrainSettings
+from ..representation.preprocess import Preprocess
+from ..representation.representation import Representation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run with everything resolved.
+
+    Attributes:
+        found: the images.
+        known: those to train on, and those held out.
+        objective: fitted to them.
+        parent: what is gone on from; None: fresh weights.
+        backbone: the network's name.
+        settings: with a batch and a length.
+        preprocess: how pictures are prepared.
+    """
+
+    found: Look
+    known: Split
+    objective: Objective
+    parent: Representation | None
+    backbone: str
+    settings: TrainSettings
+    preprocess: Preprocess
+
+    def encoder(self) -> Encoder:
+        """What learns: a copy of the parent's, or one with fresh weights; raises InputError where it cannot."""
+        if self.parent is not None:
+            encoder = copy.deepcopy(self.parent.encoder)
+        else:
+            encoder = make_encoder(self.backbone, seed=self.settings.seed, size=self.preprocess.shape[0])
+        self.objective.admits(encoder)
+        return encoder
+
+    def module(self) -> LearningModule:
+        """The encoder with a head that is drawn from the seed."""
+        encoder = self.encoder()
+        with seeded_init(derive_seed(self.settings.seed, "head")):
+            return LearningModule(self.objective, encoder, self.objective.head(encoder))
+
+
+def planned(
+    found: Look,
+    objective: Objective,
+    parent: Representation | None,
+    asked: TrainSettings,
+    *,
+    backbone: str,
+    size: int | None,
+    holdout: float,
+) -> Plan:
+    """Hold images out, and choose what was left open; see `train_events` for the arguments."""
+    rows, out = split_by_hash(found.hashes, holdout)
+    known = Split(found.images.subset(rows), found.images.subset(out), found.symbols)
+    objective, count = objective.configure(known), len(rows)
+    batch = asked.batch or min((128 if count < 5000 else 256) // objective.copies, count)
+    settings = replace(asked, batch=batch)
+    if asked.epochs is asked.steps is asked.minutes is None:
+        settings = replace(settings, steps=min(max(30 * (count // batch), 600), 20_000))
+    preprocess = Preprocess(size or pick_size(found.side), size or pick_size(found.side))
+    if parent is not None:
+        own = parent.preprocess
+        preprocess = replace(own, size=size, resize=size) if size else own
+    return Plan(found, known, objective, parent, backbone, settings, preprocess)

@@ -1,0 +1,1 @@
+"""Learning task after task from images alone: contract, module, one training a task."""
