@@ -73,7 +73,7 @@ def test_frozen_never_moves(tmp_path: Path) -> None:
 
 def test_an_unlabelled_task_to_classify_or_segment_is_scored_by_halves_of_its_test_part(tmp_path: Path) -> None:
     given = Stream("u", (cut("u", "classify", "a", "b", "c", labelled=False), segmenting(labelled=False)))
-    found = play(given, "finetune", representation(), out=tmp_path, **MIXED)
+    found = play(given, "lfl", representation(), out=tmp_path, **MIXED)
     assert np.isfinite(found.A).all() and np.array_equal(found.looks["probe"], found.A)
     X, y = representation().embed(given.tasks[0].test, precision="fp32").vectors, given.tasks[0].test.labels
     half = np.array([place // 3 % 2 for place in range(len(y))])  # the labels go round
@@ -90,7 +90,7 @@ def test_one_image_and_one_class(tmp_path: Path) -> None:
     few = cut("u", "retrieve", "a", "b", labelled=False)
     alone = type(few)("u", "retrieve", few.train.subset(np.array([0])), few.test, labelled=False)
     with pytest.raises(InputError, match="task 'u'.*one image"):
-        play(Stream("f", (alone,)), "finetune", representation(), out=tmp_path / "few", **MIXED)
+        play(Stream("f", (alone,)), "lfl", representation(), out=tmp_path / "few", **MIXED)
 
 
 def test_who_cannot_is_refused_by_name(tmp_path: Path) -> None:
