@@ -146,7 +146,8 @@ def play_events(
         stream: of tasks of any kind.
         method: of the kind `learn` or `frozen`, or a bound: `joint` (after each task, all that came by then is learned
             in one training from the start) or `frozen` (nothing moves; a linear layer is fitted on all vectors that
-            came by then). Where a task segments or has no labels: one that learns any kind, see `play_methods`; where
+            came by then). Where a task segments or has no labels: one that learns any kind, see `play_methods`, or
+            where none has labels one of the kind `unlabelled`, with the settings that `create` takes; where
             domains come without labels, `adapt:NAME` of the kind `adapt`, or `adapt:none`.
         representation: what to start from, by name or folder.
         out: a new or empty folder, or that of the same run.
@@ -173,7 +174,7 @@ def play_events(
     training = {"layers": layers, "backbone_lr_factor": backbone_lr_factor, "recipe": recipe}
     fresh = Fresh(probe_steps, size, asked.seed, asked.device, asked.precision)
     ways = Ways(pretext, size, **training)  # type: ignore[arg-type]
-    moves = method in moving or method == JOINT
+    moves = method in moving or method == JOINT or (mixed and method != FROZEN)
     about = {
         "stream": stream.content_hash(),
         "method": method,

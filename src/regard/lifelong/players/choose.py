@@ -18,6 +18,7 @@ from .contract import Player
 from .frozen import Frozen, FrozenTogether
 from .mixed import Mixed, is_mixed
 from .moving import Joint, Moving
+from .unlabelled import Unlabelled, all_unlabelled
 
 JOINT, FROZEN = "joint", "frozen"  # the bounds
 
@@ -25,11 +26,13 @@ JOINT, FROZEN = "joint", "frozen"  # the bounds
 def play_methods(stream: Stream) -> list[str]:
     """The names that can play a stream: methods of the kinds `learn` and `frozen`, and the bounds `joint`, `frozen`.
 
-    Where a task segments or has no labels: methods whose `any_kind` is true, and `frozen`. Beside them there is
+    Where a task segments or has no labels: methods whose `any_kind` is true, and `frozen`; where none has labels those
+    of the kind `unlabelled`, too, of which `finetune` then is one. Beside them there is
     `adapt:NAME` where domains arrive one after another, see `adapting`.
     """
     if is_mixed(stream):
-        return sorted([FROZEN, *(name for name in names("learn") if load("learn", name).any_kind)])
+        more = names("unlabelled") if all_unlabelled(stream) else []
+        return sorted({FROZEN, *more, *(name for name in names("learn") if load("learn", name).any_kind)})
     return _all()
 
 
@@ -46,7 +49,11 @@ def check_player(stream: Stream, method: str, chosen: Mapping[str, Any] | None) 
     """
     if method.startswith(PREFIX):
         return check_adapting(stream, method)
-    check_choice("method", method, _all())
+    check_choice("method", method, sorted({*_all(), *names("unlabelled")}))
+    if method not in _all() and not all_unlabelled(stream):
+        known = next(task.name for task in stream.tasks if task.labelled)
+        got = f"{method!r}, which learns from images alone, and task {known!r} has labels"
+        raise bad("method", got, f"one of {', '.join(play_methods(stream))}", "Or put its labels away.")
     if method not in play_methods(stream):
         stream.check_method(method, unlabelled=False, kinds=("classify", "retrieve"))
     if method in (JOINT, FROZEN) and chosen:
@@ -79,6 +86,8 @@ def chosen_player(
     """
     if method.startswith(PREFIX):
         return Adapting(start, stream, method, chosen)
+    if all_unlabelled(stream) and method in names("unlabelled"):
+        return Unlabelled(start, method, chosen, fresh, ways, settings, out)
     if plays_mixed(stream, method):
         kind = None if method == FROZEN else load("learn", method)
         made = None if kind is None else kind(**typed_settings(kind, chosen))

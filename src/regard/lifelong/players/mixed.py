@@ -84,5 +84,9 @@ class Mixed:
     def nbytes(self) -> Mapping[str, int]:
         """Of the old network, while a task is learned; no image is kept."""
         old = self.method is not None and self.method.remembers
-        weights = sum(one.nbytes for one in self.now.encoder.state_dict().values())
-        return {"old_network_bytes": weights if old else 0}
+        return {"old_network_bytes": self.weights if old else 0}
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the network."""
+        return sum(one.nbytes for one in self.now.encoder.state_dict().values())
