@@ -1,6 +1,6 @@
 """What of a stream is to be played: the stream of each seed, the methods that can play it, and their settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ..data.imageset import ImageSet
 from ..data.streams.described import open_stream
 from ..data.streams.stream import Stream
 from ..learning.method_settings import setting_names
+from ..lifelong.players.adapting import PREFIX as ADAPTING
 from ..lifelong.players.choose import JOINT, check_player, play_methods
 from ..lifelong.players.mixed import is_mixed
 from ..reuse.pairs import readable
@@ -58,7 +59,7 @@ def all_methods() -> list[str]:
     >>> "slda" in all_methods() and "finetune" in all_methods()
     True
     """
-    return [*names("frozen"), *names("learn"), *BOUNDS]
+    return list(dict.fromkeys([*names("frozen"), *names("learn"), *names("unlabelled"), *BOUNDS]))
 
 
 def trains(method: str) -> bool:
@@ -71,15 +72,20 @@ def trains(method: str) -> bool:
 
 
 def planned(
-    source: Stream | str | Path, methods: Sequence[str] = (), *, seeds: int = 5, seed: int = 0, layers: str = "all"
+    source: Stream | str | Path | Callable[[int], Stream],
+    methods: Sequence[str] = (),
+    *,
+    seeds: int = 5,
+    seed: int = 0,
+    layers: str = "all",
 ) -> Plan:
     """Open the stream of each seed, and see which methods can play it.
 
     Args:
-        source: as `open_stream` takes it. Each seed cuts it anew; a `Stream` is cut already, and seeds then draw first
-            weights and the order of images alone.
-        methods: names, `all` among them for all; none: `QUICK`, of a stream with tasks of several kinds `QUICK_MIXED`.
-            What cannot play is left out of `all`, and refused where it was named.
+        source: as `open_stream` takes it, or what cuts a stream by a seed. Each seed cuts it anew; a `Stream` is cut
+            already, and seeds then draw first weights and the order of images alone.
+        methods: names, `adapt:NAME`, `all` among them for all; none: `QUICK`, of a stream with tasks of several kinds
+            `QUICK_MIXED`. What cannot play is left out of `all`, and refused where it was named.
         seeds: how many.
         seed: the first.
         layers: what of a network learns.
@@ -89,9 +95,13 @@ def planned(
     """
     check_number("--seeds", seeds, 1, whole=True)
     for name in methods:
-        check_choice("--methods", name, [*all_methods(), ALL], see="regard methods frozen, regard methods learn")
+        if not name.startswith(ADAPTING):
+            check_choice("--methods", name, [*all_methods(), ALL], see="regard methods frozen, regard methods learn")
     cut = isinstance(source, Stream)
-    streams = {one: open_stream(source, None if cut else one) for one in range(seed, seed + seeds)}
+    streams = {
+        one: source(one) if callable(source) else open_stream(source, None if cut else one)
+        for one in range(seed, seed + seeds)
+    }
     streams, notes = _readable(streams)
     first = streams[seed]
     every = ALL in methods
@@ -126,13 +136,17 @@ def _readable(streams: dict[int, Stream]) -> tuple[dict[int, Stream], list[str]]
 
 def cannot(stream: Stream, method: str, layers: str = "all") -> str:
     """Why a method cannot play a stream, or cannot with what learns of the network; "" where it can."""
-    if kind_of(method) == MOVING and load("learn", method).weighs and layers.partition(":")[0] == "lora":
+    if method in names("learn") and load("learn", method).weighs and layers.partition(":")[0] == "lora":
         return f"{method} ties weights to what they were, and --layers {layers} moves others."
     try:
         check_player(stream, method, None)
     except InputError as error:
         return str(error)
-    return "" if method in play_methods(stream) else f"{method} does not learn tasks of several kinds."
+    return (
+        ""
+        if method in play_methods(stream) or method.startswith(ADAPTING)
+        else f"{method} does not learn tasks of several kinds."
+    )
 
 
 def settings_of(method: str) -> list[str]:
@@ -141,9 +155,11 @@ def settings_of(method: str) -> list[str]:
     >>> settings_of("ncm"), settings_of("lwf")
     (['metric'], ['weight', 'temperature', 'over'])
     """
-    if kind_of(method) == FROZEN:
-        return sorted(load("frozen", method)().get_params(deep=False))
-    return setting_names(load("learn", method)) if kind_of(method) == MOVING else []
+    kind, _, name = method.rpartition(":")
+    if kind_of(method) == FROZEN and name != "none":
+        return sorted(load(kind or "frozen", name)().get_params(deep=False))
+    own = next((kind for kind in ("learn", "unlabelled") if method in names(kind)), None)
+    return [] if own is None else setting_names(load(own, method))
 
 
 def shared_settings(methods: Sequence[str], chosen: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ import numpy as np
 from ..core.checks import bad, check_choice
 from ..core.discover import names
 from ..lifelong.play import Played
+from ..lifelong.players.adapting import PREFIX as ADAPTING
 from ..lifelong.players.choose import FROZEN as NOTHING_MOVES
 from ..lifelong.players.choose import JOINT
 from ..metrics.continual import final_accuracy, over_time
@@ -37,10 +38,12 @@ MEASURES = {
 def kind_of(method: str) -> str:
     """What moves: the encoder, statistics of frozen vectors, or it is a bound.
 
-    >>> kind_of("replay"), kind_of("ncm")
-    ('encoder moves', 'frozen vectors')
+    >>> kind_of("replay"), kind_of("ncm"), kind_of("adapt:coral")
+    ('encoder moves', 'frozen vectors', 'frozen vectors')
     """
-    return MOVING if method in names("learn") else FROZEN if method in names("frozen") else BOUND
+    if method in names("learn") or method in names("unlabelled"):
+        return MOVING
+    return FROZEN if method in names("frozen") or method.startswith(ADAPTING) else BOUND
 
 
 @dataclass(frozen=True, eq=False)
