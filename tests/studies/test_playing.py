@@ -148,3 +148,27 @@ def test_domains_without_labels_are_played_by_methods_of_adaptation(tmp_path: Pa
     assert (
         list(found.methods) == ["adapt:coral", "adapt:none"] and found.methods["adapt:coral"].kind == "frozen vectors"
     )
+
+
+def test_pictures_that_cannot_be_read_are_set_aside(tmp_path: Path) -> None:
+    good = pictures(30, "p")
+    items = list(good.items)
+    items[3] = tmp_path / "bad.png"
+    items[3].write_bytes(b"no image")
+    images = ImageSet(items, good.ids, good.labels, name="p")
+    plan = planned(class_incremental(Part(images, name="s"), 2), ["ncm"], seeds=2)
+    assert any("p3 was set aside" in note or "bad.png was set aside" in note for note in plan.notes)
+    held = [name for one in plan.streams[1].tasks for part in (one.train, one.test) for name in part.ids.tolist()]
+    assert len(held) == 29 and "p3" not in held
+    assert len(play_stream(plan, representation(), out=tmp_path / "out").methods) == 1
+
+
+def test_forward_transfer_where_no_task_brings_classes(tmp_path: Path) -> None:
+    sources = {"dark": pictures(40, "d"), "light": pictures(40, "l", shift=60)}
+    given = domain_incremental(Part(sources, name="s"))
+    found = play_stream(planned(given, ["ncm"], seeds=1), representation(), out=tmp_path).methods["ncm"]
+    A = found.plays[0].A
+    assert (
+        found.figures[0]["forward_transfer"] == pytest.approx(A[0, 1] - 1 / 3) and "forward_transfer" in found.measures
+    )
+    assert "forward_transfer" not in figures(Played.load(tmp_path / "ncm" / "seed-0"), stream())
