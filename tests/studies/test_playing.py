@@ -9,8 +9,9 @@ import pytest
 
 from helpers.adapting import pictures, representation
 from regard.core.checks import InputError, RunError
+from regard.data.imageset import ImageSet
 from regard.data.streams.part import Part
-from regard.data.streams.scenarios import class_incremental
+from regard.data.streams.scenarios import class_incremental, domain_incremental
 from regard.data.streams.stream import Stream
 from regard.data.streams.task import Task
 from regard.learning.settings import TrainSettings
@@ -20,7 +21,7 @@ from regard.metrics.intervals import over_seeds
 from regard.studies import playing
 from regard.studies.play_plan import all_methods, planned, settings_of, shared_settings
 from regard.studies.played import Method, StreamPlayed
-from regard.studies.playing import play_stream
+from regard.studies.playing import figures, play_stream
 
 SHORT = {"settings": TrainSettings(steps=2, batch=8, precision="fp32", device="cpu", threads=1), "recipe": "none"}
 
