@@ -33,7 +33,8 @@ def seen(n: int = 6, m: int = 5, old: int = 2, k: int = 4, d: int = 3, seed: int
     old_logits = [torch.randn(count, old, generator=g) for count in (n, m)]
     memory = Replayed(tensors[1], tensors[3], torch.arange(m) % old, kept, old_logits[1])
     labels = old + torch.arange(n) % (k - old)
-    return Seen(tensors[0], tensors[2], labels, place < old, place >= old, old_logits[0], memory)
+    by_old = tensors[0] @ torch.randn(d, old, generator=g)
+    return Seen(tensors[0], tensors[2], labels, place < old, place >= old, old_logits[0], memory, by_old)
 
 
 def learn(images: ImageSet, before: Any, method: str, out: Path, **options: Any) -> Learned:

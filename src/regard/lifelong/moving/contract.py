@@ -51,6 +51,8 @@ class Seen(NamedTuple):
         old_logits: (n, K_old) of the network before this task, without a gradient; None in the first task, and where
             the method does not ask for them.
         memory: images of earlier tasks; None where none are kept.
+        by_old: (n, K_old) of the classifier before this task on the features of now; None where `old_logits` is. The
+            classifier does not learn, so that the gradient is of the features alone.
     """
 
     features: Tensor
@@ -60,6 +62,7 @@ class Seen(NamedTuple):
     here: Tensor
     old_logits: Tensor | None = None
     memory: Replayed | None = None
+    by_old: Tensor | None = None
 
 
 class Finished(NamedTuple):

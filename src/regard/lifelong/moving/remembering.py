@@ -84,7 +84,7 @@ class Remembering(Objective):
             here = torch.isin(place, torch.tensor(self.here, device=z.device))
             seen = Seen(z[:n], logits[:n], targets[0], place < self.old, here)
             if old_logits is not None:
-                seen = seen._replace(old_logits=old_logits[:n])
+                seen = seen._replace(old_logits=old_logits[:n], by_old=head["old"]["classes"](z[:n]))
             if len(inputs) > 1:
                 kept = targets[2] if len(targets) > 2 else None
                 before = None if old_logits is None else old_logits[n:]
