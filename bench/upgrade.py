@@ -183,9 +183,8 @@ def measured(name: str, change: Change, seed: int) -> Scores:
             for m in MEASURES:
                 gained = (figures[m] - arms[base][m]) / (arms["reextracted"][m] - arms[base][m])
                 found[f"{way}: share over {base}: {m}"] = gained
-    differences = change.done.worth.differences if change.done.worth else {}
-    lost = [one.verdict == "loss" for key, one in differences.items() if key.startswith("translated - before")]
-    found["refused in place"] = float(any(lost))
+    lost = change.done.worth.whole.values() if change.done.worth else ()
+    found["refused in place"] = float(any(one.verdict == "loss" for one in lost))
     return found | curve(change, seed)
 
 

@@ -162,7 +162,7 @@ def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine:
         damp = penalty / (s**2 + penalty)  # share of each direction that is not fitted
         free = alone[rows] + U[rows] ** 2 @ damp  # 1 - h
         left = beyond[rows] + U[rows] @ (damp[:, None] * T)
-        return np.asarray(left / np.maximum(free, np.finfo(np.float64).tiny)[:, None])
+        return np.asarray(left / np.maximum(free, np.finfo(np.float64).eps)[:, None])
 
     asked = np.unique(np.linspace(0, n - 1, min(n, JUDGES)).astype(int))
     wrong: dict[float, float] = {}
