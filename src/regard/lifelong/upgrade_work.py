@@ -170,8 +170,7 @@ class Work:
         rest = sorted(set(self.store.scan(["id"]).column("id").to_pylist()) - set(pairs))
         if known is None or not rest:
             return found
-        drawn = sorted(numpy_rng(self.seed, "others").permutation(len(rest))[:OTHERS].tolist())
-        some = [rest[place] for place in drawn]
+        some = [rest[place] for place in sorted(numpy_rng(self.seed, "others").permutation(len(rest))[:OTHERS])]
         others = self._old(some)
         moved = translation.apply(self._through(others))
         return replace(
