@@ -33,8 +33,9 @@ def seen(n: int = 6, m: int = 5, old: int = 2, k: int = 4, d: int = 3, seed: int
     old_logits = [torch.randn(count, old, generator=g) for count in (n, m)]
     memory = Replayed(tensors[1], tensors[3], torch.arange(m) % old, kept, old_logits[1])
     labels = old + torch.arange(n) % (k - old)
-    old_features = torch.randn(n, d, generator=g)
-    return Seen(tensors[0], tensors[2], labels, place < old, place >= old, old_logits[0], memory, old_features)
+    old_features, by_old = torch.randn(n, d, generator=g), tensors[0] @ torch.randn(d, old, generator=g)
+    here = place < old, place >= old
+    return Seen(tensors[0], tensors[2], labels, *here, old_logits[0], memory, old_features, by_old)
 
 
 def learn(images: ImageSet, before: Any, method: str, out: Path, **options: Any) -> Learned:

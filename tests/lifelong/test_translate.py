@@ -71,18 +71,36 @@ def test_leaving_one_out_is_fitting_again_without_it(method, n) -> None:
         np.testing.assert_allclose(found.held_out[i], plain, atol=1e-8)
 
 
-def test_the_penalty_is_where_generalised_cross_validation_is_least() -> None:
+def test_the_penalty_is_where_pairs_that_are_left_out_are_missed_least() -> None:
     x = draw(40, 12)
     y = x @ draw(12, 3, 2) + 2 * draw(40, 3, 4)
     found = ridge(x, y)
 
-    def gcv(penalty: float) -> float:
+    def missed(penalty: float) -> float:
         centred = x - x.mean(axis=0)
         H = centred @ np.linalg.solve(centred.T @ centred + penalty * np.eye(12), centred.T) + 1 / 40
-        return 40 * ((y - H @ y) ** 2).sum() / (40 - np.trace(H)) ** 2
+        return float((((y - H @ y) / (1 - np.diag(H))[:, None]) ** 2).sum())
 
-    assert all(gcv(found.penalty) <= gcv(found.penalty * times) for times in (0.05, 0.3, 3, 20))
+    assert all(missed(found.penalty) <= missed(found.penalty * times) for times in (0.05, 0.3, 3, 20))
     assert found.penalty > 1e-3
+
+
+def test_two_images_that_are_nearly_one_do_not_choose_the_least_penalty() -> None:
+    # what generalised cross-validation does here: it sees the one direction of their difference, and that all is met
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 120)) * np.arange(1, 121) ** -0.5
+    y = x @ rng.normal(size=(120, 60)) * 0.3 + rng.normal(size=(300, 60))
+    x[89], y[89] = x[88] + 1e-6 * rng.normal(size=120), y[88] + 1e-6 * rng.normal(size=60)
+    found = ridge(x[:90], y[:90])
+    assert found.penalty > 0.1
+    assert errors_of(moved(found, x[90:]), y[90:], False).mean() < 1.1
+
+
+def test_more_pairs_than_judges_choose_the_same_way() -> None:
+    x = draw(700, 5)
+    y = x @ draw(5, 3, 2) + draw(700, 3, 4)
+    found = ridge(x, y)
+    assert found.held_out.shape == y.shape and 0 < found.penalty < 1e3
 
 
 def test_a_rotation_is_found_and_what_no_pair_has_stays() -> None:

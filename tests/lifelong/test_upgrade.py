@@ -16,7 +16,7 @@ from regard.data.sources import open_images
 from regard.lifelong import embedded_again, upgrade_rows
 from regard.lifelong.upgrade import upgrade
 from regard.lifelong.upgrade_work import has_translated
-from regard.lifelong.upgrade_worth import worth_of
+from regard.lifelong.upgrade_worth import among_others, worth_of
 from regard.representation.embed import embed
 from regard.representation.representation import Representation
 from regard.representation.transform.steps import Step
@@ -368,3 +368,30 @@ def test_worth_on_a_case_worked_by_hand() -> None:
     assert set(found.figures) == {"before", "reextracted", "translated"}
     alone = worth_of(new, new, new, kinds=[None, "a", "b", "c"])
     assert alone.queries == 0 and alone.itself.mean == 1
+
+
+def test_what_an_index_loses_is_seen_among_all_of_its_rows() -> None:
+    # forty images that ask, each the only one of its kind among them; its fellow is another row
+    rng = np.random.default_rng(0)
+    old, kinds = rng.normal(size=(40, 8)), [f"{k}" for k in range(40)]
+    shuffled = rng.permutation(40)
+    same = {"kinds": [*kinds, *kinds], "metric": "cosine"}
+    assert worth_of(old, old, old, kinds=kinds).queries == 0, "the pairs alone say nothing"
+    kept = among_others(old, old, old, (old + 1e-3, old + 1e-3), **same)
+    assert all(one.mean == 0 and one.verdict != "loss" for one in kept.values())
+    lost = among_others(old, old, old, (old + 1e-3, old[shuffled]), **same)
+    stay = float(np.mean(shuffled == np.arange(40)))
+    assert lost["recall_at_1"].mean == pytest.approx(stay - 1, abs=0.05)
+    assert {one.verdict for one in lost.values()} == {"loss"}
+    assert among_others(old, old, old, (old, old), ["a"] * 80) == {}
+
+
+def test_few_pairs_of_many_labels_are_enough_to_refuse(index, old, tmp_path) -> None:
+    made = embed(tmp_path / "photos", old, cache=False)
+    knowing = np.eye(DIM)[["abcd".index(label) for label in made.labels]]
+    knowing += 0.01 * np.random.default_rng(0).normal(size=knowing.shape)
+    index.update(replace(made, vectors=knowing.astype(np.float32)))
+    held = rows_of(index)
+    with pytest.raises(InputError, match="pairs among the index"):
+        run(index, Representation.load("random:convnet4:5"), pairs=12)
+    assert rows_of(index) == held

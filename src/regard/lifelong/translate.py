@@ -9,8 +9,8 @@ Three closed forms, each with an intercept; which one is taken is decided by lea
 
 By cosine each is learned from the vectors as they are, and from those at length 1.
 
-Sources: Golub, Heath & Wahba 1979 (Technometrics 21: generalised cross-validation); Allen 1974 (Technometrics 16: what
-leaving one out gives, without fitting again); Schönemann 1966 (Psychometrika 31: orthogonal Procrustes).
+Sources: Allen 1974 (Technometrics 16: what leaving one out gives, without fitting again); Schönemann 1966
+(Psychometrika 31: orthogonal Procrustes).
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ from .expected_error import Expected, learn_expected
 
 FEWEST = 8  # pairs; from fewer nothing can be left out that says something
 FOLDS = 5  # in which `orthogonal`, which has no short form, is judged
-PENALTIES = np.logspace(-14, 2, 65)  # times the largest squared singular value
+JUDGES = 256  # pairs that choose the penalty
+PENALTIES = tuple(np.logspace(-14, 2, 65).tolist())  # times the largest squared singular value
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = Tr
     if not np.ptp(old, axis=0).any():
         raise bad("old", f"{len(old)} vectors that are all alike", "vectors that differ")
     spaces = [(old, new, False), *([(at_unit(old), at_unit(new), True)] if cosine else [])]
-    tried = [fit for one, other, unit in spaces for fit in fits(one, other, unit)]
+    tried = [fit for one, other, unit in spaces for fit in fits(one, other, unit, cosine)]
     errors = [errors_of(fit.held_out, new, cosine) for fit in tried]
     best = int(np.argmin([round(float(one.mean()), 12) for one in errors]))  # of equals the first
     fit = tried[best]
@@ -121,47 +122,70 @@ def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = Tr
     return Translation(fit, length, errors[best], means, expected)
 
 
-def fits(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Iterator[Fit]:
+def fits(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, cosine: bool = False) -> Iterator[Fit]:
     """Every map that can be learned from these pairs."""
-    yield ridge(old_ND, new_NE, unit)
+    yield ridge(old_ND, new_NE, unit, cosine=cosine)
     if old_ND.shape[1] == new_NE.shape[1]:
-        yield ridge_to_identity(old_ND, new_NE, unit)
+        yield ridge_to_identity(old_ND, new_NE, unit, cosine=cosine)
         yield orthogonal(old_ND, new_NE, unit)
 
 
-def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:
-    """The W and b that make |new - old W - b|^2 + penalty |W|^2 least; the penalty by generalised cross-validation.
+def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine: bool = False, a: float = 0.0) -> Fit:
+    """The W and b that make |new - old W - b|^2 + penalty |W - a I|^2 least.
 
-    GCV = n |(I - H) new|^2 / (n - tr H)^2, with H the matrix that makes the fitted values, its intercept included.
+    The penalty is the one with the least error of pairs that are left out (of at most 256 of them), each by the short
+    form (fitted residual) / (1 - h), with h the pair's leverage, the intercept's included. Generalised cross-validation
+    puts the mean of h in its place; where pairs are fewer than numbers, that has a false minimum at the least penalty.
+
+    Args:
+        old_ND: (n, d).
+        new_NE: (n, e).
+        unit: what the map says of itself.
+        cosine: whether errors are 1 - cosine, or squares.
+        a: what W is drawn to; 0, unless d = e.
     """
     n = len(old_ND)
-    before, after = old_ND.mean(axis=0), new_NE.mean(axis=0)
-    centred = new_NE - after
+    base: np.ndarray | float = a * old_ND if a else 0.0
+    target = new_NE - base
+    before, after = old_ND.mean(axis=0), target.mean(axis=0)
+    centred = target - after
     U, s, Vt = svd(old_ND - before)
     kept = s > s[0] * max(old_ND.shape) * np.finfo(np.float64).eps
     U, s, Vt = U[:, kept], s[kept], Vt[kept]
     full = len(s) == n - 1  # the pairs' own values can all be met, so what is left is rounding
     T = U.T @ centred
     beyond = np.zeros_like(centred) if full else centred - U @ T
-    each, rest = (T**2).sum(axis=1), float((beyond**2).sum())
-    penalties = PENALTIES * s[0] ** 2
-    damp = penalties[:, None] / (s**2 + penalties[:, None])  # share of each direction that is not fitted
-    gcv = n * (damp**2 @ each + rest) / (n - 1 - len(s) + damp.sum(axis=1)) ** 2
-    best = int(np.argmin(gcv))
-    free = (0.0 if full else 1 - 1 / n - (U**2).sum(axis=1)) + U**2 @ damp[best]  # 1 - the diagonal of H
-    left_out = (beyond + U @ (damp[best][:, None] * T)) / np.maximum(free, np.finfo(np.float64).tiny)[:, None]
-    weight = Vt.T @ ((s / (s**2 + penalties[best]))[:, None] * T)
-    return Fit("ridge", unit, weight, before, after, float(penalties[best]), new_NE - left_out)
+    alone = np.full(n, 0.0) if full else 1 - 1 / n - (U**2).sum(axis=1)
+
+    def missed(rows: np.ndarray, penalty: float) -> np.ndarray:
+        """What is missed of the pairs `rows` by a map that was learned without each."""
+        damp = penalty / (s**2 + penalty)  # share of each direction that is not fitted
+        free = alone[rows] + U[rows] ** 2 @ damp  # 1 - h
+        left = beyond[rows] + U[rows] @ (damp[:, None] * T)
+        return np.asarray(left / np.maximum(free, np.finfo(np.float64).eps)[:, None])
+
+    asked = np.unique(np.linspace(0, n - 1, min(n, JUDGES)).astype(int))
+    wrong: dict[float, float] = {}
+    for step in (4, 1):  # every fourth, then those beside the best
+        best = PENALTIES.index(min(wrong, key=lambda one: wrong[one])) if wrong else len(PENALTIES) // 2
+        reach = len(PENALTIES) if step > 1 else 3
+        for share in PENALTIES[max(best % step, best - reach) : best + reach + 1 : step]:
+            error = errors_of(new_NE[asked] - missed(asked, share * s[0] ** 2), new_NE[asked], cosine).mean()
+            wrong[share] = round(float(error), 12)
+    penalty = float(min(wrong, key=lambda one: (wrong[one], one)) * s[0] ** 2)  # of equals the least
+    weight = Vt.T @ ((s / (s**2 + penalty))[:, None] * T)
+    if a:
+        weight = weight + a * np.eye(len(weight))
+    held_out = new_NE - missed(np.arange(n), penalty)
+    method = "ridge to identity" if a else "ridge"
+    return Fit(method, unit, weight, before, new_NE.mean(axis=0), penalty, held_out)
 
 
-def ridge_to_identity(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:
-    """`ridge` of new - a old, with a the number that fits best: W is a I where the pairs say nothing."""
+def ridge_to_identity(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine: bool = False) -> Fit:
+    """`ridge` drawn to a I, with a the number that fits best: W is a I where the pairs say nothing."""
     centred = old_ND - old_ND.mean(axis=0)
     a = float((centred * (new_NE - new_NE.mean(axis=0))).sum() / (centred**2).sum())
-    rest = ridge(old_ND, new_NE - a * old_ND, unit)
-    weight = rest.weight + a * np.eye(old_ND.shape[1])
-    after, held_out = new_NE.mean(axis=0), rest.held_out + a * old_ND
-    return replace(rest, method="ridge to identity", weight=weight, after=after, held_out=held_out)
+    return replace(ridge(old_ND, new_NE, unit, cosine=cosine, a=a), method="ridge to identity")
 
 
 def orthogonal(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:

@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ from ..reuse.search.store.protocol import MARKS, vectors_in
 from .embedded_again import Again
 from .translate import FEWEST, Translation, learn_translation
 from .upgrade_rows import fill, freshen
-from .upgrade_worth import MEASURES, Worth, worth_of
+from .upgrade_worth import Worth, among_others, worth_of
 
 # pairs, where their number is not given: what a map of a thousand numbers needs hardly depends on the index
 SHARE, LEAST, MOST = 0.05, 512, 4000
+OTHERS = 5000  # rows among which pairs are searched, to see whether the index loses
 TRIES = 3  # to write an index that others change meanwhile
 
 
@@ -160,11 +161,24 @@ class Work:
         return [name for _, name in sorted(found)]
 
     def _worth(self, pairs: list[str], translation: Translation) -> Worth:
-        kinds = self.store.get(pairs, ["id", self.by]).column(self.by).to_pylist()
+        kinds = self._kinds(pairs)
         new = np.stack([self.again.vectors[name] for name in pairs])
+        held_out, old = translation.held_out.astype(np.float32), self._old(pairs)
         known = kinds if any(kind is not None for kind in kinds) else None
-        more: dict[str, Any] = {"metric": self.index.card["metric"], "kinds": known, "things": self.by != "label"}
-        return worth_of(new, translation.held_out.astype(np.float32), self._old(pairs), **more)
+        more: dict[str, Any] = {"metric": self.index.card["metric"], "things": self.by != "label"}
+        found = worth_of(new, held_out, old, kinds=known, **more)
+        rest = sorted(set(self.store.scan(["id"]).column("id").to_pylist()) - set(pairs))
+        if known is None or not rest:
+            return found
+        some = [rest[place] for place in sorted(numpy_rng(self.seed, "others").permutation(len(rest))[:OTHERS])]
+        others = self._old(some)
+        moved = translation.apply(self._through(others))
+        return replace(
+            found, whole=among_others(new, held_out, old, (others, moved), kinds + self._kinds(some), **more)
+        )
+
+    def _kinds(self, names: list[str]) -> list[str | None]:
+        return list(self.store.get(names, ["id", self.by]).column(self.by).to_pylist())
 
     def _written(self, translation: Translation | None, pairs: int) -> None:
         """Write the new index beside, and let it take its place."""
@@ -197,13 +211,11 @@ class Work:
         """Where translated rows find less than the old index does, it is not replaced: it could not be had back."""
         if worth is None or self.target != self.index.folder.resolve():
             return
-        for measure in MEASURES:
-            lost = worth.differences.get(f"translated - before: {measure}")
-            if lost is not None and lost.verdict == "loss":
-                values = [worth.figures[arm][measure].mean for arm in ("translated", "before")]
-                said = f"{measure} {values[0]:.3f} against {values[1]:.3f}, difference {lost.told(sign='+')}"
+        for measure, lost in worth.whole.items():
+            if lost.verdict == "loss":
+                said = f"{measure}: {lost.told(sign='+')}, asked by {worth.images} pairs among the index"
                 fix = "Give more --pairs, or --out NEW_INDEX to have it beside the old one all the same."
-                got = f"translated rows that find less than the index does now ({said}, on {worth.images} pairs)"
+                got = f"translated rows that find less than the index does now ({said})"
                 raise bad("INDEX", got, "an upgrade that does no harm", fix)
 
     def _notes(self, translation: Translation | None, worth: Worth | None) -> tuple[str, ...]:

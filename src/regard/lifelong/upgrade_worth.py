@@ -33,6 +33,7 @@ class Worth:
         queries: of them, those that have others of their kind to find.
         figures: by arm (before, reextracted, translated, stale) and measure (recall_at_1, map).
         differences: of translated to each other arm, by name.
+        whole: translated - before by measure, where other rows of the index are searched as well.
     """
 
     images: int
@@ -40,6 +41,7 @@ class Worth:
     queries: int = 0
     figures: dict[str, dict[str, Interval]] = field(default_factory=dict)
     differences: dict[str, Difference] = field(default_factory=dict)
+    whole: dict[str, Difference] = field(default_factory=dict)
 
 
 def worth_of(
@@ -86,6 +88,44 @@ def worth_of(
         for measure in MEASURES
     }
     return Worth(len(own), itself, int(several.sum()), figures, differences)
+
+
+def among_others(
+    new_NE: np.ndarray,
+    translated_NE: np.ndarray,
+    old_ND: np.ndarray,
+    others: tuple[np.ndarray, np.ndarray],
+    kinds: Sequence[str | None],
+    *,
+    metric: str = "cosine",
+    things: bool = False,
+) -> dict[str, Difference]:
+    """Translated - before by measure: images ask among themselves and other rows, whose new vectors nobody knows.
+
+    Pairs alone have few of their kind to find, and say little of what an index of many rows loses.
+
+    Args:
+        new_NE: (n, e) of the images that ask.
+        translated_NE: (n, e) of the same, each by a map that does not know it.
+        old_ND: (n, d) of the same.
+        others: (m, d) old vectors of other rows, and (m, e) their translations.
+        kinds: (n + m,) what images show, those that ask first.
+        metric: as the index counts similarity.
+        things: whether images of one kind are of one thing.
+    """
+    own = np.arange(min(len(new_NE), MOST))
+    codes, _ = things_of(np.array([*kinds[: len(own)], *kinds[len(new_NE) :]], object))
+    several = np.array([code >= 0 and (codes == code).sum() > 1 for code in codes[: len(own)]])
+    if not several.any() or len(np.unique(codes[codes >= 0])) < 2:
+        return {}
+    asked = own[several]
+    sides = {"before": (old_ND, old_ND[own], others[0]), "translated": (new_NE, translated_NE[own], others[1])}
+    found = {
+        name: _scores(_ranked(metric, queries[asked], np.concatenate(rows)), asked, codes)
+        for name, (queries, *rows) in sides.items()
+    }
+    units = codes[asked] if things else None
+    return {one: contrast(found["translated"][one], found["before"][one], units) for one in MEASURES}
 
 
 def _ranked(metric: str, queries_QE: np.ndarray, gallery_NE: np.ndarray) -> np.ndarray:

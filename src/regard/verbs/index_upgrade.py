@@ -10,6 +10,7 @@ from ..core.runtime import measured
 from ..data.sources import open_images
 from ..lifelong.upgrade import upgrade
 from ..lifelong.upgrade_work import Upgraded
+from ..metrics.contrast import Difference
 from ..report.html import Table
 from ..representation.pipeline import Images
 from ..representation.representation import Representation
@@ -54,7 +55,7 @@ class IndexUpgraded(Result):
             yield f"of {worth.images} images, {worth.itself} find their own translated row first"
             if worth.figures:
                 yield Table(["rows", "R@1", "mAP"], [self._row(arm) for arm in worth.figures])
-                rows = [[name, str(one), one.verdict] for name, one in worth.differences.items()]
+                rows = [[name, str(one), one.verdict] for name, one in _differences(self.found).items()]
                 yield Table(["difference", "value", "verdict"], rows)
         for note in self.notes:
             yield f"note: {note}"
@@ -125,7 +126,6 @@ def index_upgrade(
         "set_aside": len(found.set_aside),
         "seconds": cost.seconds,
     }
-    worth = found.worth
     return IndexUpgraded(
         out=there.folder if out is None else Path(out),
         search_index=found.index,
@@ -133,8 +133,16 @@ def index_upgrade(
         metrics=metrics,
         notes=found.notes,
         set_aside=found.set_aside,
-        differences=[difference(name, one) for name, one in worth.differences.items()] if worth else [],
+        differences=[difference(name, one) for name, one in _differences(found).items()],
     )
+
+
+def _differences(found: Upgraded) -> dict[str, Difference]:
+    """Among the pairs, and among all rows."""
+    if found.worth is None:
+        return {}
+    whole = {f"among all rows: translated - before: {name}": one for name, one in found.worth.whole.items()}
+    return found.worth.differences | whole
 
 
 def _figures(found: Upgraded) -> dict[str, float | None]:

@@ -52,6 +52,8 @@ class Seen(NamedTuple):
             the method does not ask for them.
         memory: images of earlier tasks; None where none are kept.
         old_features: (n, D) of that network, under the same conditions as `old_logits`.
+        by_old: (n, K_old) of the classifier before this task on the features of now; None where `old_logits` is. The
+            classifier does not learn, so that the gradient is of the features alone.
     """
 
     features: Tensor
@@ -62,6 +64,7 @@ class Seen(NamedTuple):
     old_logits: Tensor | None = None
     memory: Replayed | None = None
     old_features: Tensor | None = None
+    by_old: Tensor | None = None
 
 
 class Finished(NamedTuple):

@@ -84,7 +84,8 @@ class Remembering(Objective):
             here = torch.isin(place, torch.tensor(self.here, device=z.device))
             seen = Seen(z[:n], logits[:n], targets[0], place < self.old, here)
             if old is not None:
-                seen = seen._replace(old_features=old[0][:n], old_logits=old[1][:n])
+                by_old = head["old"]["classes"](z[:n])
+                seen = seen._replace(old_features=old[0][:n], old_logits=old[1][:n], by_old=by_old)
             if len(inputs) > 1:
                 kept = targets[2] if len(targets) > 2 else None
                 before = None if old is None else old[1][n:]
