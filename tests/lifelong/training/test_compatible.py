@@ -10,7 +10,7 @@ from helpers.learning_tasks import learn, representation, seen, task
 from regard.core.runtime import torch_rng
 from regard.learning.batch import Batch
 from regard.lifelong.moving.remembering import Remembering
-from regard.lifelong.moving.task import _module, _start
+from regard.lifelong.moving.start import module_of, started
 from regard.lifelong.training.compatible import Method, influence
 from regard.representation.embed import embed
 
@@ -34,7 +34,7 @@ def test_the_first_task_has_no_classifier_of_before() -> None:
 def test_the_gradient_is_of_the_features_alone(tmp_path: Path) -> None:
     first = learn(task("a", "b"), representation(), "compatible", tmp_path / "0")
     objective = Remembering(Method(), "none", ("a", "b", "c"), 2, (0, 2))
-    module = _module(objective, _start(first, Method()), "all", 1.0, 0).train()
+    module = module_of(objective, started(first, Method()), "all", 1.0, 0).train()
     told = []
     images = task("a", "c")
     x = torch.from_numpy(np.stack(images.items)).movedim(-1, 1)
