@@ -59,18 +59,18 @@ def made(name, classes, start, rates):
     return model, torch.optim.AdamW(groups, weight_decay=DECAY)
 
 
-def experiences(pairs, train, seen=None):
-    """A benchmark of (images, labels), uint8; `train` changes each image when it is asked for."""
+def experiences(pairs, transform):
+    """A stream of (images, labels), uint8; each image is changed when it is asked for."""
     from _lifelong_plain import Pictures
     from avalanche.benchmarks import benchmark_from_datasets
-    from avalanche.benchmarks.utils import as_taskaware_classification_dataset
-    from avalanche.benchmarks.utils.classification_dataset import _make_taskaware_classification_dataset as dataset
+    from avalanche.benchmarks.utils import AvalancheDataset, as_taskaware_classification_dataset
+    from avalanche.benchmarks.utils.data_attribute import DataAttribute
 
-    del as_taskaware_classification_dataset, seen
     sets = []
     for images, labels in pairs:
-        pictures = Pictures(images, labels.tolist(), train)
-        sets.append(dataset(pictures, targets=labels.tolist(), task_labels=0))
+        pictures, told = Pictures(images, labels.tolist(), transform), DataAttribute(labels.tolist(), "targets")
+        whose = DataAttribute([0] * len(labels), "targets_task_labels", use_in_getitem=True)
+        sets.append(as_taskaware_classification_dataset(AvalancheDataset([pictures], data_attributes=[told, whose])))
     return benchmark_from_datasets(train=sets).train_stream
 
 
@@ -131,7 +131,9 @@ def steps(folder: Path, network: str, name: str, count: int) -> None:
     first = (data["memory"], data["memory_labels"]) if "memory" in data else (data["task"][:2], data["task_labels"][:2])
     model, optimiser = made(network, 4, start, (LR * FACTOR, LR))
     strategy = strategy_of(name, model, optimiser, 1, len(first[0]), [Turns()])
-    for number, one in enumerate(experiences([first, (data["task"], data["task_labels"])], transforms(size, mean, std))):
+    for number, one in enumerate(
+        experiences([first, (data["task"], data["task_labels"])], transforms(size, mean, std))
+    ):
         strategy.train_epochs = 10**6 if number else 1
         strategy.train(one, drop_last=bool(number))
 
@@ -144,7 +146,9 @@ def stream(folder: Path, name: str, epochs: int, seed: int) -> None:
 
     torch.manual_seed(seed)
     data, start = load_file(folder / "stream.safetensors"), load_file(folder / "start.safetensors")
-    plain = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(data["mean"].tolist(), data["std"].tolist())])
+    plain = v2.Compose(
+        [v2.ToDtype(torch.float32, scale=True), v2.Normalize(data["mean"].tolist(), data["std"].tolist())]
+    )
     tasks = sum(key.startswith("train/") for key in data)
     classes = 1 + max(int(data[f"train_labels/{task}"].max()) for task in range(tasks))
     model, optimiser = made("convnet4", classes, start, (1e-3, 1e-3))

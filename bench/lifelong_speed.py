@@ -32,6 +32,7 @@ from unittest import mock
 import numpy as np
 import torch
 from _lifelong_avalanche import peer_python
+from _lifelong_streams import streams
 from _table import finish
 from _turns import Worker, in_turns
 
@@ -75,7 +76,7 @@ def main() -> int:
             for method in given.methods.split(","):
                 rows += paired(network, method, views, peer, given)
     if peer and given.seeds:
-        pass
+        rows += streams(peer, given.seeds)
     return finish("lifelong-speed", rows, given.out)
 
 
@@ -178,7 +179,12 @@ def paired(network: str, method: str, views: str, peer: Path | None, given: argp
             yield {"what": f"{case}: {name} by the plain step, {by}", "value": ratio, "unit": "x", **bar}
     if views == "none":
         first = float(found["regard"][0, 2] / found["plain"][0, 2])
-        yield {"what": f"{case}: loss of the first block, ours by the plain one", "value": first, "equals": 1, "within": 0.02}
+        yield {
+            "what": f"{case}: loss of the first block, ours by the plain one",
+            "value": first,
+            "equals": 1,
+            "within": 0.02,
+        }
 
 
 if __name__ == "__main__":
