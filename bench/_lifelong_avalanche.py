@@ -3,10 +3,10 @@
     bench-avalanche/bin/python _lifelong_avalanche.py steps FOLDER NETWORK STRATEGY STEPS
     bench-avalanche/bin/python _lifelong_avalanche.py stream FOLDER STRATEGY EPOCHS SEED
 
-`steps`: FOLDER is as `_lifelong_plain.py` reads it. The strategy learns the memory's images as its first experience, or
-where there are none two images of the task, and then the task; each line on standard input asks for STEPS steps of the
-latter. `stream`: prints the matrix of accuracies, row t after experience t. One thread, evaluation and loggers off. This
-file imports nothing of regard.
+`steps`: FOLDER is as `_lifelong_plain.py` reads it. The strategy learns the images of the memory as its first
+experience, or where there are none two images of the task, and then the task; each line on standard input asks for
+STEPS steps of the latter. `stream`: prints the matrix of accuracies, row t after experience t. One thread, evaluation
+and loggers off. This file imports nothing of regard.
 """
 
 import json

@@ -20,11 +20,10 @@ it does not install, a line says so.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -67,7 +66,8 @@ def main() -> int:
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.ours:
-        ours(Path(given.ours[0]), *given.ours[1:5], rounds=int(given.ours[5]))
+        folder, network, method, views, precision, rounds = given.ours
+        ours(Path(folder), network, method, views, precision, int(rounds))
         return 0
     peer = None if given.no_peer else peer_python()
     rows: list[dict[str, Any]] = []
