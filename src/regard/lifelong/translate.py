@@ -9,6 +9,9 @@ Three closed forms, each with an intercept; which one is taken is decided by lea
 
 By cosine each is learned from the vectors as they are, and from those at length 1.
 
+Where other images teach the map as well, so that there are pairs enough, a fourth is tried, which is not affine:
+`kernel`, ridge to identity and a sum of Gaussian bumps (`bumps`). Then a rotation is not; by cosine `kernel` is at length 1 alone.
+
 Sources: Allen 1974 (Technometrics 16: what leaving one out gives, without fitting again); Schönemann 1966
 (Psychometrika 31: orthogonal Procrustes).
 """
@@ -21,9 +24,11 @@ from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_matrix
 from ..core.linalg import svd
+from .bumps import Bumps, learn_bumps
 from .expected_error import Expected, learn_expected
 
 FEWEST = 8  # pairs; from fewer nothing can be left out that says something
+MOST_BUMPS = 2500  # pairs; from more an affine map has little left to miss, and bumps cost their cube
 FOLDS = 5  # in which `orthogonal`, which has no short form, is judged
 JUDGES = 256  # pairs that choose the penalty
 PENALTIES = tuple(np.logspace(-14, 2, 65).tolist())  # times the largest squared singular value
@@ -40,7 +45,8 @@ class Fit:
         before: (d,) mean of the old vectors.
         after: (e,) mean of the new ones.
         penalty: of the ridge; 0 where there is none.
-        held_out: (n, e) each pair's translation by what the others teach.
+        held_out: (n, e) each pair's translation by what the others teach, of those that judge.
+        bumps: of `kernel`; None where the map is affine.
     """
 
     method: str
@@ -50,6 +56,7 @@ class Fit:
     after: np.ndarray
     penalty: float
     held_out: np.ndarray
+    bumps: Bumps | None = None
 
 
 @dataclass(frozen=True)
@@ -94,13 +101,16 @@ class Translation:
         return self.length * at_unit(new_NE) if self.length else new_NE
 
 
-def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = True) -> Translation:
+def learn_translation(
+    old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = True, also: tuple[ArrayLike, ArrayLike] | None = None
+) -> Translation:
     """Learn to translate old vectors into new ones. O(n min(n, d) (d + e)), and O(d^3) at most.
 
     Args:
         old_ND: (n, d) of some images.
         new_NE: (n, e) of the same images.
         cosine: whether vectors are compared by cosine, so that their length does not count.
+        also: (m, d) and (m, e) of other images, which teach the map, too, but do not judge it.
 
     Raises:
         InputError: other numbers of rows, fewer than 8, NaN, or old vectors that are all alike.
@@ -111,9 +121,15 @@ def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = Tr
         raise bad("new", f"{len(new)} vectors", f"{len(old)}, one for each old one")
     if not np.ptp(old, axis=0).any():
         raise bad("old", f"{len(old)} vectors that are all alike", "vectors that differ")
+    many = len(old)
+    if also is not None:
+        more = [np.asarray(check_matrix("also", one), np.float64) for one in also]
+        old, new = np.concatenate([old, more[0]]), np.concatenate([new, more[1]])
     spaces = [(old, new, False), *([(at_unit(old), at_unit(new), True)] if cosine else [])]
-    tried = [fit for one, other, unit in spaces for fit in fits(one, other, unit, cosine)]
-    errors = [errors_of(fit.held_out, new, cosine) for fit in tried]
+    tried = [
+        fit for one, other, unit in spaces for fit in fits(one, other, unit, cosine, None if also is None else many)
+    ]
+    errors = [errors_of(fit.held_out, new[:many], cosine) for fit in tried]
     best = int(np.argmin([round(float(one.mean()), 12) for one in errors]))  # of equals the first
     fit = tried[best]
     expected = learn_expected(at_unit(old) if fit.unit else old, errors[best], _penalty(tried, fit))
@@ -122,15 +138,29 @@ def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = Tr
     return Translation(fit, length, errors[best], means, expected)
 
 
-def fits(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, cosine: bool = False) -> Iterator[Fit]:
-    """Every map that can be learned from these pairs."""
-    yield ridge(old_ND, new_NE, unit, cosine=cosine)
-    if old_ND.shape[1] == new_NE.shape[1]:
-        yield ridge_to_identity(old_ND, new_NE, unit, cosine=cosine)
+def fits(
+    old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, cosine: bool = False, judges: int | None = None
+) -> Iterator[Fit]:
+    """Every map that is learned from these pairs; the first `judges` of them say how good it is, None: all."""
+    yield ridge(old_ND, new_NE, unit, cosine=cosine, judges=judges)
+    alike = old_ND.shape[1] == new_NE.shape[1]
+    if alike:
+        yield ridge_to_identity(old_ND, new_NE, unit, cosine=cosine, judges=judges)
+    if alike and judges is None:
         yield orthogonal(old_ND, new_NE, unit)
+    if judges is not None and unit == cosine and len(old_ND) <= MOST_BUMPS:
+        yield kernel(old_ND, new_NE, unit, cosine=cosine, judges=judges)
 
 
-def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine: bool = False, a: float = 0.0) -> Fit:
+def ridge(
+    old_ND: np.ndarray,
+    new_NE: np.ndarray,
+    unit: bool = False,
+    *,
+    cosine: bool = False,
+    a: float = 0.0,
+    judges: int | None = None,
+) -> Fit:
     """The W and b that make |new - old W - b|^2 + penalty |W - a I|^2 least.
 
     The penalty is the one with the least error of pairs that are left out (of at most 256 of them), each by the short
@@ -143,8 +173,10 @@ def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine:
         unit: what the map says of itself.
         cosine: whether errors are 1 - cosine, or squares.
         a: what W is drawn to; 0, unless d = e.
+        judges: pairs, the first of all, that choose the penalty; None for all.
     """
     n = len(old_ND)
+    judging = judges or n
     base: np.ndarray | float = a * old_ND if a else 0.0
     target = new_NE - base
     before, after = old_ND.mean(axis=0), target.mean(axis=0)
@@ -164,7 +196,7 @@ def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine:
         left = beyond[rows] + U[rows] @ (damp[:, None] * T)
         return np.asarray(left / np.maximum(free, np.finfo(np.float64).eps)[:, None])
 
-    asked = np.unique(np.linspace(0, n - 1, min(n, JUDGES)).astype(int))
+    asked = np.unique(np.linspace(0, judging - 1, min(judging, JUDGES)).astype(int))
     wrong: dict[float, float] = {}
     for step in (4, 1):  # every fourth, then those beside the best
         best = PENALTIES.index(min(wrong, key=lambda one: wrong[one])) if wrong else len(PENALTIES) // 2
@@ -176,16 +208,48 @@ def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine:
     weight = Vt.T @ ((s / (s**2 + penalty))[:, None] * T)
     if a:
         weight = weight + a * np.eye(len(weight))
-    held_out = new_NE - missed(np.arange(n), penalty)
+    held_out = new_NE[:judging] - missed(np.arange(judging), penalty)
     method = "ridge to identity" if a else "ridge"
     return Fit(method, unit, weight, before, new_NE.mean(axis=0), penalty, held_out)
 
 
-def ridge_to_identity(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine: bool = False) -> Fit:
+def ridge_to_identity(
+    old_ND: np.ndarray,
+    new_NE: np.ndarray,
+    unit: bool = False,
+    *,
+    cosine: bool = False,
+    judges: int | None = None,
+) -> Fit:
     """`ridge` drawn to a I, with a the number that fits best: W is a I where the pairs say nothing."""
-    centred = old_ND - old_ND.mean(axis=0)
-    a = float((centred * (new_NE - new_NE.mean(axis=0))).sum() / (centred**2).sum())
-    return replace(ridge(old_ND, new_NE, unit, cosine=cosine, a=a), method="ridge to identity")
+    a = _scale(old_ND, new_NE)
+    return replace(ridge(old_ND, new_NE, unit, cosine=cosine, a=a, judges=judges), method="ridge to identity")
+
+
+def kernel(
+    old_ND: np.ndarray,
+    new_NE: np.ndarray,
+    unit: bool = False,
+    *,
+    cosine: bool = False,
+    judges: int | None = None,
+) -> Fit:
+    """A number times I where old and new vectors are of one length, and bumps about the pairs for what that misses.
+
+    Width and penalty are those with the least error of pairs that are left out. O(n^3).
+    """
+    a = _scale(old_ND, new_NE) if old_ND.shape[1] == new_NE.shape[1] else 0.0
+    weight = a * np.eye(*(old_ND.shape[1], new_NE.shape[1]))
+    before, after = old_ND.mean(axis=0), new_NE.mean(axis=0)
+    x = old_ND - before
+    target = new_NE - after - (a * x if a else 0.0)
+    judged = new_NE[: judges or len(new_NE)]
+
+    def wrong(missed_JE: np.ndarray) -> float:
+        return float(errors_of(judged - missed_JE, judged, cosine).mean())
+
+    bumps, missed = learn_bumps(x, target, wrong, len(judged))
+    return Fit("kernel", unit, weight, before, after, 0.0, judged - missed, bumps)
 
 
 def orthogonal(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:
@@ -219,7 +283,9 @@ def named(fit: Fit) -> str:
 def moved(fit: Fit, old_ND: np.ndarray) -> np.ndarray:
     """Old vectors through a map, at the length that comes out."""
     old = at_unit(old_ND) if fit.unit else old_ND
-    return (old - fit.before.astype(old.dtype)) @ fit.weight.astype(old.dtype) + fit.after.astype(old.dtype)
+    x = old - fit.before.astype(old.dtype)
+    found = x @ fit.weight.astype(old.dtype) + fit.after.astype(old.dtype)
+    return found if fit.bumps is None else found + fit.bumps.of(x)
 
 
 def at_unit(vectors_ND: np.ndarray) -> np.ndarray:
@@ -229,8 +295,14 @@ def at_unit(vectors_ND: np.ndarray) -> np.ndarray:
     return vectors / np.where(lengths > 0, lengths, 1)
 
 
+def _scale(old_ND: np.ndarray, new_NE: np.ndarray) -> float:
+    """The number by which old vectors, about their mean, are nearest the new ones."""
+    centred = old_ND - old_ND.mean(axis=0)
+    return float((centred * (new_NE - new_NE.mean(axis=0))).sum() / (centred**2).sum())
+
+
 def _penalty(tried: list[Fit], fit: Fit) -> float:
-    """The penalty that leverages are counted with; a rotation has none, and takes that of the ridge."""
+    """The penalty that leverages are counted with; other maps have none, and take that of the ridge."""
     return fit.penalty or next(one.penalty for one in tried if one.unit == fit.unit and one.penalty)
 
 
