@@ -45,7 +45,8 @@ from styles import icons
 
 from regard.data.imageset import ImageSet
 from regard.learning.settings import TrainSettings
-from regard.lifelong.translate import at_unit, learn_translation, moved, ridge_to_identity
+from regard.lifelong.translate import learn_translation
+from regard.lifelong.translate_maps import at_unit, moved, ridge_to_identity
 from regard.lifelong.upgrade import upgrade
 from regard.lifelong.upgrade_work import Upgraded
 from regard.metrics.intervals import over_seeds

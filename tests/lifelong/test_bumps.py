@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from regard.lifelong.bumps import learn_bumps, squares
-from regard.lifelong.translate import errors_of, learn_translation
+from regard.lifelong.translate import learn_translation
+from regard.lifelong.translate_maps import errors_of
 
 
 def bent(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Other images teach an index's translation: those that are pairs are left out, and the old representation is checked."""
+"""Other images teach an index's translation: pairs among them are left out, and the old representation is checked."""
 
 from dataclasses import replace
 from pathlib import Path

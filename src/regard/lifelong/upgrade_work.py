@@ -82,7 +82,6 @@ class Work:
     target: Path
     seed: int
     others: Others | None = None
-    helped: int = 0  # images of them
 
     def run(self, found: list[Upgraded]) -> Iterator[Event]:
         """Do it, telling how far it is; what was done goes into `found`."""
@@ -111,8 +110,7 @@ class Work:
         self._written(translation, len(pairs))
         index = SearchIndex.open(self.target)
         taught = 0 if translation is None else len(pairs)
-        done = told(index, before, taught, len(self.again.vectors), translation, worth, self.again.aside, notes)
-        found.append(replace(done, also=self.helped))
+        found.append(told(index, before, taught, len(self.again.vectors), translation, worth, self.again.aside, notes))
         yield Event("done", len(ids), len(ids))
 
     def _go_on(self, found: list[Upgraded]) -> Iterator[Event]:
@@ -137,9 +135,7 @@ class Work:
         cosine, also = self.index.card["metric"] == "cosine", None
         if self.others is not None:
             was, now = self.others.vectors({self.again.contents[name] for name in pairs})
-            also = self._through(was), now
-            self.helped = len(was)
-            also = also if self.helped else None
+            also = (self._through(was), now) if len(was) else None
         return learn_translation(old, new, cosine=cosine, also=also)
 
     def _through(self, old_ND: np.ndarray) -> np.ndarray:
@@ -199,8 +195,8 @@ class Work:
         dim = len(next(iter(self.again.vectors.values())))
         card = {"regard_index": FORMAT, "dim": dim, "metric": before["metric"], "store": "", **made}
         taught = {"map": translation.name if translation else None, "pairs": pairs, "seed": self.seed}
-        if self.helped:
-            taught["also"] = self.helped
+        if translation is not None and translation.also:
+            taught["also"] = translation.also
         card["upgrade"] = {
             "from": {key: before.get(key) for key in said},
             "to": {key: card.get(key) for key in said},
@@ -260,5 +256,5 @@ def told(
     notes: tuple[str, ...] = (),
 ) -> Upgraded:
     """What was done, with the rows that are translated counted."""
-    translated = has_translated(index)
-    return Upgraded(index, before, pairs, reextracted, translated, translation, worth, tuple(aside), notes)
+    translated, also = has_translated(index), translation.also if translation else 0
+    return Upgraded(index, before, pairs, reextracted, translated, translation, worth, tuple(aside), notes, also)
