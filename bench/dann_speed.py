@@ -14,7 +14,6 @@ time, at least 1.5 where the processor has bf16, else .95.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from _table import finish
+from _turns import Worker, in_turns
 
 from regard.adapt.deep.adapting import Adapting
 from regard.adapt.deep.batches import PartlyKnown
@@ -130,40 +130,6 @@ def ours(arm: str, folder: Path, given: argparse.Namespace) -> None:
     events.close()  # type: ignore[attr-defined]  # a generator
 
 
-class Worker:
-    """A process that works when it is asked, and else stands still."""
-
-    def __init__(self, *command: object) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parent,
-        )
-
-    def said(self) -> Any:
-        """The next line."""
-        assert self.process.stdout is not None  # it is a pipe
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.process.args} ended with status {self.process.wait()}")
-        return json.loads(line)
-
-    def block(self) -> Any:
-        """Seconds, processor seconds and mean loss of a block."""
-        assert self.process.stdin is not None  # it is a pipe
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        return self.said()
-
-    def end(self) -> None:
-        """Let it go."""
-        assert self.process.stdin is not None  # it is a pipe
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def paired(arm: str, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Both ways, block by block."""
     with tempfile.TemporaryDirectory(prefix="dann-speed-") as folder:
@@ -171,13 +137,8 @@ def paired(arm: str, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         us = Worker(Path(__file__).name, "--ours", arm, folder, *own, "--precision", given.precision)
         print(f"{arm}: {us.said()}", file=sys.stderr, flush=True)
         plain = Worker("_dann_plain.py", folder, ARMS[arm][0], given.batch, given.steps, LENGTH, given.threads)
-        found: dict[str, list[Any]] = {"regard": [], "plain": []}
-        for turn in range(1 + given.repeats):
-            for name, worker in (("regard", us), ("plain", plain))[:: 1 if turn % 2 else -1]:
-                found[name].append(worker.block())
-                print(f"{arm} {name}: {found[name][-1]}", file=sys.stderr, flush=True)
-        us.end()
-        plain.end()
+        workers = {"regard": us, "plain": plain}
+        found = in_turns(workers, given.repeats, lambda text: print(f"{arm} {text}", file=sys.stderr, flush=True))
     spent = {name: np.array(values) for name, values in found.items()}
     for name, values in spent.items():
         yield {"what": f"{arm}: steps a second, {name}", "value": given.steps / float(np.median(values[1:, 0]))}

@@ -13,7 +13,7 @@ from torch import nn
 
 from helpers.trainables import SETTINGS, N, Small, batches, equal, run, small, training, weights
 from regard.core.checks import InputError, RunError
-from regard.core.runtime import seeded_init
+from regard.core.runtime import derive_seed, seeded_init
 from regard.core.storage import load_tensors
 from regard.learning.checkpoint import CHECKPOINT, read_state
 from regard.learning.scored import Scores
@@ -52,6 +52,31 @@ def test_one_player_is_a_plain_loop_of_torch() -> None:
     assert torch.allclose(ours.net.weight, slow.net.weight, atol=1e-7)
     assert sorted(np.concatenate(order[:6]).tolist()) == list(range(N)), "an epoch takes each row once"
     assert np.concatenate(order[:6]).tolist() != np.concatenate(order[6:12]).tolist(), "in a new order"
+
+
+def test_dropout_draws_from_the_step_and_the_global_generator_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    class Drawing(Small):
+        def forward(self, at, batch, generator):
+            drawn.append(float(nn.functional.dropout(torch.ones(64), 0.5).sum()))
+            return super().forward(at, batch, generator)
+
+    with seeded_init(0):
+        game = Drawing()
+    expected = []
+    for step in range(12):
+        torch.manual_seed(derive_seed(0, "dropout", step, "all", 0, 0))
+        expected.append(float(nn.functional.dropout(torch.ones(64), 0.5).sum()))
+    before = torch.get_rng_state()
+
+    def slow(seed: int) -> None:
+        raise AssertionError("torch.manual_seed asks after every kind of device, at each step")
+
+    monkeypatch.setattr(torch, "manual_seed", slow)
+    run(game)
+    assert drawn == expected and len(set(drawn)) > 3
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_events_tell_the_run() -> None:

@@ -26,13 +26,14 @@ from ._shared import (
 
 
 def play(
-    stream: Annotated[str, typer.Argument(metavar="STREAM", help="A TOML file, or builtin:digits_5x2.")],
+    stream: Annotated[str, typer.Argument(metavar="STREAM", help="A TOML file, builtin:digits_5x2 or builtin:mixed.")],
     out: Annotated[Path, typer.Option("--out", help="The folder of all plays; the same one goes on.")],
     methods: Annotated[
         str | None,
         typer.Option(
             "--methods",
-            help="Names with commas between them, joint or frozen as bounds, or all that can play it.",
+            help="Names with commas between them; joint and frozen are bounds, adapt:NAME is for domains "
+            "without labels; or all that can play it.",
             show_default="ncm,slda,ridge,ranpac; of several kinds of task frozen,finetune",
         ),
     ] = None,

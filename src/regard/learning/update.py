@@ -1,6 +1,7 @@
 """One update of one player: its loss, its gradients, its optimiser's step."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -55,9 +56,8 @@ class Updates:
         self._only(player)
         generator = torch_rng(settings.seed, "views", *place, device=str(fabric.device))
         self.optimisers[player.name].zero_grad()
-        # dropout draws from the global generator: seeded for this step, and given back as it was
-        with torch.random.fork_rng(self.devices), fabric.no_backward_sync(self.module, enabled=not alone):
-            torch.manual_seed(derive_seed(settings.seed, "dropout", *place))
+        seed = derive_seed(settings.seed, "dropout", *place)
+        with self._global_draws(seed), fabric.no_backward_sync(self.module, enabled=not alone):
             loss, log = self.module(at, batch, generator)
             fabric.backward(loss)
         self._only(None)
@@ -72,6 +72,22 @@ class Updates:
         self.optimisers[player.name].step()
         # detached, or the graph of each step would be kept until the next report
         return {key: v.detach() if torch.is_tensor(v) else v for key, v in {"loss": loss, **log}.items()}
+
+    @contextmanager
+    def _global_draws(self, seed: int) -> Iterator[None]:
+        """Seed the global generator, which dropout draws from, for this step, and give it back as it was."""
+        if self.fabric.device.type == "cpu":
+            # torch.manual_seed asks after every kind of device each time: a tenth of a small network's step
+            before = torch.get_rng_state()
+            torch.default_generator.manual_seed(seed)
+            try:
+                yield
+            finally:
+                torch.set_rng_state(before)
+            return
+        with torch.random.fork_rng(self.devices):
+            torch.manual_seed(seed)
+            yield
 
     def _only(self, player: Player | None) -> None:
         """Freeze the parameters of all others; None: nobody's."""
