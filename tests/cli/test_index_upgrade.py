@@ -30,6 +30,7 @@ def test_two_words_then_searches_of_either_kind(here, capsys) -> None:
     }
     others, measures = ("before", "reextracted", "stale"), ("recall_at_1", "map")
     wanted = {f"translated - {other}: {measure}" for other in others for measure in measures}
+    wanted |= {f"among all rows: translated - before: {measure}" for measure in measures}
     assert {one["name"] for one in found["differences"]} == wanted
     assert found["from"]["fingerprint"] != found["to"]["fingerprint"]
     assert main("search ix photos/a/0.png --with random:convnet4:1 -q".split()) == 2

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from regard.core.checks import InputError
-from regard.lifelong.translate import (
+from regard.lifelong.translate import learn_translation
+from regard.lifelong.translate_maps import (
     Fit,
     at_unit,
     errors_of,
-    learn_translation,
     moved,
     orthogonal,
     ridge,
@@ -166,6 +166,6 @@ def test_mistakes_are_said() -> None:
 
 def test_it_says_which_map_it_is() -> None:
     zero = np.zeros(1)
-    from regard.lifelong.translate import named
+    from regard.lifelong.translate_maps import named
 
     assert named(Fit("ridge", True, zero, zero, zero, 1.0, zero)) == "ridge, length 1"

@@ -32,6 +32,22 @@ def index_upgrade(
             show_default="the files that the index names",
         ),
     ] = None,
+    also: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IMAGES",
+            help="Other images that teach the translation, too: best those that REP was trained on.",
+        ),
+    ] = None,
+    was: Annotated[
+        str | None,
+        typer.Option(
+            "--was",
+            metavar="REP",
+            help="The old representation, for --also.",
+            show_default="what the index names",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="A new folder for the upgraded index.", show_default="INDEX itself"),
@@ -58,6 +74,8 @@ def index_upgrade(
         pairs=pairs,
         by=by,
         images=images,
+        also=also,
+        was=was,
         out=out,
         precision=precision,
         device=device,

@@ -46,8 +46,8 @@ def learn_expected(old_ND: np.ndarray, errors_N: np.ndarray, penalty: float) -> 
     """Learn what to expect from the pairs.
 
     Args:
-        old_ND: (n, d) of the pairs, as the map takes them.
-        errors_N: (n,) of each, left out.
+        old_ND: (n, d) of the pairs, as the map takes them, and of others that taught it after them.
+        errors_N: (pairs,) of each, left out.
         penalty: of the ridge, above 0.
     """
     from scipy.optimize import nnls
@@ -60,7 +60,7 @@ def learn_expected(old_ND: np.ndarray, errors_N: np.ndarray, penalty: float) -> 
         old_ND, before, Vt[kept].T, 1 / (s[kept] ** 2 + penalty), penalty, np.array([1.0, 0.0, 0.0]), float("nan")
     )
     own = np.minimum(leverage(model, old_ND), 1 - 1e-12)
-    said = features(own / (1 - own), nearest(old_ND, old_ND, itself=True))
+    said = features(own / (1 - own), nearest(old_ND, old_ND, itself=True))[: len(errors_N)]
     scale = said.mean(axis=0)
     scale[scale == 0] = 1
     largest = errors_N.max() or 1.0

@@ -1,55 +1,19 @@
-"""Vectors of one representation as those of another: an affine map, learned from a few images that have both.
+"""Vectors of one representation as those of another: a map, learned from a few images that have both.
 
-Three closed forms, each with an intercept; which one is taken is decided by leaving one image out at a time:
-
-- `ridge`: the penalised least-squares map; what the pairs do not say becomes the mean.
-- `ridge to identity`: the same for what the new vectors differ by from the old ones (times a number), where both are of
-  one length; what the pairs do not say stays as it was. Good where the new representation was tuned from the old one.
-- `orthogonal`: a rotation and one scale (Procrustes), where both are of one length.
-
-By cosine each is learned from the vectors as they are, and from those at length 1.
-
-Sources: Allen 1974 (Technometrics 16: what leaving one out gives, without fitting again); Schönemann 1966
-(Psychometrika 31: orthogonal Procrustes).
+Every map of `translate_maps` is tried, and the one is taken that misses least of images that are left out one at a
+time. By cosine each is learned from the vectors as they are, and from those at length 1.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.checks import bad, check_matrix
-from ..core.linalg import svd
 from .expected_error import Expected, learn_expected
+from .translate_maps import Fit, at_unit, errors_of, fits, moved, named
 
 FEWEST = 8  # pairs; from fewer nothing can be left out that says something
-FOLDS = 5  # in which `orthogonal`, which has no short form, is judged
-JUDGES = 256  # pairs that choose the penalty
-PENALTIES = tuple(np.logspace(-14, 2, 65).tolist())  # times the largest squared singular value
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One map that was tried.
-
-    Attributes:
-        method: ridge | ridge to identity | orthogonal.
-        unit: whether it was learned from vectors at length 1.
-        weight: (d, e).
-        before: (d,) mean of the old vectors.
-        after: (e,) mean of the new ones.
-        penalty: of the ridge; 0 where there is none.
-        held_out: (n, e) each pair's translation by what the others teach.
-    """
-
-    method: str
-    unit: bool
-    weight: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    penalty: float
-    held_out: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -76,6 +40,11 @@ class Translation:
         return named(self.fit)
 
     @property
+    def also(self) -> int:
+        """How many other images taught the map."""
+        return len(self.expected.known) - len(self.errors)
+
+    @property
     def held_out(self) -> np.ndarray:
         """(n, e) each pair's translation by a map that was learned from the others."""
         return self._scaled(self.fit.held_out)
@@ -94,13 +63,16 @@ class Translation:
         return self.length * at_unit(new_NE) if self.length else new_NE
 
 
-def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = True) -> Translation:
+def learn_translation(
+    old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = True, also: tuple[ArrayLike, ArrayLike] | None = None
+) -> Translation:
     """Learn to translate old vectors into new ones. O(n min(n, d) (d + e)), and O(d^3) at most.
 
     Args:
         old_ND: (n, d) of some images.
         new_NE: (n, e) of the same images.
         cosine: whether vectors are compared by cosine, so that their length does not count.
+        also: (m, d) and (m, e) of other images, which teach the map, too, but do not judge it.
 
     Raises:
         InputError: other numbers of rows, fewer than 8, NaN, or old vectors that are all alike.
@@ -111,9 +83,15 @@ def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = Tr
         raise bad("new", f"{len(new)} vectors", f"{len(old)}, one for each old one")
     if not np.ptp(old, axis=0).any():
         raise bad("old", f"{len(old)} vectors that are all alike", "vectors that differ")
+    many = len(old)
+    if also is not None:
+        more = [np.asarray(check_matrix("also", one), np.float64) for one in also]
+        old, new = np.concatenate([old, more[0]]), np.concatenate([new, more[1]])
     spaces = [(old, new, False), *([(at_unit(old), at_unit(new), True)] if cosine else [])]
-    tried = [fit for one, other, unit in spaces for fit in fits(one, other, unit, cosine)]
-    errors = [errors_of(fit.held_out, new, cosine) for fit in tried]
+    tried = [
+        fit for one, other, unit in spaces for fit in fits(one, other, unit, cosine, None if also is None else many)
+    ]
+    errors = [errors_of(fit.held_out, new[:many], cosine) for fit in tried]
     best = int(np.argmin([round(float(one.mean()), 12) for one in errors]))  # of equals the first
     fit = tried[best]
     expected = learn_expected(at_unit(old) if fit.unit else old, errors[best], _penalty(tried, fit))
@@ -122,125 +100,6 @@ def learn_translation(old_ND: ArrayLike, new_NE: ArrayLike, *, cosine: bool = Tr
     return Translation(fit, length, errors[best], means, expected)
 
 
-def fits(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, cosine: bool = False) -> Iterator[Fit]:
-    """Every map that can be learned from these pairs."""
-    yield ridge(old_ND, new_NE, unit, cosine=cosine)
-    if old_ND.shape[1] == new_NE.shape[1]:
-        yield ridge_to_identity(old_ND, new_NE, unit, cosine=cosine)
-        yield orthogonal(old_ND, new_NE, unit)
-
-
-def ridge(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine: bool = False, a: float = 0.0) -> Fit:
-    """The W and b that make |new - old W - b|^2 + penalty |W - a I|^2 least.
-
-    The penalty is the one with the least error of pairs that are left out (of at most 256 of them), each by the short
-    form (fitted residual) / (1 - h), with h the pair's leverage, the intercept's included. Generalised cross-validation
-    puts the mean of h in its place; where pairs are fewer than numbers, that has a false minimum at the least penalty.
-
-    Args:
-        old_ND: (n, d).
-        new_NE: (n, e).
-        unit: what the map says of itself.
-        cosine: whether errors are 1 - cosine, or squares.
-        a: what W is drawn to; 0, unless d = e.
-    """
-    n = len(old_ND)
-    base: np.ndarray | float = a * old_ND if a else 0.0
-    target = new_NE - base
-    before, after = old_ND.mean(axis=0), target.mean(axis=0)
-    centred = target - after
-    U, s, Vt = svd(old_ND - before)
-    kept = s > s[0] * max(old_ND.shape) * np.finfo(np.float64).eps
-    U, s, Vt = U[:, kept], s[kept], Vt[kept]
-    full = len(s) == n - 1  # the pairs' own values can all be met, so what is left is rounding
-    T = U.T @ centred
-    beyond = np.zeros_like(centred) if full else centred - U @ T
-    alone = np.full(n, 0.0) if full else 1 - 1 / n - (U**2).sum(axis=1)
-
-    def missed(rows: np.ndarray, penalty: float) -> np.ndarray:
-        """What is missed of the pairs `rows` by a map that was learned without each."""
-        damp = penalty / (s**2 + penalty)  # share of each direction that is not fitted
-        free = alone[rows] + U[rows] ** 2 @ damp  # 1 - h
-        left = beyond[rows] + U[rows] @ (damp[:, None] * T)
-        return np.asarray(left / np.maximum(free, np.finfo(np.float64).eps)[:, None])
-
-    asked = np.unique(np.linspace(0, n - 1, min(n, JUDGES)).astype(int))
-    wrong: dict[float, float] = {}
-    for step in (4, 1):  # every fourth, then those beside the best
-        best = PENALTIES.index(min(wrong, key=lambda one: wrong[one])) if wrong else len(PENALTIES) // 2
-        reach = len(PENALTIES) if step > 1 else 3
-        for share in PENALTIES[max(best % step, best - reach) : best + reach + 1 : step]:
-            error = errors_of(new_NE[asked] - missed(asked, share * s[0] ** 2), new_NE[asked], cosine).mean()
-            wrong[share] = round(float(error), 12)
-    penalty = float(min(wrong, key=lambda one: (wrong[one], one)) * s[0] ** 2)  # of equals the least
-    weight = Vt.T @ ((s / (s**2 + penalty))[:, None] * T)
-    if a:
-        weight = weight + a * np.eye(len(weight))
-    held_out = new_NE - missed(np.arange(n), penalty)
-    method = "ridge to identity" if a else "ridge"
-    return Fit(method, unit, weight, before, new_NE.mean(axis=0), penalty, held_out)
-
-
-def ridge_to_identity(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False, *, cosine: bool = False) -> Fit:
-    """`ridge` drawn to a I, with a the number that fits best: W is a I where the pairs say nothing."""
-    centred = old_ND - old_ND.mean(axis=0)
-    a = float((centred * (new_NE - new_NE.mean(axis=0))).sum() / (centred**2).sum())
-    return replace(ridge(old_ND, new_NE, unit, cosine=cosine, a=a), method="ridge to identity")
-
-
-def orthogonal(old_ND: np.ndarray, new_NE: np.ndarray, unit: bool = False) -> Fit:
-    """The rotation (or reflection) R, scale c and b that make |new - c old R - b|^2 least.
-
-    R is the identity in directions that no pair has. Pairs are left out in five parts.
-    """
-    n = len(old_ND)
-    held_out = np.empty_like(new_NE)
-    for fold in range(FOLDS):
-        asked = np.arange(n) % FOLDS == fold
-        W, before, after = _procrustes(old_ND[~asked], new_NE[~asked])
-        held_out[asked] = (old_ND[asked] - before) @ W + after
-    W, before, after = _procrustes(old_ND, new_NE)
-    return Fit("orthogonal", unit, W, before, after, 0.0, held_out)
-
-
-def errors_of(translated_NE: np.ndarray, new_NE: np.ndarray, cosine: bool) -> np.ndarray:
-    """(n,) 1 - cosine, or the squared distance over the mean squared distance of the new vectors from their mean."""
-    if cosine:
-        return np.maximum(1 - (at_unit(translated_NE) * at_unit(new_NE)).sum(axis=1), 0)
-    spread = ((new_NE - new_NE.mean(axis=0)) ** 2).sum(axis=1).mean()
-    return ((translated_NE - new_NE) ** 2).sum(axis=1) / (spread or 1.0)
-
-
-def named(fit: Fit) -> str:
-    """What to call a map."""
-    return fit.method + (", length 1" if fit.unit else "")
-
-
-def moved(fit: Fit, old_ND: np.ndarray) -> np.ndarray:
-    """Old vectors through a map, at the length that comes out."""
-    old = at_unit(old_ND) if fit.unit else old_ND
-    return (old - fit.before.astype(old.dtype)) @ fit.weight.astype(old.dtype) + fit.after.astype(old.dtype)
-
-
-def at_unit(vectors_ND: np.ndarray) -> np.ndarray:
-    """Vectors at length 1, in their floating-point type; zeros stay zeros."""
-    vectors = np.asarray(vectors_ND)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
-
-
 def _penalty(tried: list[Fit], fit: Fit) -> float:
-    """The penalty that leverages are counted with; a rotation has none, and takes that of the ridge."""
+    """The penalty that leverages are counted with; other maps have none, and take that of the ridge."""
     return fit.penalty or next(one.penalty for one in tried if one.unit == fit.unit and one.penalty)
-
-
-def _procrustes(old_ND: np.ndarray, new_NE: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    before, after = old_ND.mean(axis=0), new_NE.mean(axis=0)
-    x, y = old_ND - before, new_NE - after
-    _, s, Vt = svd(np.concatenate([x, y]))
-    span = Vt[s > s[0] * 1e-10].T  # directions that a pair has; the others stay as they are
-    small = span.T @ x.T @ (y @ span)
-    # a trace of the identity, so that what only one side has is not turned at random
-    U, values, Wt = svd(small + 1e-9 * np.abs(small).max() * np.eye(len(small)))
-    scale = float(values.sum() / (x**2).sum())
-    return scale * (np.eye(x.shape[1]) + span @ (U @ Wt - np.eye(len(small))) @ span.T), before, after

@@ -29,6 +29,7 @@ from ..reuse.search.store.lance import LanceStore
 from ..reuse.search.store.protocol import MARKS, metadata_of
 from .embedded_again import Again
 from .translate import FEWEST
+from .upgrade_others import Others, old_of
 from .upgrade_work import Upgraded, Work, has_translated, told
 
 PLAN = "plan.json"
@@ -42,6 +43,8 @@ def upgrade(
     pairs: int | None = None,
     by: str = "label",
     images: ImageSet | None = None,
+    also: ImageSet | None = None,
+    was: Representation | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     watch: Watch | None = None,
@@ -59,6 +62,9 @@ def upgrade(
             at most 4000.
         by: the column that says which images belong together, for the measures.
         images: under the ids of the index, where its files are not known or are elsewhere now.
+        also: other images, which the index need not hold, and which teach the map, too: best those that the new
+            representation was trained on. The old and the new representation embed each of them.
+        was: the old representation; by default what the index's card names.
         out: a new folder for the upgraded index; by default it takes the old one's place.
         seed: of the draw.
         watch: wraps the stream of progress events.
@@ -77,6 +83,8 @@ def upgrade(
     target = index.folder.resolve() if out is None else Path(out).resolve()
     beside = target.with_name(f".{target.name}.upgrade")
     plan = {"to": representation.fingerprint, "budget": budget, "pairs": pairs, "seed": seed}
+    if also is not None:
+        plan["also"] = len(also)
     if out is None and _was_done(beside, index, plan):
         shutil.rmtree(beside, ignore_errors=True)
         said = "the run before had done it, and was stopped while it tidied up"
@@ -90,8 +98,9 @@ def upgrade(
             plan |= {"from": meaning(index.card)}
             _begin(beside, plan)
             items = None if images is None else dict(zip(map(str, images.ids), images.items))
+            others = None if also is None else Others(also, old_of(index.card, was), representation, embed_settings)
             again = Again(beside, store, representation, embed_settings, items)
-            work = Work(index, store, representation, again, budget, pairs, by, target, seed)
+            work = Work(index, store, representation, again, budget, pairs, by, target, seed, others)
             events = work.run(found)
             for _ in watch(events) if watch else events:
                 pass

@@ -24,6 +24,7 @@ from ..reuse.search.store.lance import LanceStore
 from ..reuse.search.store.protocol import MARKS, vectors_in
 from .embedded_again import Again
 from .translate import FEWEST, Translation, learn_translation
+from .upgrade_others import Others
 from .upgrade_rows import fill, freshen
 from .upgrade_worth import Worth, among_others, worth_of
 
@@ -47,6 +48,7 @@ class Upgraded:
         worth: what the translated rows are worth; None where there is no map.
         set_aside: images that could not be embedded; their rows are translated.
         notes: what is to be said.
+        also: other images that taught the map.
     """
 
     index: SearchIndex
@@ -58,6 +60,7 @@ class Upgraded:
     worth: Worth | None
     set_aside: tuple[dict[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    also: int = 0
 
 
 def has_translated(index: SearchIndex) -> int:
@@ -78,6 +81,7 @@ class Work:
     by: str
     target: Path
     seed: int
+    others: Others | None = None
 
     def run(self, found: list[Upgraded]) -> Iterator[Event]:
         """Do it, telling how far it is; what was done goes into `found`."""
@@ -128,7 +132,11 @@ class Work:
             why = f"; first: {self.again.aside[0]['path']}: {self.again.aside[0]['cause']}" if self.again.aside else ""
             raise bad("INDEX", f"{len(pairs)} images that can be embedded{why}", f"at least {FEWEST} to learn from")
         old, new = self._through(self._old(pairs)), np.stack([self.again.vectors[name] for name in pairs])
-        return learn_translation(old, new, cosine=self.index.card["metric"] == "cosine")
+        cosine, also = self.index.card["metric"] == "cosine", None
+        if self.others is not None:
+            was, now = self.others.vectors({self.again.contents[name] for name in pairs})
+            also = (self._through(was), now) if len(was) else None
+        return learn_translation(old, new, cosine=cosine, also=also)
 
     def _through(self, old_ND: np.ndarray) -> np.ndarray:
         """Old vectors as the map takes them: by the new transform, where only that is new, and so known already."""
@@ -187,6 +195,8 @@ class Work:
         dim = len(next(iter(self.again.vectors.values())))
         card = {"regard_index": FORMAT, "dim": dim, "metric": before["metric"], "store": "", **made}
         taught = {"map": translation.name if translation else None, "pairs": pairs, "seed": self.seed}
+        if translation is not None and translation.also:
+            taught["also"] = translation.also
         card["upgrade"] = {
             "from": {key: before.get(key) for key in said},
             "to": {key: card.get(key) for key in said},
@@ -246,5 +256,5 @@ def told(
     notes: tuple[str, ...] = (),
 ) -> Upgraded:
     """What was done, with the rows that are translated counted."""
-    translated = has_translated(index)
-    return Upgraded(index, before, pairs, reextracted, translated, translation, worth, tuple(aside), notes)
+    translated, also = has_translated(index), translation.also if translation else 0
+    return Upgraded(index, before, pairs, reextracted, translated, translation, worth, tuple(aside), notes, also)

@@ -49,7 +49,8 @@ class IndexUpgraded(Result):
         parts = f"{found.translated} translated, {len(found.index) - found.translated} embedded"
         yield f"{len(found.index)} rows: {parts} ({found.reextracted} by this run)"
         if found.translation is not None:
-            yield f"map: {found.translation.name}, learned from {found.pairs} images"
+            more = f" and {found.also} others" if found.also else ""
+            yield f"map: {found.translation.name}, learned from {found.pairs} images{more}"
         worth = found.worth
         if worth is not None:
             yield f"of {worth.images} images, {worth.itself} find their own translated row first"
@@ -79,6 +80,8 @@ def index_upgrade(
     pairs: int | None = None,
     by: str = "label",
     images: Images | None = None,
+    also: Images | None = None,
+    was: Rep | None = None,
     out: str | Path | None = None,
     precision: str = "auto",
     device: str = "auto",
@@ -99,6 +102,9 @@ def index_upgrade(
             most 4000.
         by: the column that says what belongs together, for R@1 and mAP.
         images: the images, under the ids of the index, where its files are not known or are elsewhere now.
+        also: other images, which the index need not hold, and which teach the translation, too: best those that the
+            new representation was trained on. The old and the new representation embed each of them.
+        was: the old representation, for `also`; by default what the index names.
         out: a new folder for the upgraded index; by default it takes the old one's place.
         precision: auto | fp32 | bf16.
         device: auto | cpu | cuda | cuda:N | mps.
@@ -115,11 +121,15 @@ def index_upgrade(
     rep = with_ if isinstance(with_, Representation) else Representation.load(with_)
     options: dict[str, Any] = {"precision": precision, "device": device, "watch": watch_of(progress, "upgrade")}
     items = None if images is None else open_images(given_images("--images", images))
+    more = None if also is None else open_images(given_images("--also", also))
+    old = Representation.load(was) if isinstance(was, str | Path) else was
+    options |= {"also": more, "was": old}
     with measured() as cost:
         found = upgrade(there, rep, budget=budget, pairs=pairs, by=by, images=items, out=out, seed=seed, **options)
     metrics = {
         "images": len(found.index),
         "pairs": found.pairs,
+        "also": found.also,
         "reextracted": found.reextracted,
         "translated": found.translated,
         **_figures(found),

@@ -1,0 +1,58 @@
+"""Images that an index need not hold, and that teach the map as well: both representations embed them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import bad
+from ..data.imageset import ImageSet
+from ..representation.embed import embed
+from ..representation.representation import Representation
+from ..reuse.search.index.contents import facts_of
+from ..reuse.search.index.record import named
+
+
+@dataclass(frozen=True)
+class Others:
+    """Images, what embedded the index, what embeds it now, and settings of `embed`."""
+
+    images: ImageSet
+    was: Representation
+    now: Representation
+    settings: Mapping[str, Any]
+
+    def vectors(self, pairs: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(m, d) old and (m, e) new vectors of the images whose content is none of `pairs`.
+
+        A pair that was among them would be known to the map that leaves it out.
+        """
+        own = np.array([facts_of(item)["content"] not in pairs for item in self.images.items], bool)
+        if not own.any():
+            return np.zeros((0, 1)), np.zeros((0, 1))
+        rest = self.images.subset(own)
+        old, new = (embed(rest, rep, **self.settings) for rep in (self.was, self.now))
+        both = [name for name in old.ids.tolist() if name in set(new.ids.tolist())]
+        at = [{name: row for row, name in enumerate(made.ids.tolist())} for made in (old, new)]
+        rows = [[place[name] for name in both] for place in at]
+        return old.vectors[rows[0]], new.vectors[rows[1]]
+
+
+def old_of(card: Mapping[str, Any], was: Representation | None) -> Representation:
+    """The representation that made an index.
+
+    Raises:
+        InputError: it is not known where it is, another one, or vectors of one of its layers.
+    """
+    if card.get("layer") is not None:
+        raise bad("--also", f"an index of the layer {card['layer']!r}", "one of pooled vectors")
+    if was is None:
+        if not card.get("loaded_from"):
+            raise bad("--was", "nothing", f"the old representation, {named(card)}: the index does not say where it is")
+        was = Representation.load(card["loaded_from"])
+    if was.fingerprint != card.get("fingerprint"):
+        raise bad(
+            "--was", f"a representation of fingerprint {was.fingerprint!r}", f"{named(card)}, which made the index"
+        )
+    return was

@@ -1,0 +1,53 @@
+"""A sum of bumps: leaving a pair out is fitting again without it; other images teach, and do not judge."""
+
+import numpy as np
+import pytest
+
+from regard.lifelong.bumps import learn_bumps, squares
+from regard.lifelong.translate import learn_translation
+from regard.lifelong.translate_maps import errors_of
+
+
+def bent(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors, and a change of them that no affine map makes."""
+    x = np.random.default_rng(seed).uniform(-1.5, 1.5, size=(n, 4))
+    return x, np.concatenate([np.sin(2 * x), x[:, :2] * x[:, 2:]], axis=1)
+
+
+def test_what_is_missed_of_a_left_out_pair_is_what_a_fit_without_it_misses() -> None:
+    x, y = bent(40, 0)
+    seen: list[np.ndarray] = []
+
+    def wrong(missed: np.ndarray) -> float:
+        seen.append(missed)
+        return float((missed**2).mean())
+
+    bumps, missed = learn_bumps(x, y, wrong, 5)
+    assert missed.shape == (5, 6) and (missed**2).mean() == min((one**2).mean() for one in seen)
+    K = np.exp(-bumps.width * squares(x, x))
+    penalty = ((y - K @ bumps.dual) / bumps.dual).mean()  # (K + penalty I) dual = y
+    for i in range(5):
+        rest = np.arange(40) != i
+        dual = np.linalg.solve(K[np.ix_(rest, rest)] + penalty * np.eye(39), y[rest])
+        np.testing.assert_allclose(y[i] - K[i, rest] @ dual, missed[i], atol=1e-8)
+
+
+@pytest.mark.parametrize("cosine", [True, False])
+def test_other_images_teach_a_change_that_is_not_affine(cosine: bool) -> None:
+    (x, y), (more, again), (asked, truth) = bent(60, 1), bent(400, 2), bent(100, 3)
+    alone = learn_translation(x, y, cosine=cosine)
+    found = learn_translation(x, y, cosine=cosine, also=(more, again))
+    assert found.fit.method == "kernel" and found.errors.shape == (60,) and found.held_out.shape == y.shape
+    assert len(found.error_of(asked)) == 100
+    wrong = [errors_of(one.apply(asked), truth, cosine).mean() for one in (alone, found)]
+    assert wrong[1] < 0.6 * wrong[0]
+    # its own pairs, left out, are missed as strangers are
+    assert found.errors.mean() == pytest.approx(wrong[1], rel=0.5)
+
+
+def test_what_an_affine_change_needs_no_bumps_for() -> None:
+    rng = np.random.default_rng(0)
+    x, W = rng.normal(size=(300, 5)), rng.normal(size=(5, 8))
+    found = learn_translation(x[:20], x[:20] @ W, also=(x[20:200], x[20:200] @ W))
+    assert found.fit.bumps is None
+    assert errors_of(found.apply(x[200:]), x[200:] @ W, True).max() < 1e-6
