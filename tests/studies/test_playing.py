@@ -150,6 +150,7 @@ def test_domains_without_labels_are_played_by_methods_of_adaptation(tmp_path: Pa
     assert (
         list(found.methods) == ["adapt:coral", "adapt:none"] and found.methods["adapt:coral"].kind == "frozen vectors"
     )
+    assert found.against == "adapt:none", "what methods of adaptation are held against"
 
 
 def test_pictures_that_cannot_be_read_are_set_aside(tmp_path: Path) -> None:
