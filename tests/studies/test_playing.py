@@ -1,5 +1,6 @@
 """A stream played by several methods and seeds: intervals and verdicts by hand, what is left out, fails, or goes on."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ def test_domains_without_labels_are_played_by_methods_of_adaptation(tmp_path: Pa
     assert (
         list(found.methods) == ["adapt:coral", "adapt:none"] and found.methods["adapt:coral"].kind == "frozen vectors"
     )
+    assert found.against == "adapt:none", "what methods of adaptation are held against"
 
 
 def test_pictures_that_cannot_be_read_are_set_aside(tmp_path: Path) -> None:
@@ -173,3 +175,45 @@ def test_forward_transfer_where_no_task_brings_classes(tmp_path: Path) -> None:
         found.figures[0]["forward_transfer"] == pytest.approx(A[0, 1] - 1 / 3) and "forward_transfer" in found.measures
     )
     assert "forward_transfer" not in figures(Played.load(tmp_path / "ncm" / "seed-0"), stream())
+
+
+def test_pictures_that_are_scored_on_and_learned_from_under_other_ids_are_told() -> None:
+    same = pictures(24, "p")
+    other = replace(same, ids=np.array([f"other/{name}" for name in same.ids]))
+    given = Stream(
+        "s",
+        (
+            Task("one", "classify", same.subset(range(12)), same.subset(range(12, 24))),
+            Task("two", "classify", other.subset(range(12, 24)), pictures(48, "q").subset(range(24, 36)), again=True),
+        ),
+    )
+    assert any(
+        note.startswith("leak? 12 test image(s) of one are equal to ones that two")
+        for note in planned(given, ["ncm"], seeds=1).notes
+    )
+    assert not any("leak?" in note for note in planned(stream(), ["ncm"], seeds=2).notes)
+
+
+def test_forward_transfer_has_one_meaning_and_none_for_what_it_is_held_against() -> None:
+    base, one = method("frozen", 0.5), method("lfl", 0.8)
+    for each in (base, one):
+        each.figures[0]["forward_transfer"] = 0.5  # over a guess
+    found = playing._transferred({"lfl": one, "frozen": base})
+    assert list(found) == ["lfl", "frozen"] and "forward_transfer" not in found["frozen"].measures
+    assert found["lfl"].figures[0]["forward_transfer"] == 0.0 and base.figures[0]["forward_transfer"] == 0.5
+
+
+def test_embedding_is_not_charged_to_the_method_that_comes_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from regard.lifelong.players import frozen
+
+    plain = frozen.embedded
+
+    def slow(*given: Any, **more: Any) -> np.ndarray:
+        time.sleep(0.4)
+        return plain(*given, **more)
+
+    monkeypatch.setattr(frozen, "embedded", slow)
+    found = play_stream(planned(stream(), ["ncm", "frozen"], seeds=1), representation(), out=tmp_path)
+    assert found.methods["ncm"].seconds < 0.4

@@ -1,5 +1,6 @@
 """Tasks learned one after another as a verb: going on, forgetting exactly, what it refuses, its line in a lineage."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from helpers.adapting import pictures, representation
 from helpers.learning_tasks import task
 from regard import learn, lineage, predict
 from regard.core.checks import InputError
+from regard.data.imageset import ImageSet
 from regard.data.streams.stream import Stream
 from regard.data.streams.task import Task
 from regard.lifelong.frozen_task import FrozenLearned
@@ -127,3 +129,33 @@ def test_what_it_refuses(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("t900\n")
     with pytest.raises(InputError, match="ids.txt: expected one of .* got 't900'"):
         learn(images, with_=tmp_path / "1", forget=tmp_path / "ids.txt", out=tmp_path / "2")
+
+
+@pytest.mark.parametrize("method", ["ncm", "finetune"])
+def test_a_test_picture_that_cannot_be_read_is_told_and_not_counted(method: str, tmp_path: Path) -> None:
+    train, test = task("a", "b"), task("a", "b", n=60).subset(range(20, 30))
+    test = replace(test, ids=np.array([f"x{row}" for row in range(10)]))
+    broken = ImageSet([b"no picture", *list(test.items)[1:]], test.ids, test.labels)
+    options = SHORT if method == "finetune" else {}
+    found = learn(
+        Stream("s", (Task("t", "classify", train, broken),)),
+        with_=representation(),
+        method=method,
+        out=tmp_path / "1",
+        **options,
+    )
+    good = test.subset(range(1, 10))
+    right = float(np.mean(found.known.predict(good).astype(str) == good.labels))
+    assert found.metrics["accuracy"] == right and found.tasks[0]["tested"] == 9
+    assert any("x0 was set aside" in note for note in found.notes)
+    if method == "ncm":
+        with pytest.raises(InputError, match="1 that cannot be read, such as 'x0'"):
+            found.known.predict(broken)
+
+
+def test_the_run_to_go_on_from_is_no_place_to_write(tmp_path: Path) -> None:
+    learn(task("a", "b"), with_=representation(), method="ncm", out=tmp_path / "1")
+    for out in (tmp_path / "1", tmp_path / "1" / "next"):
+        with pytest.raises(InputError, match="--out: expected a folder outside .*in a folder of its own"):
+            learn(task("c"), with_=tmp_path / "1", out=out)
+    assert not (tmp_path / "1" / "next").exists()

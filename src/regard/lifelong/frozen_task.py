@@ -103,7 +103,12 @@ class FrozenLearned:
         """(n,) names of classes; with one class there is nothing else to say."""
         if len(self.classes) == 1:
             return np.repeat(np.array(self.classes), len(images))
-        return self.learner.predict(self.representation.embed(images, precision="fp32").vectors).astype(str)
+        found = self.representation.embed(images, precision="fp32")
+        if len(found) < len(images):
+            aside = sorted(set(map(str, images.ids)) - set(map(str, found.ids)))
+            got = f"{len(aside)} that cannot be read, such as {aside[0]!r}"
+            raise bad("images", got, "images that can be read", "Leave them out.")
+        return self.learner.predict(found.vectors).astype(str)
 
 
 def learn_frozen_events(

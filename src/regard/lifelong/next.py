@@ -144,7 +144,7 @@ def propose(
     lone = int((np.unique(labels, return_counts=True)[1] == 1).sum())
     if lone:
         notes.append(f"{lone} class(es) have one picture, which is learned from and never asked about.")
-    wanted = _candidates(lineage, notes)
+    wanted = [_unseen_heads(one, lineage, hashes, notes) for one in _candidates(lineage, notes)]
     leaks = _leaks(lineage, wanted, images, hashes, notes)
     if leaks and not allow_leak:
         fix = (
@@ -235,6 +235,21 @@ def _candidates(lineage: Lineage, notes: list[str]) -> list[_Candidate]:
     if len(found) == 1:
         notes.append(f"No representation below {lineage.root}: imagenet and a random network are all there is.")
     return [*found, _Candidate(RANDOM, "weights as they are drawn")]
+
+
+def _unseen_heads(one: _Candidate, lineage: Lineage, hashes: np.ndarray, notes: list[str]) -> _Candidate:
+    """The candidate without further folders of its weights whose classifier learned from pictures of TASK.
+
+    Its weights did not; LEEP by such a classifier would say what it remembers.
+    """
+    kept = []
+    for place in one.folders[1:]:
+        name = place.relative_to(lineage.root).as_posix()
+        if np.isin(hashes, sorted(learned_in(place, lineage.nodes[name].card, name).pictures) or [""]).any():
+            notes.append(f"{name} has learned from pictures of TASK with the weights of {one.name}: no LEEP by it.")
+        else:
+            kept.append(place)
+    return replace(one, folders=(*one.folders[:1], *kept))
 
 
 def _leaks(

@@ -35,6 +35,7 @@ from .moving.any_task import Ways
 from .moving.task import task_folder
 from .players.choose import FROZEN, JOINT, check_player, chosen_player, plays_mixed
 from .players.contract import Asked, Player, asked_of
+from .players.frozen import OnVectors
 from .players.mixed import Mixed
 
 ABOUT = "play.json"
@@ -57,7 +58,8 @@ class Played:
         tasks: the names of what was scored, (tasks,).
         learned: (tasks,) the row after which each is learned.
         A: (rows, tasks) scores, a row for each task or chunk that came.
-        seconds: (rows,) to learn each, on a clock; a row that was killed counts from where it went on.
+        seconds: (rows,) to learn each, on a clock; a row that was killed counts from where it went on. Learners on
+            frozen vectors: without embedding the images, which is done once for all of them.
         bytes: (rows,) kept after each for later tasks, without the network itself.
         looks: (rows, tasks) of each measure of the representation (`looks.LOOKS`), NaN where not measured; none where
             none were asked for.
@@ -202,9 +204,11 @@ def _rows(stream: Stream, player: Player, wanted: tuple[str, ...], fresh: Fresh,
     while _row(out, done).exists() and done < len(stream):
         done += 1
     for row, task in enumerate(stream.tasks):
-        began = time.monotonic()
         if row < done - 1:
             continue  # the last row that is done says all that came before
+        if isinstance(player, OnVectors):
+            player.vectors(task.train)  # before the clock: who comes first embeds, and a cache serves the others
+        began = time.monotonic()
         yield from player.learn(task, task_folder(out, row))
         if row < done:
             continue

@@ -116,10 +116,13 @@ def _readable(streams: dict[int, Stream]) -> tuple[dict[int, Stream], list[str]]
     """The streams without pictures that cannot be read, and a note on each; all seeds cut the same pictures."""
     notes: list[str] = []
     bad: set[str] = set()
-    sets = {id(one): one for task in next(iter(streams.values())).tasks for one in (task.train, task.test)}
-    for images in sets.values():
-        good, _ = readable(images, notes)
+    first = next(iter(streams.values()))
+    sets = {id(one): one for task in first.tasks for one in (task.train, task.test)}
+    marks: dict[int, np.ndarray] = {}
+    for key, images in sets.items():
+        good, marks[key] = readable(images, notes)
         bad |= set(images.ids.tolist()) - set(good.ids.tolist())
+    notes += _equal(first, marks)
     if not bad:
         return streams, list(dict.fromkeys(notes))
     made = {}
@@ -132,6 +135,25 @@ def _readable(streams: dict[int, Stream]) -> tuple[dict[int, Stream], list[str]]
         tasks = [replace(task, train=without(task.train), test=without(task.test)) for task in stream.tasks]
         made[seed] = replace(stream, tasks=tuple(tasks))
     return made, list(dict.fromkeys(notes))
+
+
+def _equal(stream: Stream, marks: Mapping[int, np.ndarray]) -> list[str]:
+    """A note where a picture that is scored on is equal to one that is learned from, under whatever ids they are.
+
+    Args:
+        stream: of the first seed; other seeds cut the same pictures elsewhere.
+        marks: hashes of the pictures of each set, by `id` of the set.
+    """
+    learned = {mark: task.name for task in reversed(stream.tasks) for mark in marks[id(task.train)].tolist()}
+    both: dict[str, list[str]] = {}
+    for name, test in stream.tests.items():
+        for mark in marks[id(test)].tolist():
+            if mark in learned:
+                both.setdefault(name, []).append(learned[mark])
+    return [
+        f"leak? {len(found)} test image(s) of {name} are equal to ones that {found[0]} or a later task learns from."
+        for name, found in both.items()
+    ]
 
 
 def cannot(stream: Stream, method: str, layers: str = "all") -> str:

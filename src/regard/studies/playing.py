@@ -20,6 +20,7 @@ from ..learning.checkpoint import refuse_other
 from ..learning.run import Watch, watched
 from ..learning.settings import TrainSettings
 from ..lifelong.play import Played, play_events
+from ..lifelong.players.adapting import NONE, PREFIX
 from ..lifelong.players.mixed import is_mixed
 from ..metrics.continual import forward_transfer
 from ..representation.representation import Representation
@@ -29,6 +30,7 @@ from .played import BOUNDS, NOTHING_MOVES, Method, StreamPlayed
 
 RECORD = "plays.json"
 DRAWS = "random_state"
+UNADAPTED = f"{PREFIX}{NONE}"  # what methods of adaptation are held against
 
 
 def play_stream(
@@ -48,8 +50,8 @@ def play_stream(
         plan: of `planned`.
         representation: what all start from.
         out: a new or empty folder, or that of the same study.
-        against: the method that others are compared with; None: finetune where it is played, then a bound, then the
-            first.
+        against: the method that others are compared with; None: finetune where it is played, then a bound, then
+            `adapt:none`, then the first.
         chosen: settings; each goes to all methods that have it.
         settings: of trainings.
         watch: sees the events.
@@ -79,7 +81,7 @@ def play_stream(
     watched(_all(plan, start, folder, own, settings or TrainSettings(), options, done, failed), watch)
     if not done:
         raise RunError(f"no method came to its end: {'; '.join(f'{name}: {why}' for name, why in failed.items())}")
-    base = against or next((name for name in ("finetune", *BOUNDS) if name in done), next(iter(done)))
+    base = against or next((name for name in ("finetune", *BOUNDS, UNADAPTED) if name in done), next(iter(done)))
     if base not in done:
         notes.append(f"{base}, which the others were to be compared with, did not end: {next(iter(done))} is taken.")
         base = next(iter(done))
@@ -137,11 +139,15 @@ def _all(
 
 
 def _transferred(done: Mapping[str, Method]) -> dict[str, Method]:
-    """With forward transfer against the encoder as it was at the start, where a player was asked whose never moves."""
+    """With forward transfer against the encoder as it was at the start, where a player was asked whose never moves.
+
+    Of that one itself there is none: it is what the others are held against.
+    """
     base = done.get(NOTHING_MOVES)
     if base is None:
         return dict(done)
-    found = {NOTHING_MOVES: base}
+    own = {seed: {k: v for k, v in one.items() if k != "forward_transfer"} for seed, one in base.figures.items()}
+    found = {NOTHING_MOVES: Method(NOTHING_MOVES, base.plays, own)}
     for name in [name for name in done if name != NOTHING_MOVES]:
         one = done[name]
         more = {

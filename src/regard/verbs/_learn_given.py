@@ -66,6 +66,15 @@ def given_start(given: Rep) -> tuple[Known | Representation, list[str]]:
     return Representation.load(given), notes
 
 
+def check_elsewhere(out: str | Path, start: Rep) -> None:
+    """Refuse to write where the run to go on from is, as that is never changed."""
+    if isinstance(start, str | Path) and Path(start).is_dir():
+        here, there = Path(out).expanduser().resolve(), Path(start).expanduser().resolve()
+        if here == there or there in here.parents:
+            fix = "A run is not changed: what it knows goes on in a folder of its own, such as --out next."
+            raise bad("--out", repr(str(out)), f"a folder outside {str(start)!r}, which --with names", fix)
+
+
 def known_of(folder: Path) -> Known:
     return Learned.load(folder) if (folder / KEPT).is_file() else FrozenLearned.load(folder)
 

@@ -19,12 +19,14 @@ from ..metrics.intervals import Interval, accuracy_interval
 from ..report.html import Table
 from ..representation.folder_records import read_card
 from ..representation.representation import Representation
+from ..reuse.pairs import readable
 from ._given import Rep, Words, check_machine, given_images, named
 from ._learn_given import (
     RECORD,
     Asked,
     Known,
     asked_tasks,
+    check_elsewhere,
     given_method,
     given_start,
     given_stream,
@@ -154,6 +156,7 @@ def learn(
     check_machine(device)
     folder, stream = Path(out), given_stream(images)
     start, notes = given_start(with_)
+    check_elsewhere(out, with_)
     method, start, more = given_method(method, start, bool(forget or forget_class))
     notes += more
     trains = method in names("learn")
@@ -196,7 +199,7 @@ def learn(
         known = known_of(one.folder)
         notes += read_card(one.folder).get("training", {}).get("notes", [])
         notes += [f"{one.name} was learned already."] * done
-        rows.append(_row(one, known))
+        rows.append(_row(one, known, notes))
     if stream is not None and task is None and not options.get("forget"):
         write_json(folder / RECORD, {**read_record(folder / RECORD, {}), "finished": True})
     last = rows[-1]
@@ -216,7 +219,7 @@ def learn(
     )
 
 
-def _row(asked: Asked, known: Known) -> dict[str, Any]:
+def _row(asked: Asked, known: Known, notes: list[str]) -> dict[str, Any]:
     """What a task was and cost, and how well it is known now where it has a test part."""
     told = read_record(asked.folder / METRICS, {})
     row: dict[str, Any] = {
@@ -234,7 +237,7 @@ def _row(asked: Asked, known: Known) -> dict[str, Any]:
     }
     if asked.test is None or asked.test.kind != "classify":
         return row
-    test = asked.test.test
+    test, _ = readable(asked.test.test, notes)
     right = known.predict(test).astype(str) == test.need_labels("TEST", 1).astype(str)
     things = test.columns.get("identity")
     ends = accuracy_interval(right, None if things is None else group_codes(things, "identity")).as_dict()

@@ -24,7 +24,6 @@ from ...data.imageset import ImageSet
 from ...data.streams.stream import Stream
 from ...data.streams.task import Task
 from ...representation.representation import Representation
-from .contract import embedded
 from .frozen import VECTORS, OnVectors
 
 PREFIX, NONE = "adapt:", "none"
@@ -82,7 +81,7 @@ class Adapting(OnVectors):
 
     def learn(self, task: Task, folder: Path) -> Generator[Event, None, None]:
         """Keep the domain's vectors where it has labels, and fit to it."""
-        here = embedded(self.start, task.train)
+        here = self.vectors(task.train)
         if task.labelled and not (folder / VECTORS).exists():
             folder.mkdir(parents=True, exist_ok=True)
             save_tensors(folder / VECTORS, {"vectors": torch.from_numpy(np.ascontiguousarray(here))}, seal=True)

@@ -70,7 +70,7 @@ class Frozen(OnVectors):
         if not hasattr(self.model, "classes_") and before.exists():
             self.model = load_learner(before)
         labels = task.train.need_labels("TRAIN", 1).astype(str)
-        self.model.partial_fit(embedded(self.start, task.train), labels)
+        self.model.partial_fit(self.vectors(task.train), labels)
         folder.mkdir(parents=True, exist_ok=True)
         save_learner(file, self.model)
         yield from ()
@@ -105,7 +105,7 @@ class FrozenTogether(OnVectors):
     def learn(self, task: Task, folder: Path) -> Generator[Event, None, None]:
         """Keep the task's vectors, and fit on all."""
         if not (folder / VECTORS).exists():
-            vectors = embedded(self.start, task.train)
+            vectors = self.vectors(task.train)
             folder.mkdir(parents=True, exist_ok=True)
             save_tensors(folder / VECTORS, {"vectors": torch.from_numpy(np.ascontiguousarray(vectors))}, seal=True)
         rows = range(int(folder.name) + 1)
