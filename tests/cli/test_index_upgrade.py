@@ -48,6 +48,11 @@ def test_a_folder_called_upgrade_is_meant_where_there_is_one(here) -> None:
     assert main("index-upgrade ix --with random:convnet4:2 --pairs 20 -q".split()) == 0
 
 
+def test_the_old_representation_is_asked_for_other_images_alone(here, capsys) -> None:
+    assert main("index upgrade ix --with random:convnet4:2 --was random:convnet4:1 -q".split()) == 2
+    assert "--was: expected with --also" in capsys.readouterr().err
+
+
 def test_its_help(capsys) -> None:
     assert main(["index", "upgrade", "--help"]) == 0
     assert "Bring an index to a new representation" in capsys.readouterr().out

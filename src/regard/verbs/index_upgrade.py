@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..core.checks import check_output
+from ..core.checks import bad, check_output
 from ..core.runtime import measured
 from ..data.sources import open_images
 from ..lifelong.upgrade import upgrade
@@ -120,6 +120,8 @@ def index_upgrade(
     there = index if isinstance(index, SearchIndex) else SearchIndex.open(index)
     rep = with_ if isinstance(with_, Representation) else Representation.load(with_)
     options: dict[str, Any] = {"precision": precision, "device": device, "watch": watch_of(progress, "upgrade")}
+    if was is not None and also is None:
+        raise bad("--was", repr(str(was)), "with --also, whose images it embeds", "Say --also, or leave out --was.")
     items = None if images is None else open_images(given_images("--images", images))
     more = None if also is None else open_images(given_images("--also", also))
     old = Representation.load(was) if isinstance(was, str | Path) else was
