@@ -22,8 +22,8 @@ from ..core.checks import check_choice
 from ..core.storage import load_tensors, save_tensors
 from ..data.imageset import ImageSet
 from ..metrics.cka import linear_cka
-from .fresh import NAN, Fresh
 from .players.contract import Asked, Player, embedded, found_again
+from .players.fresh import NAN, Fresh
 
 LOOKS = ("probe", "drift", "stale", "again")
 

@@ -29,12 +29,12 @@ from ..learning.run import Watch, watched
 from ..learning.settings import TrainSettings
 from ..metrics.continual import summary
 from ..representation.representation import Representation
-from .fresh import Fresh
 from .looks import checked_looks, linear_probe, looked
 from .moving.any_task import Ways
 from .moving.task import task_folder
 from .players.choose import FROZEN, JOINT, check_player, chosen_player, plays_mixed
 from .players.contract import Asked, Player, asked_of
+from .players.fresh import Fresh
 from .players.frozen import OnVectors
 from .players.mixed import Mixed
 

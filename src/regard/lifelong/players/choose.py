@@ -10,11 +10,11 @@ from ...data.streams.stream import Stream
 from ...learning.method_settings import typed_settings
 from ...learning.settings import TrainSettings
 from ...representation.representation import Representation
-from ..fresh import Fresh
 from ..learner_files import learner
 from ..moving.any_task import Ways
 from .adapting import PREFIX, Adapting, check_adapting
 from .contract import Player
+from .fresh import Fresh
 from .frozen import Frozen, FrozenTogether
 from .mixed import Mixed, is_mixed
 from .moving import Joint, Moving

@@ -1,7 +1,7 @@
 """Players of mixed streams: classify, retrieve and segment, with labels and without, one after another.
 
 Each task moves the encoder by the training of its own kind, with a head of its own (`moving.any_task`). The score on
-task j after task t is that of a fresh probe of task j's kind on the encoder of then (`lifelong.fresh`): heads are not
+task j after task t is that of a fresh probe of task j's kind on the encoder of then (`players.fresh`): heads are not
 what is kept over tasks of different kinds, and so every task has a score after every task. `frozen` never moves.
 """
 
@@ -16,10 +16,10 @@ from ...data.streams.stream import Stream
 from ...data.streams.task import Task
 from ...learning.settings import TrainSettings
 from ...representation.representation import Representation
-from ..fresh import Fresh
 from ..moving.any_task import Ways, learn_any_events
 from ..moving.contract import LearnMethod
 from .contract import Asked, embedded, previous
+from .fresh import Fresh
 
 
 def is_mixed(stream: Stream) -> bool:

@@ -11,10 +11,10 @@ from ...data.streams.task import Task
 from ...learning.method_settings import typed_settings
 from ...learning.settings import TrainSettings
 from ...representation.representation import Representation
-from ..fresh import Fresh
 from ..moving.any_task import Ways
 from ..unlabelled.task import learn_unlabelled_events
 from .contract import previous
+from .fresh import Fresh
 from .mixed import Mixed
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.checks import check_number
-from ..data.imageset import ImageSet, concatenate
-from ..learning.run import read_metrics
-from ..learning.settings import TrainSettings
-from ..representation.representation import Representation
-from ..reuse.dense.train import train_events
-from ..reuse.logistic import fit_logistic
-from .players.contract import Asked, found_again
+from ...core.checks import check_number
+from ...data.imageset import ImageSet, concatenate
+from ...learning.run import read_metrics
+from ...learning.settings import TrainSettings
+from ...representation.representation import Representation
+from ...reuse.dense.train import train_events
+from ...reuse.logistic import fit_logistic
+from .contract import Asked, found_again
 
 NAN = float("nan")
 Vectors = Callable[[ImageSet], np.ndarray]  # (n, d) of n images
