@@ -1,5 +1,6 @@
 """Players on the vectors of one representation: learners of the kind `frozen`, and the bound that keeps all vectors."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from .contract import Asked, answered, embedded, previous
 LEARNER, VECTORS = "learner.safetensors", "vectors.safetensors"
 
 
-class OnVectors:
+class OnVectors(ABC):
     """What both share: vectors never change."""
 
     moves: bool = False
@@ -35,9 +36,9 @@ class OnVectors:
             self.seen[id(images)] = images, embedded(self.start, images)
         return self.seen[id(images)][1]
 
+    @abstractmethod
     def predict(self, images: ImageSet) -> np.ndarray:
         """(n,) names of classes."""
-        raise NotImplementedError
 
     def score(self, asked: Asked) -> float:
         """By the learner's answers, or by vectors."""
