@@ -42,6 +42,7 @@ from regard.data.imageset import ImageSet
 from regard.learning.run import learn
 from regard.learning.settings import TrainSettings
 from regard.lifelong.moving import task as learning
+from regard.lifelong.moving import training
 from regard.representation.preprocess import Preprocess
 from regard.representation.representation import Representation
 
@@ -115,7 +116,7 @@ def ours(folder: Path, network: str, method: str, views: str, precision: str, ro
             return (yield from learn(run, module, batches, *rest))
 
         # what the plain script starts from is what the loop is given
-        with mock.patch.object(learning, "learn", written):
+        with mock.patch.object(training, "learn", written):
             events = learning.learn_task_events(
                 second, before, method, out=Path(work) / "1", recipe=views, settings=settings
             )
