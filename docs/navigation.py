@@ -18,6 +18,7 @@ GUIDE = (
     "dense",
     "representations",
     "python",
+    "normalization",
     "precision-and-speed",
     "instance-descriptors",
     "adding-a-method",
