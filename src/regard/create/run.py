@@ -222,7 +222,7 @@ def carried_out(
     card = {
         "made_by": f"{told['task']} from {len(known.train)} images",
         **told,
-        "training": {"keep": keep, **told.get("training", {})},
+        "training": {"keep": keep, **({"balanced": True} if plan.balanced else {}), **told.get("training", {})},
         "backbone": plan.backbone,
         "size": plan.preprocess.shape[0],
         "parent": started_from(plan.parent, plan.backbone, settings.seed),
