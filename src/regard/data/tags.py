@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.checks import bad
 from ..core.values import tidy
+from .annotations.masks import BACKGROUND
 from .imageset import ImageSet
 
 BETWEEN = "|"
@@ -30,7 +31,9 @@ def tags_of(images: ImageSet, argument: str = "IMAGES") -> list[tuple[str, ...]]
         return [tuple(sorted({tidy(tag) for tag in str(text).split(BETWEEN)} - {""})) for text in images.labels]
     rows = images.annotations
     assert rows is not None
-    return [rows[row].labels for row in range(len(images))]
+    found = (rows[row] for row in range(len(images)))
+    # pixels of no object have a class of their own, which is no label of the image
+    return [tuple(name for name in one.labels if one.tags is not None or name != BACKGROUND) for one in found]
 
 
 def need_tags(images: ImageSet, argument: str = "IMAGES") -> None:
