@@ -67,11 +67,11 @@ def test_without_a_leak_nothing_is_said(tmp_path: Path) -> None:
 def test_hardly_any_of_many_sets_without_a_leak_is_warned_of() -> None:
     rng = np.random.default_rng(0)
     warned = 0
-    for seed in range(20):
+    for seed in range(8):
         items = [np.zeros((9 + int(rng.integers(6)), 9, 3), np.uint8) for _ in range(60)]
         labels = np.where(rng.random(60) < 0.5, "a", "b")
         warned += any(one.beats_chance for one in leak_probes(ImageSet(items, np.arange(60).astype(str), labels), seed))
-    assert warned <= 2
+    assert warned <= 1
 
 
 def test_too_few_images_or_classes_are_not_asked() -> None:

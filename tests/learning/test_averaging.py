@@ -55,10 +55,10 @@ def test_the_average_is_the_sum_written_out() -> None:
     assert [decay_at(step, 0.25) for step in range(4)] == pytest.approx([0.1, 2 / 11, 0.25, 0.25])
     assert set(average.values) == {"weight", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"}
     with average.standing_in(module):
-        assert float(module.weight) == pytest.approx(wanted)
+        assert module.weight.item() == pytest.approx(wanted)
         assert float(module.norm.running_mean) == pytest.approx(2 * wanted)
-        assert float(module.frozen) == -2
-    assert float(module.weight) == -2 and float(module.norm.running_mean) == -4
+        assert module.frozen.item() == -2
+    assert module.weight.item() == -2 and float(module.norm.running_mean) == -4
 
 
 def run(folder: Path | None, scores: list[float], stop: int | None = None, **more) -> tuple[Line, list[Event]]:
@@ -68,7 +68,7 @@ def run(folder: Path | None, scores: list[float], stop: int | None = None, **mor
     asked = []
 
     def evaluate() -> Scores:
-        asked.append(float(module.weight))
+        asked.append(module.weight.item())
         return Scores({"accuracy": next(rest)})
 
     stream = training(module, Rows(), settings, evaluate=evaluate, folder=folder)
@@ -90,7 +90,7 @@ def test_the_average_is_scored_kept_as_best_and_given_at_the_end(tmp_path: Path)
         wanted = keep * wanted + (1 - keep) * value
         course.append(wanted)
     assert module.asked == pytest.approx(course, abs=1e-6), "what is scored is the average"
-    assert float(module.weight) == pytest.approx(course[-1], abs=1e-6) != float(plain.weight)
+    assert module.weight.item() == pytest.approx(course[-1], abs=1e-6) != plain.weight.item()
     best = load_tensors(tmp_path / "best.safetensors")["module/weight"]
     assert float(best) == pytest.approx(course[2], abs=1e-6)
 

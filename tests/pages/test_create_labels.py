@@ -27,7 +27,7 @@ def test_the_steps_stand_in_their_order_with_what_held_out_images_say(tmp_path: 
     found = regard.create(images, task="labels", out=tmp_path / "run", holdout=0.4, set_={"mixup": 0.2}, **SHORT)
     page = found.pages["labels"]
     assert page == tmp_path / "run/report.html" and headings(page)[:5] == STEPS
-    assert headings(page)[5:] == ["Class by class", "Confusion", "Are the probabilities right?", "The worst mistakes"]
+    assert headings(page)[5:9] == ["Class by class", "Confusion", "Are the probabilities right?", "The worst mistakes"]
     text = page.read_text(encoding="utf-8")
     right = found.metrics["accuracy"]
     assert f"{100 * right:.1f} %" in text and "calibration error" in text and "mixup (alpha 0.2)" in text

@@ -24,7 +24,7 @@ from ..data.imageset import ImageSet
 from ..metrics.intervals import Interval, accuracy_interval
 
 NAMES, FILE_SIZE, PICTURE_SIZE, TIME = "file names", "file sizes", "picture sizes", "the camera's clock"
-MOST, LEAST, FOLDS, TREES = 1000, 30, 5, 50
+MOST, LEAST, FOLDS, TREES = 1000, 30, 5, 30
 LEVEL = 0.99  # there are four probes: one in fifty sets without any leak would be warned of, not one in ten
 STRONG = 0.2  # of the way from chance to 1: from there on the run says it, not only its page
 _BUCKETS = 128  # for pairs and triples of letters in names

@@ -78,11 +78,9 @@ def _units(found: Look, by: str) -> np.ndarray:
     groups = near_copies(found.images)
     # copies to the byte share a hash whatever the perceptual one says
     groups = _joined(groups, np.unique(found.hashes, return_inverse=True)[1])
-    names = found.hashes.copy()
-    for name in np.unique(groups):
-        own = groups == name
-        names[own] = found.hashes[own].min()
-    return names
+    order = np.lexsort((found.hashes, groups))
+    first = order[np.unique(groups[order], return_index=True)[1]]  # of each group the one with the first hash
+    return found.hashes[first][groups]
 
 
 def _joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
