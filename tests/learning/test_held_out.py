@@ -64,6 +64,8 @@ def test_a_column_that_says_what_belongs_together_is_named_where_it_was_not_aske
     _, out, notes = held_out(found(200, {"identity": groups}), 0.1)
     assert len(notes) == 1 and "--holdout-by identity" in notes[0] and f"of {len(out)} held-out" in notes[0]
     assert held_out(found(200, {"identity": np.arange(200).astype(str)}), 0.1).notes == ()
+    marks, classes = codes(groups.tolist())
+    assert held_out(found(200, {"identity": groups}), 0.1, None, marks, classes).notes == (), "each class is one thing"
 
 
 def test_a_class_with_one_image_is_learned_from() -> None:

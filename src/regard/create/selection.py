@@ -160,7 +160,7 @@ def _answers(module: LearningModule, feed: Feed, precision: str) -> tuple[np.nda
     with evaluating(module), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         for batch in feed.in_order(256):
             x = channels_last(batch.images.to(device).float() / 255)
-            logits.append(objective.logits(module.encoder, module.head, x).float().cpu())  # type: ignore[attr-defined]
+            logits.append(objective.logits(module.encoder, module.head, x).float().cpu())
             right.append(batch.labels)
             rows.append(batch.rows)
     found = torch.cat(right).numpy()

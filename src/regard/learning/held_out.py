@@ -55,7 +55,7 @@ def held_out(
     if by is None:
         rows, out = split_by_hash(found.hashes, share)
         units = found.hashes
-        notes += _untold(found.images, rows, out)
+        notes += _untold(found.images, rows, out, marks)
     else:
         units = _units(found, by)
         out = _first_units(units, share, by)
@@ -142,11 +142,18 @@ def _rescued(
     return np.sort(np.concatenate([rows, out[back]])), out[~back], [note]
 
 
-def _untold(images: ImageSet, rows: np.ndarray, out: np.ndarray) -> list[str]:
-    """What a column says that was not asked: that images of one thing lie on both sides."""
+def _untold(images: ImageSet, rows: np.ndarray, out: np.ndarray, marks: np.ndarray | None) -> list[str]:
+    """What a column says that was not asked: that images of one thing lie on both sides.
+
+    Not where each class is one thing, of which some images must be held out.
+    """
     for name in TELLING:
         if name in images.columns:
             groups = group_names(images.columns[name], images.ids, name)
+            if marks is not None and marks.ndim == 1:
+                pairs = np.unique(np.stack([marks, np.unique(groups, return_inverse=True)[1]]), axis=1)
+                if pairs.shape[1] == len(np.unique(marks)):
+                    continue
             both = int(np.isin(groups[out], groups[rows]).sum())
             if both:
                 return [

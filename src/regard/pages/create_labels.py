@@ -96,9 +96,11 @@ def _highlights(found: Selection, metrics: Mapping[str, Any], whole: Interval | 
     else:
         shown = [Highlight(f"{100 * whole.mean:.1f} %", "of held-out images right", f"95 % {whole.told(100, 1)}")]
         right, truth = truth_of(found)
-        each = [(float(right[truth == one].mean()), found.classes[one]) for one in np.unique(truth)]
-        share, name = min(each)
-        shown.append(Highlight(f"{100 * share:.0f} %", "in the worst class", name[:40]))
+        each = [
+            (float(right[truth == one].mean()), int((truth == one).sum()), found.classes[one]) for one in set(truth)
+        ]
+        share, many, name = min(each)
+        shown.append(Highlight(f"{100 * share:.0f} %", "in the worst class", f"{name[:40]}, {many:,} held out"))
     if found.temperature is not None:
         text = f"{100 * metrics['ece']:.1f} → {100 * metrics['ece_calibrated']:.1f} %"
         shown.append(Highlight(text, "calibration error", f"before and after temperature {found.temperature:.2f}"))

@@ -1,6 +1,6 @@
 """The first step on the page of a run from labels: what was collected, how it was cut, and whether its labels leak."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def _examples(found: Selection, images: ImageSet, page: Path) -> Markup | None:
     )
 
 
-def about(images: ImageSet, row: int, page: Path, *marks: str, facts: tuple[tuple[str, object], ...] = ()) -> About:
+def about(images: ImageSet, row: int, page: Path, *marks: str, facts: Sequence[tuple[str, object]] = ()) -> About:
     """What stands below a picture: its name as a link to its file."""
     path = str(images.paths[row])
     return About(Path(str(images.ids[row])).name, file_link(path, page), path, facts=facts, marks=marks)

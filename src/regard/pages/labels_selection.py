@@ -36,7 +36,12 @@ def units_of(found: Selection, images: ImageSet) -> np.ndarray | None:
     if "identity" not in images.columns:
         return None
     rows = _rows(found, images)
-    return None if (rows < 0).any() else group_codes(images.columns["identity"][rows], "identity")
+    if (rows < 0).any():
+        return None
+    units = group_codes(images.columns["identity"][rows], "identity")
+    # where each class is one thing, its images are all that there is to count
+    pairs = None if found.several else np.unique(np.stack([units, found.truth]), axis=1)
+    return None if pairs is not None and pairs.shape[1] == len(np.unique(found.truth)) else units
 
 
 def selection_section(
@@ -100,6 +105,8 @@ def _classes(found: Selection, units: np.ndarray | None) -> Section:
         text += f" The {len(few)} worst of {len(rows):,}."
     if silent := [name for place, name in enumerate(found.classes) if not found.counts["held_out"][place]]:
         text += f" {len(silent):,} classes have no held-out image, so that nothing is known of them."
+    if not all(one.known for one in each.values()):
+        text += " Where there is no interval, the images of a class are of too few things to say how sure its bar is."
     if any(one.n < 20 for one in each.values()):
         text += " Wide intervals say that a class has few images: compare classes only where they do not overlap."
     alt = ", ".join(f"{name} {100 * one.mean:.0f} %" for name, one in few)
@@ -177,19 +184,21 @@ def _mistakes(found: Selection, images: ImageSet, page: Path) -> Section | None:
         name = found.classes[place]
         if found.several:
             has = bool(found.truth[one, place])
-            mark, facts = (f"misses {name}" if has else f"sees {name}"), (("probability", f"{100 * share:.0f} %"),)
+            facts = [("missed" if has else "seen, and not there", f"{name} ({100 * share:.0f} %)")]
         else:
             own = int(found.truth[one])
-            mark = f"{found.classes[own]} taken for {name}"
-            facts = (("probability", f"{100 * share:.0f} %"), ("of the right class", f"{100 * p[one, own]:.1f} %"))
-        shown.append((images.items[rows[one]], about(images, int(rows[one]), page, mark, facts=facts), Markup("")))
+            facts = [
+                ("is", f"{found.classes[own]} ({100 * p[one, own]:.0f} %)"),
+                ("taken for", f"{name} ({100 * share:.0f} %)"),
+            ]
+        shown.append((images.items[rows[one]], about(images, int(rows[one]), page, facts=facts), Markup("")))
         if len(shown) == PICTURES:
             break
     if not shown:
         return None
     text = (
-        "Held-out images that are named wrongly, the surest first. Look at each: is the label wrong, is the image "
-        "hard for you, too, or has the network learned something else?"
+        "Held-out images that are named wrongly, the surest first, with the probabilities. Look at each: is the label "
+        "wrong, is the image hard for you, too, or has the network learned something else?"
     )
     return Section("The worst mistakes", text, [Picture(cards(shown, Gallery()))])
 

@@ -74,14 +74,15 @@ def learning(found: Selection, card: Mapping[str, Any], events: Sequence[Event])
     if steps:
         curve = Curve("", steps, losses)
         blocks.append(Picture(learning_curves([curve], f"training loss, {losses[-1]:.3f} at the end", y="loss")))
-    curves = []
+    curves, ends = [], []
     for name, kind, value in (("training", "train", "train_accuracy"), ("held out", "eval", main)):
         steps, values = _along(events, kind, value)
         if steps and not (found.several and kind == "train"):
             curves.append(Curve(name, steps, values))
+            ends.append(f"{name} {100 * values[-1]:.1f} % at the end")
     if curves:
         chance = card["scores"]["chance"]
-        alt = ", ".join(f"{one.label} {100 * float(one.points[-1]):.1f} % at the end" for one in curves)
+        alt = ", ".join(ends)
         y = "mAP" if found.several else "share right"
         picture = learning_curves(curves, alt, y=y, percent=True, references={"chance": chance})
         caption = (
