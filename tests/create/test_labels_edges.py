@@ -125,6 +125,13 @@ def test_labels_of_mixed_types_are_text(tmp_path: Path) -> None:
         ImageSet(items, np.arange(24).astype(str), np.array([1, None, "a"] * 8, dtype=object))
 
 
+def test_several_labels_in_one_text_are_told_of(tmp_path: Path) -> None:
+    items = [picture(i) for i in range(24)]
+    images = ImageSet(items, np.arange(24).astype(str), np.array(["cat", "cat|sofa", "sofa"] * 8))
+    _, found, notes = made(images, tmp_path)
+    assert found.classes == ("cat", "cat|sofa", "sofa") and "'cat|sofa'" in notes and "--task multilabel" in notes
+
+
 def test_copies_of_one_image_with_two_labels_are_on_one_side(tmp_path: Path) -> None:
     items = [picture(i // 2) for i in range(48)]
     images = ImageSet(items, np.arange(48).astype(str), np.array(["a", "b"] * 24))

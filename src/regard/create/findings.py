@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ..data.tags import BETWEEN
 from ..learning.batches import Feed
 from ..learning.module import LearningModule
 from .leaks import leak_notes, leak_probes
@@ -48,5 +49,16 @@ def selected_from(
             for name, part in (("encoder", module.encoder), ("head", module.head))
         },
         leaks=[one.as_dict() for one in leaks],
-        notes=[*notes, *leak_notes(leaks), *found.notes],
+        notes=[*notes, *_joined(found), *leak_notes(leaks), *found.notes],
     )
+
+
+def _joined(found: Selection) -> list[str]:
+    """Class names that look like several labels in one."""
+    names = [name for name in found.classes if BETWEEN in name.strip(BETWEEN)]
+    if found.several or not names:
+        return []
+    return [
+        f"{len(names)} of {len(found.classes)} classes, such as {names[0]!r}, look like several labels of one image; "
+        "--task multilabel learns them so."
+    ]

@@ -24,7 +24,7 @@ from ..data.imageset import ImageSet
 from ..metrics.intervals import Interval, accuracy_interval
 
 NAMES, FILE_SIZE, PICTURE_SIZE, TIME = "file names", "file sizes", "picture sizes", "the camera's clock"
-MOST, LEAST, FOLDS, TREES = 1000, 30, 5, 30
+MOST, LEAST, FOLDS, TREES = 600, 30, 5, 20
 LEVEL = 0.99  # there are four probes: one in fifty sets without any leak would be warned of, not one in ten
 STRONG = 0.2  # of the way from chance to 1: from there on the run says it, not only its page
 _BUCKETS = 128  # for pairs and triples of letters in names
@@ -63,7 +63,7 @@ def leak_probes(images: ImageSet, seed: int = 0) -> list[Leak]:
     """Ask each probe that has something to look at; none where fewer than 30 images of two classes are left.
 
     Args:
-        images: with labels; of more than 1,000 so many are drawn. Classes of fewer than 5 among them are left out.
+        images: with labels; of more than 600 so many are drawn. Classes of fewer than 5 among them are left out.
         seed: of draws, folds and trees.
     """
     labels = images.need_labels("IMAGES", 1)

@@ -106,3 +106,17 @@ def test_stronger_views_are_further_from_the_image() -> None:
 def test_settings_that_say_nothing_are_refused(wrong: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         Method(**wrong)
+
+
+def test_finetune_learns_by_the_same_settings(tmp_path) -> None:
+    from regard.data.builtin import builtin
+    from regard.learning.settings import TrainSettings
+    from regard.reuse.finetune import finetune
+
+    images = builtin("digits").subset(np.arange(120))
+    settings = TrainSettings(steps=3, batch=16, precision="fp32", device="cpu")
+    found = {
+        name: finetune(images, None, "random:convnet4", out=tmp_path / name, settings=settings, method=method).metrics
+        for name, method in (("plain", {}), ("mixed", {"mixup": "0.4", "cutmix": "1", "augment": "strong"}))
+    }
+    assert found["plain"]["train_loss"] != found["mixed"]["train_loss"] > 0
