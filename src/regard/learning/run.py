@@ -176,6 +176,7 @@ def write(
     settings: TrainSettings,
     learned: Iterable[str] = (),
     parent: Representation | None = None,
+    temperature: float | None = None,
 ) -> None:
     """Write what came out: figures, head, classifier and representation, and last the card; then the checkpoint goes.
 
@@ -189,6 +190,8 @@ def write(
         settings: as they were used.
         learned: content hashes of the pictures that the run was given.
         parent: what it started from; None: fresh weights.
+        temperature: what the classifier's weights are divided by, so that whoever answers by it is calibrated; the
+            head stays as it was learned. None: they are as they were learned, too.
     """
     folder, objective, encoder = run.folder, module.objective, module.encoder
     module.cpu().eval().to(memory_format=torch.contiguous_format)
@@ -205,7 +208,10 @@ def write(
         checksums.RESULTS: checksums.of_files(folder, [METRICS, LEARNED, *run.results]),
     }
     if objective.classes and isinstance(module.head, torch.nn.Linear):  # one that `predict` can use
-        written["classifier"] = save_classifier(folder, module.head.state_dict(), objective.classes)
+        layer = {name: value / (temperature or 1.0) for name, value in module.head.state_dict().items()}
+        written["classifier"] = save_classifier(folder, layer, objective.classes)
+        if temperature is not None:
+            written["classifier"]["temperature"] = temperature
     Representation(encoder, preprocess, written).save(folder)
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)

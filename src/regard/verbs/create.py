@@ -1,16 +1,20 @@
 """`regard.create`: learn a representation."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ..backbones.encoder import make_encoder, with_norm
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
+from ..core.processes import first as first_process
 from ..create.run import BACKBONE, check_asked, train
+from ..create.selection import FINDINGS
+from ..data.sources import open_images
 from ..learning.method_settings import setting_names
 from ..learning.settings import TrainSettings
+from ..pages.create_labels import REPORT, write_labels_page
 from ..report.html import Table
 from ..representation.representation import Representation
 from ._given import Rep, check_machine, given_images, several, told_aside
@@ -18,6 +22,7 @@ from ._result import Progress, Result, verb, watch_of
 
 COLUMNS = (
     "accuracy",
+    "map",
     "untrained_accuracy",
     "chance",
     "p_value",
@@ -36,12 +41,14 @@ class Created(Result):
         out: the folder of the run, or with several tasks the folder of the runs.
         backbone: the network.
         representations: by task.
+        pages: by task, of those that name classes: mistakes, calibration, leaks.
     """
 
     verb: ClassVar[str] = "create"
     out: Path
     backbone: str
     representations: Mapping[str, Representation]
+    pages: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def representation(self) -> Representation:
@@ -56,7 +63,8 @@ class Created(Result):
     def told(self) -> Mapping[str, object]:
         """The card, or the cards by task."""
         cards = self.cards
-        return {"out": self.out, **({"card": self.representation.card} if len(cards) == 1 else {"cards": cards})}
+        told = {"out": self.out, **({"card": self.representation.card} if len(cards) == 1 else {"cards": cards})}
+        return told | ({"pages": self.pages} if self.pages else {})
 
     def shown(self) -> Iterator[str | Table]:
         """The figures, or with several tasks a line for each, and what was set aside."""
@@ -72,7 +80,11 @@ class Created(Result):
             ]
             title = f"{first['data']['trained_on']} images, {self.backbone}: {self.out}"
             yield Table(["task", *known, "seconds"], rows, title)
+        for note in self.notes:
+            yield f"note: {note}"
         yield from told_aside(self.set_aside, "card.json")
+        for page in self.pages.values():
+            yield f"page: {page}"
 
 
 @verb
@@ -93,7 +105,11 @@ def create(
     weight_decay: float | None = None,
     clip: float | None = None,
     holdout: float = 0.1,
+    holdout_by: str | None = None,
     keep: str = "last",
+    ema: float | None = None,
+    patience: int | None = None,
+    balanced: bool = False,
     no_resume: bool = False,
     set_: Mapping[str, Any] | None = None,
     precision: str = "auto",
@@ -108,7 +124,8 @@ def create(
     from the number of images. A run that was stopped goes on when the same call is made again, to the same weights.
     What is scored at the end is the task itself, on images that were held out, against chance. With several tasks each
     has a folder of its own below `out`, and a table compares them. With `from_` the network and its weights are those
-    of another representation, which is not changed.
+    of another representation, which is not changed. A run from labels also writes `report.html`: mistakes,
+    calibration, and whether the labels leak.
 
     Args:
         images: a folder, a table, `builtin:NAME`, an `ImageSet`, a list of paths or arrays, or (X, y) of images and
@@ -127,7 +144,13 @@ def create(
         weight_decay: decoupled; None: 0.01, or the task's own.
         clip: longest norm of the gradient.
         holdout: share of the images kept for scoring the task itself.
+        holdout_by: what stays on one side: all images with one value of a column, such as `identity`, or all that look
+            nearly the same (`near-copies`); None: copies of an image.
         keep: which weights become the representation: last or best.
+        ema: average the weights along the run, with so much kept at each step, such as 0.999; the average is scored,
+            and becomes the representation.
+        patience: stop after so many scorings in a row, of ten along a run, without a better main score.
+        balanced: draw each class equally often; the images need one label each.
         no_resume: start anew where a run was stopped.
         set_: settings of the task by name (`--set name=value`).
         precision: auto | fp32 | bf16.
@@ -145,7 +168,7 @@ def create(
     check_machine(device, precision)
     chosen_by_task = _settings(tasks, set_ or {})
     given = given_images("IMAGES", images)
-    check_asked(given, tasks, keep=keep, holdout=holdout)
+    check_asked(given, tasks, keep=keep, holdout=holdout, holdout_by=holdout_by, balanced=balanced)
     if from_ is None:
         make_encoder(backbone, size=size, norm=norm)
     elif backbone != BACKBONE:
@@ -164,6 +187,8 @@ def create(
         seed=seed,
         device=device,
         precision=precision,
+        ema=ema,
+        patience=patience,
     )
     made = {
         name: train(
@@ -178,6 +203,8 @@ def create(
             norm=norm,
             holdout=holdout,
             keep=keep,
+            holdout_by=holdout_by,
+            balanced=balanced,
             resume=not no_resume,
             watch=watch_of(progress, f"create {name}"),
         )
@@ -192,7 +219,36 @@ def create(
     }
     metrics["images"] = data["trained_on"]
     shown = backbone if parent is None else parent.name
-    return Created(out=folder, backbone=shown, representations=made, metrics=metrics, set_aside=data["set_aside"])
+    folders = {name: folder if len(tasks) == 1 else folder / name for name in made}
+    return Created(
+        out=folder,
+        backbone=shown,
+        representations=made,
+        pages=_pages(folders, given, anew=no_resume),
+        metrics=metrics,
+        notes=_notes(made),
+        set_aside=data["set_aside"],
+    )
+
+
+def _pages(folders: Mapping[str, Path], images: object, *, anew: bool) -> dict[str, Path]:
+    """The page of each run that has something to show on it; one that is there already is left as it is."""
+    found = {name: folder / REPORT for name, folder in folders.items() if (folder / FINDINGS).is_file()}
+    for name, page in found.items():
+        if first_process() and (anew or not page.is_file()):
+            write_labels_page(folders[name], open_images(images, argument="IMAGES"))  # type: ignore[arg-type]
+    return found
+
+
+def _notes(made: Mapping[str, Representation]) -> list[str]:
+    """What to know of each run, once."""
+    several = len(made) > 1
+    every = [
+        f"{name}: {note}" if several else str(note)
+        for name, one in made.items()
+        for note in one.card["data"].get("notes", [])
+    ]
+    return list(dict.fromkeys(every))
 
 
 def _settings(tasks: Sequence[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
