@@ -119,17 +119,19 @@ def joint_means(whole: ArrayLike, twins: ArrayLike, halves: ArrayLike, units: Ar
 
 
 def _over_sets(rows: np.ndarray, codes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """What one more training set would add to the means over halves, (cells, cells)."""
+    """What one more training set would add to the means over halves, (cells, cells): see `_variance.over_draws`."""
     one, two = rows[0::2], rows[1::2]
-    half = (one - two) / 2
-    each = half.mean(axis=2)
-    found, pairs = each.T @ each / len(each), len(each)
+    half, both, pairs = (one - two) / 2, (one + two) / 2, len(one)
+    each, middle = half.mean(axis=2), both.mean(axis=2)
+    within, between = each.T @ each / pairs, np.cov(middle.T).reshape(rows.shape[1], rows.shape[1])
     if pairs >= ENOUGH_ROWS and len(sizes) > 1:
-        found -= np.mean([_jackknife(one_cut, codes, sizes) for one_cut in half], axis=0)
-    if pairs >= ENOUGH_PAIRS:
-        found = _at_least_zero(found)
-        found -= np.cov(((one + two) / 2).mean(axis=2).T).reshape(found.shape) / 2
-    return _at_least_zero(found)
+        within -= np.mean([_jackknife(one_cut, codes, sizes) for one_cut in half], axis=0)
+        apart = both - both.mean(axis=0)
+        between -= np.mean([_jackknife(one_cut, codes, sizes) for one_cut in apart], axis=0) * pairs / (pairs - 1)
+    within, between = _at_least_zero(within), _at_least_zero(between)
+    if pairs < ENOUGH_PAIRS:
+        return within + between / pairs
+    return within / 2 + _at_least_zero(within / 2 - between / 2)  # at least half: what is taken off may be too much
 
 
 def _jackknife(scores: np.ndarray, codes: np.ndarray, sizes: np.ndarray) -> np.ndarray:

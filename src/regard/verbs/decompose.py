@@ -1,6 +1,7 @@
 """`regard.decompose`: what an error is made of: approximation, estimation, optimisation."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -8,6 +9,7 @@ from typing import Any, ClassVar, cast
 from ..backbones.encoder import make_encoder
 from ..core.checks import bad, check_number, check_output
 from ..core.records import anything, read_record
+from ..core.runtime import one_blas_thread
 from ..core.storage import hash_json, new_folder, write_json
 from ..data.imageset import ImageSet
 from ..data.sampling import hold_out, one_part, parts
@@ -172,7 +174,8 @@ def decompose(
     else:
         asked, aside = _linear(given, rep, sizes, capacity, steps, cuts, device, seed, notes, progress)
     kept = None if folder is None else _opened(folder, asked)
-    found = study(asked.learner, asked.plan, folder=kept, content=asked.content, watch=watch)
+    with nullcontext() if names else one_blas_thread():
+        found = study(asked.learner, asked.plan, folder=kept, content=asked.content, watch=watch)
     how = f"--backbone {','.join(names)}" if names else f"--with {named(rep)}"
     options = {"--axes": ",".join(map(str, sizes)), "--capacity": capacity, "--steps": steps, "--cuts": cuts}
     more = "".join(f" {name} {one}" for name, one in options.items() if one not in (None, ""))

@@ -11,6 +11,7 @@ from ...core.values import group_codes
 from ...data.imageset import ImageSet
 from ...learning.look import look, pick_size
 from ...learning.objective import Split
+from ...metrics.power_law import ALPHAS
 from ...representation.embeddings import Embeddings
 from . import networks, vectors
 from .plan import RUNGS, Learner, Plan
@@ -136,6 +137,8 @@ def network_family(
         NETWORK_SEEDS,
         seed,
         NETWORK_RUNGS,
+        1,
+        ALPHAS[0],
     )
     order = hash_json([content, images.ids.tolist(), known.held_out.ids.tolist()])
     return Asked(learner, plan, order, f"networks of {side} pixels, trained from nothing")

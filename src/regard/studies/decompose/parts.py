@@ -112,8 +112,8 @@ class Decomposition:
         plan, said = self.plan, []
         whats = {
             "estimation": "more labelled images",
-            "approximation": f"more capacity ({plan.capacities[plan.largest]} for {plan.capacities[plan.capacity]})",
-            "optimisation": f"longer training ({plan.lengths[-1]} for {plan.lengths[plan.length]})",
+            "approximation": f"more capacity ({plan.capacities[plan.largest]} in place of {plan.capacities[plan.capacity]})",
+            "optimisation": f"longer training ({plan.lengths[-1]} in place of {plan.lengths[plan.length]})",
         }
         told = [name for name in whats if self.parts[name].told]
         for name in sorted(told, key=lambda one: -self.parts[one].found.high):
@@ -193,7 +193,7 @@ def _fitted(plan: Plan, answers: Mapping[Cell, np.ndarray], capacities: list[int
         cells = [(rung, capacity, plan.longest) for capacity in capacities for rung in range(used)]
         known = _joint(plan, answers, cells)
         sizes = [plan.sizes[:used] for _ in capacities]
-        found = fit_power_laws(sizes, known.mean, known.wide())
+        found = fit_power_laws(sizes, known.mean, known.wide(), plan.slowest)
         if found.fits:
             break
     return found, used
@@ -232,4 +232,4 @@ def _curve(plan: Plan, answers: Mapping[Cell, np.ndarray], capacity: int, fit: F
     steps = np.geomspace(plan.sizes[used - 1], BEYOND * plan.sizes[0], BAND)
     limit = Interval(*fit.limit(place), errors[0].n)
     band = tuple((float(n), Interval(*fit.at(float(n), place), errors[0].n)) for n in steps)
-    return SizeCurve(plan.sizes, errors, used, limit, float(fit.exponent[place]), band)
+    return SizeCurve(plan.sizes, errors, used, limit, float(fit.shape[place, 0]), band)

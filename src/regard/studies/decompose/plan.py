@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.checks import bad, check_number
 from ...core.runtime import numpy_rng
+from ...metrics.power_law import SLOWEST
 
 RUNGS = 5  # all, a half, a quarter, an eighth, a sixteenth
 FEWEST_RUNGS = 4  # three unknowns, and one point that can speak against the curve
@@ -59,6 +60,8 @@ class Plan:
         seeds: how often is learned from all of it; 1 where the learner draws nothing.
         seed: everything that is drawn follows from it.
         most: numbers of samples: all, a half, a quarter ...
+        pieces: at most so many parts of each number that one half is dealt out in.
+        slowest: least exponent of learning curves that is thought of.
         sizes: these numbers, falling.
     """
 
@@ -73,6 +76,8 @@ class Plan:
     seeds: int = 1
     seed: int = 0
     most: int = RUNGS
+    pieces: int = 8
+    slowest: float = SLOWEST
     sizes: tuple[int, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -82,6 +87,7 @@ class Plan:
         check_number("seeds", self.seeds, 1, whole=True)
         if len(self.lengths) < 2:
             raise bad("lengths", len(self.lengths), "two or more, the longest last")
+        check_number("pieces", self.pieces, 1, whole=True)
         check_number("most", self.most, FEWEST_RUNGS, whole=True)
         object.__setattr__(self, "sizes", rungs(self.labels, self.most))
 
@@ -96,24 +102,20 @@ class Plan:
         return len(self.lengths) - 1
 
     def questions(self) -> list[tuple[tuple[int, int], Question]]:
-        """All questions, each with its (row, rung): rows of rung 0 are seeds, of others halves."""
-        everything, found = np.arange(len(self.labels)), []
-        for seed in range(self.seeds):
-            for capacity in range(len(self.capacities)):
-                found.append(((seed, 0), Question(everything, capacity, self._lengths(0, capacity), self.seed + seed)))
-        for row, chain in enumerate(self.chains()):
-            for rung, rows in enumerate(chain, 1):
-                for capacity in range(len(self.capacities)):
-                    own = self.seed + self.seeds + row
-                    found.append(((row, rung), Question(rows, capacity, self._lengths(rung, capacity), own)))
-        return found
+        """All questions, each with its (row, rung): rows of rung 0 are seeds, of others halves, which may have several.
 
-    def chains(self) -> list[list[np.ndarray]]:
-        """Of each half (2 cuts) its own rows, and parts of it, each a part of the one before."""
-        found = []
-        for cut in range(self.cuts):
-            for half in halves(self.labels, self.groups, numpy_rng(self.seed, "cut", cut)):
-                found.append([np.sort(half), *(np.sort(half[:size]) for size in self.sizes[2:])])
+        Rows 2k and 2k + 1 are the halves of one cut.
+        """
+        everything, found = np.arange(len(self.labels)), []
+        asked = [((seed, 0), everything) for seed in range(self.seeds)]
+        for turn in range(self.cuts):
+            sides = cut(self.labels, self.groups, len(self.sizes) - 1, self.pieces, numpy_rng(self.seed, "cut", turn))
+            for side, own in enumerate(sides):
+                asked += [((2 * turn + side, rung), rows) for rung, parts in enumerate(own, 1) for rows in parts]
+        for number, (place, rows) in enumerate(asked):
+            for capacity in range(len(self.capacities)):
+                lengths = self._lengths(place[1], capacity)
+                found.append((place, Question(rows, capacity, lengths, self.seed + number)))
         return found
 
     def _lengths(self, rung: int, capacity: int) -> tuple[int, ...]:
@@ -147,11 +149,20 @@ def rungs(labels: np.ndarray, most: int = RUNGS) -> tuple[int, ...]:
     return kept
 
 
-def halves(labels: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Both halves of the samples, class by class, no thing torn apart; a class of one thing is in both.
+def cut(
+    labels: np.ndarray, groups: np.ndarray | None, rungs: int, pieces: int, rng: np.random.Generator
+) -> list[list[list[np.ndarray]]]:
+    """Both halves of the samples, and of each its own parts: by half and rung (a half, a quarter ...) several parts.
 
-    Each is in an order whose first samples are in balance, too: one of each class comes before all others, and from
-    there on each beginning holds classes in their shares.
+    Things are dealt out class by class, none is torn apart, and no two parts of a rung share one; but each part has all
+    classes, if need be by one thing more.
+
+    Args:
+        labels: (N,).
+        groups: (N,) which thing each shows; None: each another.
+        rungs: how many: 2 are halves and quarters.
+        pieces: at most so many parts of each rung of a half.
+        rng: draws the cut.
     """
     labels = np.unique(labels, return_inverse=True)[1]
     things = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -160,23 +171,31 @@ def halves(labels: np.ndarray, groups: np.ndarray | None, rng: np.random.Generat
     sides: tuple[list[int], list[int]] = ([], [])
     for code in rng.permutation(codes.max() + 1):
         own = rng.permutation(np.flatnonzero(codes == code))
-        first, second = (own[: len(own) // 2], own[len(own) // 2 :]) if len(own) > 1 else (own, own)
+        first, second = own[: len(own) // 2], own[len(own) // 2 :]
         fuller = int(len(sides[1]) > len(sides[0]))  # it gets the smaller part
         sides[fuller].extend(first)
         sides[1 - fuller].extend(second)
-    one, two = (_ordered(side, members, labels, rng) for side in sides)
-    return one, two
+
+    def part(dealt: Sequence[int]) -> np.ndarray:
+        rows = np.concatenate([members[thing] for thing in dealt])
+        for code in np.setdiff1d(labels, labels[rows]):
+            rows = np.union1d(rows, members[rng.choice(np.unique(things[labels == code]))])
+        return np.sort(rows)
+
+    found = []
+    for several in sides:
+        side = np.array(several)
+        number = _numbers(codes[side], rng)
+        found.append(
+            [[part(side[number % 2**rung == at]) for at in range(min(2**rung, pieces))] for rung in range(rungs)]
+        )
+    return found
 
 
-def _ordered(
-    things: Sequence[int], members: Sequence[np.ndarray], labels: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """The samples of these things in order; of a class that they lack, a thing that has it is added."""
-    rows = np.concatenate([members[thing] for thing in rng.permutation(np.array(things, int))])
-    for code in np.setdiff1d(labels, labels[rows]):
-        rows = np.append(rows, members[next(at for at, own in enumerate(members) if code in labels[own])])
-    place = np.empty(len(rows))
-    for code in np.unique(labels[rows]):
-        own = np.flatnonzero(labels[rows] == code)
-        place[own] = np.r_[-1.0, (np.arange(1, len(own)) + 0.5) / len(own)]
-    return rows[np.argsort(place, kind="stable")]
+def _numbers(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Numbers by which things are dealt out, class by class, each class beginning somewhere else."""
+    found = np.empty(len(codes), int)
+    for code in np.unique(codes):
+        own = np.flatnonzero(codes == code)
+        found[own] = rng.permutation(len(own)) + rng.integers(len(codes))
+    return found

@@ -25,6 +25,8 @@ def descend(X: np.ndarray, y: np.ndarray, classes: int, steps: Sequence[int]) ->
         classes: how many there are.
         steps: rising.
     """
+    if not steps:
+        return []
     Z = _with_ones(X)
     step = 1 / (float(eigh(Z.T @ Z / len(Z))[0][-1]) / 2 + 1 / len(Z))
     weights, done, found = np.zeros((Z.shape[1], classes)), 0, []

@@ -13,13 +13,12 @@ import numpy as np
 
 from ...core.checks import bad, check_number
 from ...core.linalg import svd
-from ...core.runtime import one_blas_thread
 from .plan import RUNGS, Question
 from .softmax import descend, optimum, told
 
 STEPS = 100
 FACTORS = (0.1, 0.3, 1, 3, 10)  # times the steps that are asked for
-OPTIMUM = "to the optimum"
+OPTIMUM = "optimum"
 MOST = 128  # axes of the largest member, where the user names none
 
 
@@ -63,10 +62,9 @@ class LinearLearner:
         axes, classes = self.axes[question.capacity], int(self.labels.max()) + 1
         X, y = self.train[question.rows, :axes], self.labels[question.rows]
         some = [place for place in question.lengths if place < len(self.steps)]
-        with one_blas_thread(X.size * classes):
-            found = dict(zip(some, descend(X, y, classes, [self.steps[place] for place in some])))
-            if len(self.steps) in question.lengths:
-                found[len(self.steps)] = optimum(X, y, classes)
+        found = dict(zip(some, descend(X, y, classes, [self.steps[place] for place in some])))
+        if len(self.steps) in question.lengths:
+            found[len(self.steps)] = optimum(X, y, classes)
         test = self.test[:, :axes]
         return np.array([told(test, found[one]) != self.truth for one in question.lengths], dtype=float)
 
