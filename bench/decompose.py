@@ -2,9 +2,10 @@
 
     python bench/decompose.py [--seeds 20] [--jobs 2] [--out FILE.json]
 
-Two classes N(+-mu, I), scaled; linear classifiers on the first c dimensions; gradient descent of t steps. Known are the
-Bayes error and the least error of each c (closed form), and what N samples and t steps lack (the mean of the exact error
-over 2,000 fresh training sets). Each seed draws a training set and a test set of its own; `decompose` sees these alone.
+Two classes N(+-mu, I), scaled; linear classifiers on the first c dimensions; gradient descent of t steps. Known are
+the Bayes error and the least error of each c (closed form), and what N samples and t steps lack (the mean of the exact
+error over 2,000 fresh training sets). Each seed draws a training set and a test set of its own; `decompose` sees these
+alone.
 
 Bars: the 95 % interval of each part holds the truth in 17 of 20 seeds or more (a fair interval falls short of that in
 1.6 % of such runs), and it is told, not "cannot be told", in 17 or more. The last rows say how long intervals are: a
@@ -25,7 +26,6 @@ from _table import finish
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers.gaussians import Asked, Problem  # noqa: E402
-
 from regard.metrics.intervals import Interval  # noqa: E402
 from regard.studies.decompose.decompose import decompose  # noqa: E402
 from regard.studies.decompose.parts import NAMES  # noqa: E402

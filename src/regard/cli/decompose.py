@@ -55,7 +55,7 @@ def decompose(
         train,
         test,
         with_=with_,
-        backbone=backbone or (),
+        backbone=backbone,
         axes=axes,
         capacity=capacity,
         steps=steps,

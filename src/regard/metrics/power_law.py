@@ -7,8 +7,8 @@ and no residual tells.) Curves that were measured on the same images and draws a
 covariance.
 
 For a given alpha and s the curve is linear in E and a. So these two run over a grid, and all else is exact: with W the
-matrix of `joint_means` (half widths, not variances) and Q = r^T W^-1 r, the interval of a figure g holds each value that
-some curve with Q <= min Q + 1 has. Of what is linear this is the interval mean +- sqrt(w^T W w) itself. Where the data
+matrix of `joint_means` (half widths, not variances) and Q = r^T W^-1 r, the interval of a figure g holds each value
+that some curve with Q <= min Q + 1 has. Of what is linear this is the interval mean +- sqrt(w^T W w) itself. Where the data
 do not say which alpha and s it is, all that fit are in, and the interval is wide.
 
 Sources: Cortes et al. 1993 (NIPS, "Learning curves: asymptotic values and rate of convergence"); Hestness et al. 2017
@@ -26,8 +26,8 @@ from ..core.checks import bad, check_number
 
 ALPHAS = (0.2, 2.0)  # what is slower cannot be told from a line on a few doublings
 SLOWEST = 0.5  # of a fixed number of weights: Bottou & Bousquet 2008, section 3.2 (their alpha)
-SHIFTS = (0.0, 1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # s, as shares of N
-COARSE, FINE = 40, {1: 80, 2: 10}  # exponents for each shift; fine ones by the number of curves
+SHIFTS = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # s, as shares of N
+COARSE, FINE = 40, {1: 80, 2: 16}  # exponents for each shift; fine ones by the number of curves
 FEWEST_POINTS = 4
 _NEAR = 1e-9
 
@@ -165,9 +165,14 @@ def fit_power_laws(
         rows = slice(start, start + len(one))
         alone.append(_shapes(one, largest, mean[rows], wide[rows, rows], slowest, FINE[len(series)]))
         start += len(one)
-    shapes = np.array([np.stack(several) for several in product(*alone)])
-    faces = _faces(series, largest, mean, precision, shapes)
-    best, at, lowest = _nearest(faces, 2 * len(series))
+    for again in (len(series) > 1, False):
+        shapes = np.array([np.stack(several) for several in product(*alone)])
+        faces = _faces(series, largest, mean, precision, shapes)
+        best, at, lowest = _nearest(faces, 2 * len(series))
+        if not again:
+            break
+        near = shapes[np.min([_misfits(face) for face in faces], axis=0) <= lowest + 1]
+        alone = [_closer(own, near[:, place]) for place, own in enumerate(alone)]
     return Fitted(series, largest, shapes, faces, best, shapes[at], lowest, total - 4 * len(series))
 
 
@@ -194,6 +199,17 @@ def _shapes(
             low, high = grid[max(near[0] - 1, 0)], grid[min(near[-1] + 1, len(grid) - 1)]
             kept += [(alpha, shift * largest) for alpha in np.geomspace(low, high, fine)]
     return np.array(kept)
+
+
+def _closer(shapes: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The same number of exponents for each shift, over those that are near and one beyond on both sides."""
+    found = []
+    for shift in np.unique(near[:, 1]):
+        grid, own = shapes[shapes[:, 1] == shift, 0], near[near[:, 1] == shift, 0]
+        low, high = (int(np.abs(grid - end).argmin()) for end in (own.min(), own.max()))
+        ends = grid[max(low - 1, 0)], grid[min(high + 1, len(grid) - 1)]
+        found += [(alpha, shift) for alpha in np.geomspace(*ends, len(grid))]
+    return np.array(found)
 
 
 def _growth(sizes: np.ndarray, largest: float, shapes: np.ndarray) -> np.ndarray:

@@ -164,8 +164,8 @@ def _method(found: Decomposition, family: str) -> str:
         "- **approximation** = `e(∞, c, T) - e(∞, C, T)`: what the largest member does better with endless images.\n"
         "- **rest** = `e(∞, C, T)`: below this no member gets. It is no less than the Bayes error, the least that any "
         "learner has; how much more is not known, as it holds what the largest member lacks, and wrong labels.",
-        "Nobody has endless images. e(∞, c, T) comes from a curve `e(n) = E + a ((N + s) / (n + s))^α` with E, a, s ≥ 0 and "
-        f"{plan.slowest:g} ≤ α ≤ {ALPHAS[1]:g}, fitted to the errors with "
+        "Nobody has endless images. e(∞, c, T) comes from a curve `e(n) = E + a ((N + s) / (n + s))^α` with E, a, "
+        f"s ≥ 0 and {plan.slowest:g} ≤ α ≤ {ALPHAS[1]:g}, fitted to the errors with "
         f"{', '.join(f'{one:,}' for one in plan.sizes)} images, those of c and C together.",
         "The intervals hold three kinds of luck: which images are tested; which images there are to learn from, by the "
         f"difference between the two halves of the training set, cut {plan.cuts} times; and which curve it is, as "
@@ -198,5 +198,7 @@ _BAND = (
     "Points are measured, lines are fitted, bands hold all curves that fit; at the right is where they lead. To the "
     "right of the dashed line nothing was measured."
 )
-_CAPACITY = "With all images, and where the fitted curves lead with endless ones. The dashed line is what is taken apart."
+_CAPACITY = (
+    "With all images, and where the fitted curves lead with endless ones. The dashed line is what is taken apart."
+)
 _LENGTH = "With all images. The dashed line is what is taken apart."

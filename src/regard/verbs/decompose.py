@@ -117,7 +117,7 @@ def decompose(
     test: object = None,
     *,
     with_: Rep | None = None,
-    backbone: Words = (),
+    backbone: Words | None = None,
     axes: str | Sequence[int] = "",
     capacity: str | int | None = None,
     steps: int | None = None,
@@ -162,7 +162,7 @@ def decompose(
         check_number("--cuts", cuts, 3, whole=True)
     if steps is not None:
         check_number("--steps", steps, 1, whole=True)
-    names, sizes = words(backbone), whole_numbers("--axes", axes)
+    names, sizes = words(backbone or ()), whole_numbers("--axes", axes)
     if names and (with_ is not None or sizes):
         raise bad("--backbone", "--with or --axes too", "networks, or a linear family on vectors", "Name one of them.")
     watch, notes = watch_of(progress, "decompose"), list[str]()

@@ -112,8 +112,8 @@ class Decomposition:
         plan, said = self.plan, []
         whats = {
             "estimation": "more labelled images",
-            "approximation": f"more capacity ({plan.capacities[plan.largest]} in place of {plan.capacities[plan.capacity]})",
-            "optimisation": f"longer training ({plan.lengths[-1]} in place of {plan.lengths[plan.length]})",
+            "approximation": f"more capacity ({plan.capacities[plan.largest]}, not {plan.capacities[plan.capacity]})",
+            "optimisation": f"longer training ({plan.lengths[-1]}, not {plan.lengths[plan.length]})",
         }
         told = [name for name in whats if self.parts[name].told]
         for name in sorted(told, key=lambda one: -self.parts[one].found.high):

@@ -1,6 +1,6 @@
 """What a decomposition asks of a learner, and from which training images: all of them, halves, and parts of halves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -176,10 +176,12 @@ def cut(
         sides[fuller].extend(first)
         sides[1 - fuller].extend(second)
 
-    def part(dealt: Sequence[int]) -> np.ndarray:
+    def part(dealt: np.ndarray, side: np.ndarray) -> np.ndarray:
         rows = np.concatenate([members[thing] for thing in dealt])
         for code in np.setdiff1d(labels, labels[rows]):
-            rows = np.union1d(rows, members[rng.choice(np.unique(things[labels == code]))])
+            having = np.unique(things[labels == code])
+            own = np.intersect1d(having, side)
+            rows = np.union1d(rows, members[rng.choice(own if len(own) else having)])
         return np.sort(rows)
 
     found = []
@@ -187,7 +189,7 @@ def cut(
         side = np.array(several)
         number = _numbers(codes[side], rng)
         found.append(
-            [[part(side[number % 2**rung == at]) for at in range(min(2**rung, pieces))] for rung in range(rungs)]
+            [[part(side[number % 2**rung == at], side) for at in range(min(2**rung, pieces))] for rung in range(rungs)]
         )
     return found
 
