@@ -50,6 +50,7 @@ COMMANDS = {
     "lineage": "lineage .",
     "robustness": "robustness random:convnet4 builtin:digits --train builtin:rendered_digits --corruptions fog "
     "--severities 1 --against random:convnet4:2",
+    "decompose": "decompose builtin:digits --with random:convnet4 --axes 8,16 --cuts 3",
     "next": "next builtin:digits --from run --most 40",
     "detect train": "detect train scenes --with run --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate boxes others",
