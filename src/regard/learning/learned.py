@@ -46,7 +46,7 @@ def read_learned(rep: Representation) -> Learned:
     Raises:
         InputError: a file that is no such record.
     """
-    return learned_in(Path(rep.loaded_from) if rep.loaded_from else None, rep.card, rep.loaded_from or rep.name)
+    return learned_in(rep.folder, rep.card, rep.loaded_from or rep.name)
 
 
 def learned_in(folder: Path | None, card: Mapping[str, Any], name: str) -> Learned:

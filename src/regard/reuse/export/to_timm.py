@@ -25,8 +25,8 @@ def refuse(rep: Representation) -> None:
     """Raise InputError for a representation that timm has no form for."""
     if not rep.encoder.name.startswith("timm:"):
         raise bad("--format", f"timm for {rep.encoder.name}", "a network of timm", "Use onnx, openvino or torchscript.")
-    if rep.pooled is not None or rep.transform is not None:
-        what = "pools" if rep.pooled is not None else "whitens"
+    if rep.pooled is not None or rep.transform is not None or rep.encoder.ends:
+        what = "pools" if rep.pooled is not None else "whitens" if rep.transform is not None else "ends"
         raise bad(
             "--format",
             f"timm for {rep.name}, which {what} in a way of its own",
