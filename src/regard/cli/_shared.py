@@ -29,6 +29,15 @@ From = Annotated[
     str | None,
     typer.Option("--from", metavar="REP", help="Go on from this representation.", show_default="fresh weights"),
 ]
+InitFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--init-from", metavar="REP", help="Put its weights in where name and shape agree.", show_default=False
+    ),
+]
+InitLayers = Annotated[
+    str, typer.Option("--init-layers", help="Of these layers alone, such as ..layer2.", show_default="of all")
+]
 With = Annotated[
     str,
     typer.Option(

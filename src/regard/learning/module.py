@@ -97,7 +97,7 @@ def features_of(encoder: nn.Module, feed: Any, device: Any = None, size: int = 2
 
 
 def learn_no_further(encoder: Encoder) -> None:
-    """Stop what lies behind an encoder's end from learning: it has no gradients, and several processes wait for them."""
+    """Stop what lies behind an encoder's end from learning: it gets no gradients, for which several processes wait."""
     for parameter in encoder.beyond():
         parameter.requires_grad_(False)
 

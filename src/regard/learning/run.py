@@ -6,7 +6,7 @@ A run folder holds `config.json`, `model.safetensors` (timm's `local-dir:` form)
 finished. Of several processes the first one writes.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,7 @@ def write(
     card: Mapping[str, Any],
     settings: TrainSettings,
     learned: Iterable[str] = (),
-    parent: Representation | None = None,
+    parent: Representation | Sequence[Representation] | None = None,
 ) -> None:
     """Write what came out: figures, head, classifier and representation, and last the card; then the checkpoint goes.
 
@@ -188,7 +188,7 @@ def write(
         card: what only this verb can say: `name`, `made_by`, `task` (its name), `training`, `parent`, `data`, `scores`.
         settings: as they were used.
         learned: content hashes of the pictures that the run was given.
-        parent: what it started from; None: fresh weights.
+        parent: what it started from, several where weights of one were put into another; None: fresh weights.
     """
     folder, objective, encoder = run.folder, module.objective, module.encoder
     module.cpu().eval().to(memory_format=torch.contiguous_format)

@@ -10,10 +10,11 @@ from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
 from ..create.run import BACKBONE, check_asked, train
 from ..learning.method_settings import setting_names
+from ..learning.partial import source_of, take_from
 from ..learning.settings import TrainSettings
 from ..report.html import Table
 from ..representation.representation import Representation
-from ._given import Rep, check_machine, given_images, several, told_aside
+from ._given import Rep, Words, check_machine, given_images, several, told_aside, words
 from ._result import Progress, Result, verb, watch_of
 
 COLUMNS = (
@@ -72,6 +73,8 @@ class Created(Result):
             ]
             title = f"{first['data']['trained_on']} images, {self.backbone}: {self.out}"
             yield Table(["task", *known, "seconds"], rows, title)
+        for note in self.notes:
+            yield f"note: {note}"
         yield from told_aside(self.set_aside, "card.json")
 
 
@@ -83,6 +86,8 @@ def create(
     out: str | Path,
     backbone: str = "convnet4",
     from_: Rep | None = None,
+    init_from: Rep | None = None,
+    init_layers: Words = "",
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -116,6 +121,9 @@ def create(
         out: the run's folder, which is the representation, too.
         backbone: the network: `convnet4`, or any of timm or torchvision.
         from_: a representation to go on from (`--from`), by name, folder or itself, in place of fresh weights.
+        init_from: a representation whose weights are put into the fresh network where name and shape agree; what was
+            taken, and what not, is in the card.
+        init_layers: of these layers alone, such as `..layer2`; empty: of all.
         epochs: passes over the images.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
@@ -144,8 +152,11 @@ def create(
     chosen_by_task = _settings(tasks, set_ or {})
     given = given_images("IMAGES", images)
     check_asked(given, tasks, keep=keep, holdout=holdout)
+    (source, _), notes = source_of(init_from, words(init_layers)), []
     if from_ is None:
-        make_encoder(backbone, size=size)
+        fresh = make_encoder(backbone, size=size)
+        if source is not None:
+            notes = take_from(source, fresh.network, words(init_layers)).lines()
     elif backbone != BACKBONE:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
     parent = from_ if from_ is None or isinstance(from_, Representation) else Representation.load(from_)
@@ -167,6 +178,8 @@ def create(
             name,
             backbone=backbone if parent is None else None,
             start=parent,
+            init_from=source,
+            init_layers=words(init_layers),
             out=folder if len(tasks) == 1 else folder / name,
             settings=recipe,
             method=chosen,
@@ -187,7 +200,8 @@ def create(
     }
     metrics["images"] = data["trained_on"]
     shown = backbone if parent is None else parent.name
-    return Created(out=folder, backbone=shown, representations=made, metrics=metrics, set_aside=data["set_aside"])
+    told: dict[str, Any] = {"metrics": metrics, "set_aside": data["set_aside"], "notes": notes}
+    return Created(out=folder, backbone=shown, representations=made, **told)
 
 
 def _settings(tasks: Sequence[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -119,7 +119,9 @@ def index(
     check_machine(device)
     if layer is not None:
         if with_ is None and (add or update or remove):
-            raise bad("--layer", repr(layer), "--with beside it", "An index that is there knows its own representation.")
+            raise bad(
+                "--layer", repr(layer), "--with beside it", "An index that is there knows its own representation."
+            )
         with_ = at_layer(with_ or "imagenet", layer)
     options: dict[str, Any] = {"precision": precision, "device": device}
     regions = True if regions is None and has_regions(folder) else regions
