@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..backbones.encoder import Encoder
 from ..core import processes
@@ -43,7 +44,8 @@ class Tuned(LearningModule):
         seed: of what `lora` draws.
         decay: each stage of the encoder has the next one's rate times this, in (0, 1]; see `learning.layer_rates`.
         unfreeze: when the layers that learn begin to: `all` at once, or `gradual`, from the last stage down (see
-            `learning.gradual`); `lp-ft` is `all` with a head that was trained before, by the caller.
+            `learning.gradual`); `lp-ft` is `all` with a head that the caller has fitted to the encoder as it
+            predicts, so that batch normalisation goes on with the statistics that it has.
         l2_sp: (alpha, beta) of the pull back to the encoder's weights as they are now, in place of weight decay (see
             `learning.l2_sp`); None: no such pull.
     """
@@ -65,10 +67,12 @@ class Tuned(LearningModule):
         check_number("--backbone-lr-factor", factor, 0, 1, open_low=True)
         check_number("--layer-decay", decay, 0, 1, open_low=True)
         self.factor = factor
-        # names, not modules: a copy of this must freeze its own
+        # names, not modules: a copy of this must freeze its own; these are in evaluation mode
         self.frozen = freeze(encoder, layers, seed)
         learn_no_further(encoder)
         self.above = {name: decay**above for name, above in stages_above(encoder).items()} if decay < 1 else {}
+        if unfreeze == "lp-ft":  # with those of a batch the features would be others than the head was fitted to
+            self.frozen |= {name for name, one in encoder.network.named_modules() if isinstance(one, _BatchNorm)}
         self.gradual = Gradual(encoder) if unfreeze == "gradual" else None
         self.start = StartingPoint(encoder.network, *l2_sp) if l2_sp is not None else None
 

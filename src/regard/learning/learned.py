@@ -36,7 +36,7 @@ class Learned:
 def write_learned(
     folder: Path, pictures: Iterable[str], parent: Representation | Sequence[Representation] | None
 ) -> None:
-    """Write the file into a run's folder; `parent` is what the run started from, several too, None for fresh weights."""
+    """Write the file into a run's folder; `parent` is what the run started from, several too; None: fresh weights."""
     several = [parent] if isinstance(parent, Representation) else parent or ()
     before = [read_learned(one) for one in several]
     known = set(pictures).union(*(one.pictures for one in before)) - {""}
