@@ -66,9 +66,9 @@ class Plan:
         self.objective.admits(encoder)
         return encoder
 
-    def module(self) -> LearningModule:
-        """The encoder with a head that is drawn from the seed."""
-        encoder = self.encoder()
+    def module(self, encoder: Encoder | None = None) -> LearningModule:
+        """The encoder, or one that was made of it, with a head that is drawn from the seed."""
+        encoder = self.encoder() if encoder is None else encoder
         with seeded_init(derive_seed(self.settings.seed, "head")):
             return LearningModule(self.objective, encoder, self.objective.head(encoder))
 

@@ -24,6 +24,7 @@ from ..learning.look import look
 from ..learning.method_settings import method_settings
 from ..learning.module import LearningModule
 from ..learning.objective import Objective
+from ..learning.partial import source_of, take_from
 from ..learning.preview import save_preview
 from ..learning.run import Run, Watch, learn, started_from, watched, write
 from ..learning.scored import Scores
@@ -59,6 +60,8 @@ def train_events(
     *,
     backbone: str | None = None,
     start: Representation | str | Path | None = None,
+    init_from: Representation | str | Path | None = None,
+    init_layers: Sequence[str] | str = (),
     out: str | Path,
     settings: TrainSettings | None = None,
     method: Mapping[str, Any] | None = None,
@@ -80,6 +83,9 @@ def train_events(
         task: the name of a file in `create/supervised` or `create/pretext`.
         backbone: any name that `make_encoder` takes, with fresh weights; None: convnet4, or that of `start`.
         start: a representation to go on from, by name or folder, in place of fresh weights; it is not changed.
+        init_from: a representation whose tensors are put into the fresh network where name and shape agree; the card
+            says which were taken, and which not.
+        init_layers: of these layers alone, such as `..layer2` (see `learning.partial.chosen`); none: of all.
         out: the run's folder: new, empty, or of the same run.
         settings: length, rate, seed, device ...; what is left open is chosen from the number of images: batches that
             give the network 128 inputs (256 from 5,000 images on), and 30 epochs, but at least 600 and at most 20,000
@@ -103,6 +109,9 @@ def train_events(
     check_asked(images, [task], keep=keep, holdout=holdout, method=given, holdout_by=holdout_by, balanced=balanced)
     if start is not None and backbone is not None:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
+    if start is not None and init_from is not None:
+        raise bad("--init-from", "a representation beside --from", "one of the two", "--from has all its weights.")
+    source, taken = source_of(init_from, init_layers)
     parent = None if start is None else start if isinstance(start, Representation) else Representation.load(start)
     objective: Objective = load("task", task)(**given)
     asked = completed(settings or TrainSettings(), objective.weight_decay)
@@ -119,6 +128,7 @@ def train_events(
         **asked.recipe(),
         "images": found.content,
     }
+    arguments |= taken
     if parent is not None:
         arguments |= {"backbone": parent.encoder.name, "from": parent.fingerprint}
     if holdout_by is not None:
@@ -145,7 +155,11 @@ def train_events(
         by=holdout_by,
         balanced=balanced,
     )
-    yield from run.logged(carried_out(plan, run, keep, {"name": f"{task}-{plan.backbone}", "task": task}))
+    encoder = plan.encoder()
+    told: dict[str, Any] = {"name": f"{task}-{plan.backbone}", "task": task}
+    if source is not None:  # before the head, which may copy the encoder
+        told["begun_with"] = {"network": take_from(source, encoder.network, init_layers).as_dict()}
+    yield from run.logged(carried_out(plan, run, keep, told, plan.module(encoder), source))
 
 
 def check_asked(
@@ -175,7 +189,12 @@ def check_asked(
 
 
 def carried_out(
-    plan: Plan, run: Run, keep: str, told: Mapping[str, Any], module: LearningModule | None = None
+    plan: Plan,
+    run: Run,
+    keep: str,
+    told: Mapping[str, Any],
+    module: LearningModule | None = None,
+    source: Representation | None = None,
 ) -> Iterator[Event]:
     """Train by a plan, score, and write the run folder.
 
@@ -185,6 +204,7 @@ def carried_out(
         keep: `last` or `best`.
         told: what the card says beside the rest: `name`, `task`, more for `training`.
         module: what learns; None: the plan's own.
+        source: whose weights it has in part, beside the plan's parent.
     """
     settings, known = plan.settings, plan.known
     module = plan.module() if module is None else module
@@ -255,7 +275,8 @@ def carried_out(
         card[ANSWERS_BY] = "the sigmoid of each of `regard.representation.classifier.read_classifier(RUN, layer=True)`"
     learned = plan.found.hashes.tolist()
     temperature = None if selected is None else selected.temperature
-    write(run, module, plan.preprocess, done, metrics, card, settings, learned, plan.parent, temperature)
+    parents = [one for one in (plan.parent, source) if one is not None]
+    write(run, module, plan.preprocess, done, metrics, card, settings, learned, parents, temperature)
     yield Event("done", done.steps, done.steps, metrics, _closing(run.folder, aside, len(plan.found.images)))
 
 

@@ -13,11 +13,12 @@ from ..create.run import BACKBONE, check_asked, train
 from ..create.selection import FINDINGS
 from ..data.sources import open_images
 from ..learning.method_settings import setting_names
+from ..learning.partial import source_of, take_from
 from ..learning.settings import TrainSettings
 from ..pages.create_labels import REPORT, write_labels_page
 from ..report.html import Table
 from ..representation.representation import Representation
-from ._given import Rep, check_machine, given_images, several, told_aside
+from ._given import Rep, Words, check_machine, given_images, several, told_aside, words
 from ._result import Progress, Result, verb, watch_of
 
 COLUMNS = (
@@ -95,6 +96,8 @@ def create(
     out: str | Path,
     backbone: str = "convnet4",
     from_: Rep | None = None,
+    init_from: Rep | None = None,
+    init_layers: Words = "",
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -134,6 +137,9 @@ def create(
         out: the run's folder, which is the representation, too.
         backbone: the network: `convnet4`, or any of timm or torchvision.
         from_: a representation to go on from (`--from`), by name, folder or itself, in place of fresh weights.
+        init_from: a representation whose weights are put into the fresh network where name and shape agree; what was
+            taken, and what not, is in the card.
+        init_layers: of these layers alone, such as `..layer2`; empty: of all.
         epochs: passes over the images.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
@@ -169,8 +175,11 @@ def create(
     chosen_by_task = _settings(tasks, set_ or {})
     given = given_images("IMAGES", images)
     check_asked(given, tasks, keep=keep, holdout=holdout, holdout_by=holdout_by, balanced=balanced)
+    (source, _), taken = source_of(init_from, words(init_layers)), []
     if from_ is None:
-        make_encoder(backbone, size=size, norm=norm)
+        fresh = make_encoder(backbone, size=size, norm=norm)
+        if source is not None:
+            taken = take_from(source, fresh.network, words(init_layers)).lines()
     elif backbone != BACKBONE:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
     parent = from_ if from_ is None or isinstance(from_, Representation) else Representation.load(from_)
@@ -196,6 +205,8 @@ def create(
             name,
             backbone=backbone if parent is None else None,
             start=parent,
+            init_from=source,
+            init_layers=words(init_layers),
             out=folder if len(tasks) == 1 else folder / name,
             settings=recipe,
             method=chosen,
@@ -226,7 +237,7 @@ def create(
         representations=made,
         pages=_pages(folders, given, anew=no_resume),
         metrics=metrics,
-        notes=_notes(made),
+        notes=[*taken, *_notes(made)],
         set_aside=data["set_aside"],
     )
 
