@@ -20,6 +20,7 @@ GUIDE = (
     "python",
     "precision-and-speed",
     "instance-descriptors",
+    "traditional",
     "adding-a-method",
     "glossary",
 )

@@ -32,7 +32,7 @@ from ..learning.settings import TrainSettings, completed
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
 from .plan import Plan, planned
-from .traditional._run import fitted_events, refuse
+from .traditional._run import fitted_events
 
 BACKBONE = "convnet4"
 

@@ -50,7 +50,9 @@ def check_objective(argument: str, task: str) -> str:
     """Return the name of a task that trains a network, else raise."""
     check_choice(argument, task, names("task"), see="regard methods task")
     if is_fitted(task):
-        raise bad(argument, repr(task), "a task that trains a network", f"{task} is fitted: regard create --task {task}.")
+        raise bad(
+            argument, repr(task), "a task that trains a network", f"{task} is fitted: regard create --task {task}."
+        )
     return task
 
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from ..backbones.encoder import make_encoder
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
-from ..create.run import BACKBONE, check_asked, refuse, train
+from ..create.run import BACKBONE, check_asked, train
+from ..create.traditional._run import refuse
 from ..learning.method_settings import setting_names
 from ..learning.objective import is_fitted
 from ..learning.settings import TrainSettings
