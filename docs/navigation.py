@@ -21,6 +21,7 @@ GUIDE = (
     "normalization",
     "precision-and-speed",
     "instance-descriptors",
+    "traditional",
     "adding-a-method",
     "glossary",
 )

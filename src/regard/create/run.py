@@ -23,7 +23,7 @@ from ..learning.held_out import check_by
 from ..learning.look import look
 from ..learning.method_settings import method_settings
 from ..learning.module import LearningModule
-from ..learning.objective import Objective
+from ..learning.objective import Objective, is_fitted
 from ..learning.partial import source_of, take_from
 from ..learning.preview import save_preview
 from ..learning.run import Run, Watch, learn, started_from, watched, write
@@ -36,6 +36,7 @@ from .findings import course_notes, selected_from
 from .health import Health
 from .plan import Plan, planned
 from .selection import ANSWERS, FINDINGS
+from .traditional._run import fitted_events
 
 BACKBONE = "convnet4"
 
@@ -80,7 +81,8 @@ def train_events(
 
     Args:
         images: a folder, a table, `builtin:NAME`, an `ImageSet`, or a list of paths or arrays.
-        task: the name of a file in `create/supervised` or `create/pretext`.
+        task: the name of a file in `create/supervised`, `create/pretext` or `create/traditional`; tasks of the last
+            are fitted and not trained, and take `size`, `holdout`, `method`, and of `settings` seed and device.
         backbone: any name that `make_encoder` takes, with fresh weights; None: convnet4, or that of `start`.
         start: a representation to go on from, by name or folder, in place of fresh weights; it is not changed.
         init_from: a representation whose tensors are put into the fresh network where name and shape agree; the card
@@ -107,6 +109,28 @@ def train_events(
     """
     given = method_settings(task, method)
     check_asked(images, [task], keep=keep, holdout=holdout, method=given, holdout_by=holdout_by, balanced=balanced)
+    if is_fitted(task):
+        others = of_a_training(
+            backbone=backbone,
+            from_=start,
+            init_from=init_from,
+            keep=keep,
+            norm=norm,
+            holdout_by=holdout_by,
+            balanced=balanced,
+        )
+        yield from fitted_events(
+            images,
+            task,
+            out=out,
+            method=given,
+            settings=settings or TrainSettings(),
+            size=size,
+            holdout=holdout,
+            resume=resume,
+            given=others,
+        )
+        return
     if start is not None and backbone is not None:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
     if start is not None and init_from is not None:
@@ -160,6 +184,11 @@ def train_events(
     if source is not None:  # before the head, which may copy the encoder
         told["begun_with"] = {"network": take_from(source, encoder.network, init_layers).as_dict()}
     yield from run.logged(carried_out(plan, run, keep, told, plan.module(encoder), source))
+
+
+def of_a_training(**given: Any) -> dict[str, Any]:
+    """Options of a training as `fitted_events` takes them: what was left at its default is None."""
+    return {name.rstrip("_"): None if value in (None, False, "last") else value for name, value in given.items()}
 
 
 def check_asked(

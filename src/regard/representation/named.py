@@ -35,6 +35,9 @@ def named(name: str | Path, device: str = "cpu") -> "Representation":
     if at and layer and not Path(text).expanduser().is_dir() and (_kind(whole)[0] or Path(whole).expanduser().is_dir()):
         return named(whole, device).at(layer)
     if known is not None:
+        if rest == "" and text.isidentifier() and (Path(text) / "config.json").is_file():
+            both = f"the name of a representation that is built in, and a folder that holds one ({text!r})"
+            raise bad("representation", both, "one of the two", f"Say ./{text} for the folder, or {text}: otherwise.")
         found = known.load(rest)
     elif Path(text).expanduser().is_dir():
         found = load("representation", "folder").load(text)

@@ -9,10 +9,12 @@ from ..backbones.encoder import make_encoder, with_norm
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
 from ..core.processes import first as first_process
-from ..create.run import BACKBONE, check_asked, train
+from ..create.run import BACKBONE, check_asked, of_a_training, train
 from ..create.selection import FINDINGS
+from ..create.traditional._run import refuse
 from ..data.sources import open_images
 from ..learning.method_settings import setting_names
+from ..learning.objective import is_fitted
 from ..learning.partial import source_of, take_from
 from ..learning.settings import TrainSettings
 from ..pages.create_labels import REPORT, write_labels_page
@@ -176,6 +178,7 @@ def create(
     given = given_images("IMAGES", images)
     check_asked(given, tasks, keep=keep, holdout=holdout, holdout_by=holdout_by, balanced=balanced)
     (source, _), taken = source_of(init_from, words(init_layers)), []
+    fitted = [name for name in tasks if is_fitted(name)]
     if from_ is None:
         fresh = make_encoder(backbone, size=size, norm=norm)
         if source is not None:
@@ -199,11 +202,22 @@ def create(
         ema=ema,
         patience=patience,
     )
+    for name in fitted:
+        others = of_a_training(
+            backbone=None if backbone == BACKBONE else backbone,
+            from_=from_,
+            init_from=init_from,
+            keep=keep,
+            norm=norm,
+            holdout_by=holdout_by,
+            balanced=balanced,
+        )
+        refuse(name, recipe, others)
     made = {
         name: train(
             given,
             name,
-            backbone=backbone if parent is None else None,
+            backbone=backbone if parent is None and name not in fitted else None,
             start=parent,
             init_from=source,
             init_layers=words(init_layers),
@@ -229,7 +243,7 @@ def create(
         if name != "cpu_seconds"
     }
     metrics["images"] = data["trained_on"]
-    shown = backbone if parent is None else parent.name
+    shown = parent.name if parent else made[tasks[0]].card["backbone"] if len(fitted) == len(tasks) else backbone
     folders = {name: folder if len(tasks) == 1 else folder / name for name in made}
     return Created(
         out=folder,

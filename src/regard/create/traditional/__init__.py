@@ -1,0 +1,1 @@
+"""Fitted, not trained: fixed descriptors, and a vocabulary learned without labels; one file a way."""
