@@ -55,7 +55,7 @@ class Selection:
         fitted: (m,) bool, on which the temperature was fitted; the others judge it.
         temperature: None where there are too few images to fit one.
         counts: `train` and `held_out`: images of each class.
-        parameters: `encoder` and `head`: how many numbers are learned.
+        parameters: `encoder` and `head`: how many numbers are learned; `features`: how many the head gets.
         leaks: what the probes found, as `leaks.Leak` writes it.
         notes: what a reader should know.
     """
