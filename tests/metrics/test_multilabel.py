@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from regard.core.checks import InputError
-from regard.metrics.multilabel import label_precisions, mean_label_precision
+from regard.metrics.multilabel import label_precisions, mean_label_precision, permutation_p
 
 
 @pytest.mark.parametrize("digits", [0, 1, 8])
@@ -26,3 +26,14 @@ def test_labels_that_no_image_has_are_not_counted() -> None:
         label_precisions(truth, np.zeros((2, 3)))
     with pytest.raises(InputError, match="NaN"):
         label_precisions(truth, np.full((2, 2), np.nan))
+
+
+def test_p_values_of_guesses_are_even_and_of_knowledge_small() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(60):
+        truth = rng.random((30, 3)) < 0.5
+        found.append(permutation_p(truth, rng.normal(size=(30, 3)), rng, 99))
+    assert 0.35 < np.mean(found) < 0.65 and np.mean(np.array(found) <= 0.1) < 0.25
+    truth = rng.random((30, 3)) < 0.5
+    assert permutation_p(truth, truth + 0.5 * rng.normal(size=(30, 3)), rng, 99) == 0.01

@@ -30,6 +30,7 @@ def test_the_steps_stand_in_their_order_with_what_held_out_images_say(tmp_path: 
     assert headings(page)[5:9] == ["Class by class", "Confusion", "Are the probabilities right?", "The worst mistakes"]
     text = page.read_text(encoding="utf-8")
     right = found.metrics["accuracy"]
+    assert "linear: 128 numbers to 10 scores" in text
     assert f"{100 * right:.1f} %" in text and "calibration error" in text and "mixup (alpha 0.2)" in text
     assert text.count('class="heat"') == 1 and text.count("<svg") >= 5 and "taken for" in text
     wrong = round((1 - right) * 96)

@@ -45,8 +45,11 @@ def selected_from(
             if labels is not None
         },
         parameters={
-            name: sum(p.numel() for p in part.parameters())
-            for name, part in (("encoder", module.encoder), ("head", module.head))
+            **{
+                name: sum(p.numel() for p in part.parameters())
+                for name, part in (("encoder", module.encoder), ("head", module.head))
+            },
+            "features": module.encoder.num_features,
         },
         leaks=[one.as_dict() for one in leaks],
         notes=[*notes, *_joined(found), *leak_notes(leaks), *found.notes],

@@ -15,9 +15,11 @@ from ..backbones.encoder import evaluating
 from ..core.checks import bad
 from ..core.reading import MOST_ROWS
 from ..core.records import listed, mapped, maybe, number, read_record, record, text, truth, whole
+from ..core.runtime import numpy_rng
 from ..core.storage import hash_bytes, load_tensors, save_tensors, write_json
 from ..learning.batches import Feed
 from ..learning.module import LearningModule, channels_last
+from ..metrics.multilabel import permutation_p
 from ..metrics.score_calibration import calibration_error
 from ..metrics.temperature import fit_temperature, probabilities
 
@@ -53,7 +55,7 @@ class Selection:
         fitted: (m,) bool, on which the temperature was fitted; the others judge it.
         temperature: None where there are too few images to fit one.
         counts: `train` and `held_out`: images of each class.
-        parameters: `encoder` and `head`: how many numbers are learned.
+        parameters: `encoder` and `head`: how many numbers are learned; `features`: how many the head gets.
         leaks: what the probes found, as `leaks.Leak` writes it.
         notes: what a reader should know.
     """
@@ -86,8 +88,10 @@ class Selection:
         return p.max(axis=1), p.argmax(axis=1) == self.truth[rows]
 
     def scores(self) -> dict[str, float]:
-        """`ece`, and where a temperature was fitted `ece_calibrated` and `temperature`."""
+        """`ece`, and where a temperature was fitted `ece_calibrated` and `temperature`; of several labels `p_value`."""
         found = {"ece": calibration_error(*self.judged(False), BINS)}
+        if self.several and self.truth.any():
+            found["p_value"] = permutation_p(self.truth, self.logits, numpy_rng(0, "labels dealt anew"))
         if self.temperature is not None:
             found |= {"ece_calibrated": calibration_error(*self.judged(True), BINS), "temperature": self.temperature}
         return found

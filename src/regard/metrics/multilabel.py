@@ -23,8 +23,8 @@ def label_precisions(truth: ArrayLike, scores: ArrayLike) -> np.ndarray:
     Raises:
         InputError: other shapes, or scores that are NaN.
 
-    >>> label_precisions([[1, 0], [0, 0], [1, 0]], [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
-    array([0.8333333,       nan])
+    >>> label_precisions([[1, 0], [0, 0], [1, 0]], [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]]).round(3).tolist()
+    [0.833, nan]
     """
     right, value = np.asarray(truth, bool), np.asarray(scores, np.float64)
     if right.ndim != 2 or right.shape != value.shape:
@@ -45,3 +45,19 @@ def mean_label_precision(truth: ArrayLike, scores: ArrayLike) -> float:
     """mAP: the mean of `label_precisions` over the classes that some image has; NaN where none has any."""
     each = label_precisions(truth, scores)
     return float(np.nanmean(each)) if np.isfinite(each).any() else float("nan")
+
+
+def permutation_p(truth: ArrayLike, scores: ArrayLike, rng: np.random.Generator, draws: int = 200) -> float:
+    """One-sided p-value of mAP: how often it is as high with the labels of all images dealt anew, whole rows together.
+
+    (1 + k) / (1 + draws), with k of the draws at least as high (Phipson and Smyth 2010), so that it is never 0. Of few
+    images a random order gives more than the share of images that have a label, which this counts in.
+    O(draws C n log n).
+
+    >>> truth = np.arange(40)[:, None] < 20
+    >>> permutation_p(truth, -np.arange(40.0)[:, None], np.random.default_rng(0)) < 0.01
+    True
+    """
+    right, found = np.asarray(truth, bool), mean_label_precision(truth, scores)
+    as_high = sum(mean_label_precision(right[rng.permutation(len(right))], scores) >= found for _ in range(draws))
+    return (1 + as_high) / (1 + draws)

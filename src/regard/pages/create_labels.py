@@ -22,6 +22,7 @@ from .labels_selection import selection_section, truth_of, units_of
 from .labels_training import learning, model, representation
 
 REPORT = "report.html"
+GUESSED = 0.05  # p-values from here on say that guessing would do as well
 
 
 def write_labels_page(folder: Path, images: ImageSet, path: Path | None = None) -> Path:
@@ -76,6 +77,8 @@ def _summary(found: Selection, card: Mapping[str, Any], metrics: Mapping[str, An
             f"a random order would give about {metrics['chance']:.3f}. It learned from {data['trained_on']:,} images "
             f"with {len(found.classes):,} labels."
         )
+    if metrics.get("p_value", 0.0) > GUESSED:
+        told += " **As far as so few images can tell, that is no more than guessing gives.**"
     told += (
         "\n\nThe steps of supervised learning, in their order: a **collection** of labelled images, a "
         "**representation** of each, a **model** on top, **learning** both from one part of the collection, and "

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ..create.selection import Selection
 from ..data.imageset import ImageSet
+from ..data.tags import BETWEEN, tags_of
 from ..report.cards import About, Gallery, file_link
 from ..report.heat import bar
 from ..report.html import Picture, Section, Table
@@ -66,7 +67,7 @@ def _examples(found: Selection, images: ImageSet, page: Path) -> Markup | None:
     held = set(found.ids.tolist())
     labels = images.labels
     if labels is None:
-        return None
+        return _annotated(held, images, page)
     each = max(1, min(3, PICTURES // len(found.classes)))
     chosen: dict[str, list[int]] = {}
     for row, (name, label) in enumerate(zip(images.ids.tolist(), labels.tolist())):
@@ -75,10 +76,21 @@ def _examples(found: Selection, images: ImageSet, page: Path) -> Markup | None:
     rows = [(label, row) for label in sorted(chosen) for row in chosen[label]][:PICTURES]
     if not rows:
         return None
-    gallery = Gallery()
-    return cards(
-        [(images.items[row], about(images, row, page, str(label)), Markup("")) for label, row in rows], gallery
-    )
+    shown = []
+    for label, row in rows:
+        marks = [tag for tag in label.split(BETWEEN) if tag] if found.several else [label]
+        shown.append((images.items[row], about(images, row, page, *marks), Markup("")))
+    return cards(shown, Gallery())
+
+
+def _annotated(held: set[str], images: ImageSet, page: Path) -> Markup | None:
+    """The first images that were learned from, with what their annotations say is in them."""
+    rows = [row for row, name in enumerate(images.ids.tolist()) if name not in held][:PICTURES]
+    if not rows or images.annotations is None:
+        return None
+    tags = tags_of(images.subset(rows))
+    shown = [(images.items[row], about(images, row, page, *own), Markup("")) for row, own in zip(rows, tags)]
+    return cards(shown, Gallery())
 
 
 def about(images: ImageSet, row: int, page: Path, *marks: str, facts: Sequence[tuple[str, object]] = ()) -> About:

@@ -20,7 +20,7 @@ def representation(folder: Path, found: Selection, card: Mapping[str, Any]) -> S
     """The network, its size, where it started, and what it gets to see."""
     parent = card["parent"]
     began = parent["name"] if isinstance(parent, Mapping) else "fresh weights"
-    features = _features(found)
+    features = found.parameters["features"]
     rows = [
         ["network", card["backbone"]],
         ["parameters", f"{found.parameters['encoder']:,}"],
@@ -49,7 +49,7 @@ def model(found: Selection, card: Mapping[str, Any]) -> Section:
     else:
         loss = "cross-entropy: -log of the probability of the right class, softmax over all classes"
     rows = [
-        ["layer", f"linear: {_features(found):,} numbers to {many:,} scores"],
+        ["layer", f"linear: {found.parameters['features']:,} numbers to {many:,} scores"],
         ["parameters", f"{found.parameters['head']:,}"],
         ["loss", loss + (f", {smoothing:g} of the target spread" if smoothing else "")],
         ["temperature", "none" if found.temperature is None else f"{found.temperature:.3f}, fitted after learning"],
@@ -91,11 +91,6 @@ def learning(found: Selection, card: Mapping[str, Any], events: Sequence[Event])
         )
         blocks.append(Picture(picture, caption))
     return Section("Learning", "", blocks)
-
-
-def _features(found: Selection) -> int:
-    """How many numbers the layer takes: its parameters are (features + 1) x classes."""
-    return found.parameters["head"] // len(found.classes) - 1
 
 
 def _along(events: Sequence[Event], kind: str, name: str) -> tuple[list[int], list[float]]:
