@@ -95,7 +95,7 @@ def possible_ways(rep: Representation, layers: Sequence[Layer], ways: Sequence[s
             found.taken.discard(way)
     if "filters" in found.taken and not tried("filters", lambda: first_filters(rep.encoder.network)):
         found.taken.discard("filters")
-    if "guided" in found.taken and not tried("guided", lambda: guided_of(rep, x, _ones(rep, x))):
+    if "guided" in found.taken and not tried("guided", lambda: guided_of(rep, x, _some_direction(rep, x))):
         found.taken.discard("guided")
     if "deconvnet" in found.taken:
         for layer in layers:
@@ -116,7 +116,7 @@ def _cam(
     """The deepest layer whose cells have a part in the vector."""
     for place, layer in enumerate(reversed(cams)):
         try:
-            grad_cam(layer, vector_of(rep), x, _ones(rep, x))
+            grad_cam(layer, vector_of(rep), x, _some_direction(rep, x))
             return layer
         except InputError as error:
             if place + 1 == len(cams):
@@ -130,10 +130,11 @@ def _carry(layer: Layer, x: Tensor) -> Tensor:
     return deconvnet(LayerMap(layer), x, lambda made: one_unit(made, first))
 
 
-def _ones(rep: Representation, x: Tensor) -> Tensor:
-    """A direction that asks for every number of the vector."""
+def _some_direction(rep: Representation, x: Tensor) -> Tensor:
+    """A direction without meaning: equal numbers would be none, as layer normalisation makes their sum a constant."""
     with torch.no_grad():
-        return torch.ones_like(vector_of(rep)(x))
+        width = vector_of(rep)(x).shape[1]
+    return torch.rand(len(x), width, generator=torch_rng(0, "look", width)).to(x.device)
 
 
 def _noise(rep: Representation) -> Tensor:
