@@ -12,9 +12,10 @@ from ..representation.seeing.filters import as_pictures, strongest
 from ..studies.look import Looked
 from ..studies.look_explained import Explained
 from ..studies.look_units import LayerSeen, PatchSeen, UnitSeen
-from .look_drawn import framed, heated, mosaic, outlined, signed
+from .look_drawn import TILE, framed, heated, mosaic, outlined, signed
 
 MOST_FILTERS = 192
+FEW = 200  # pictures of which nine are more than a few per cent
 _SHEET = 800  # pixels of the width of the sheet of filters
 
 
@@ -50,9 +51,11 @@ def write_look_page(path: str | Path, found: Looked, name: str, *, facts: Mappin
     height, width = found.rep.preprocess.shape
     made = str(found.rep.card.get("made_by") or "").replace("`", "").replace("*", "")
     summary = (
-        f"`{name}` is {encoder.name.rpartition(':')[2]} ({made or 'made elsewhere'}), which looks at {height} x {width} "
-        f"pixels. What its units answer to was looked for in {found.read:,} pictures."
+        f"`{name}` is {encoder.name.rpartition(':')[2]} ({made or 'made elsewhere'}), which looks at {height} x "
+        f"{width} pixels. What its units answer to was looked for in {found.read:,} pictures."
     )
+    if found.read < FEW:
+        summary += f" They are few: the last of a unit's nine are no strong answers, and {FEW:,} pictures show more."
     if found.left_out:
         summary += f" Left out, with the reasons at the end: {', '.join(found.left_out)}."
     highlights = [
@@ -81,50 +84,56 @@ def _filters(found: Looked) -> Iterator[Section]:
 
 
 def _layer(layer: LayerSeen) -> Section:
+    title = f"Layer {layer.name}"
     if not layer.units:
-        return Section(f"Layer {layer.name}", f"{layer.channels} units; none is shown.")
+        return Section(title, f"{layer.channels:,} units; none is shown.")
     text = (
         f"{layer.channels:,} units on {layer.cells[0]} x {layer.cells[1]} cells; a cell sees "
         f"{layer.field[0]} x {layer.field[1]} pixels. Shown are those that stand out most."
     )
-    carried = any(patch.back is not None for unit in layer.units for patch in unit.patches)
-    drawn = Markup('<div class="units{}">{}</div>').format(
-        "" if carried else " single", Markup("").join(_unit(unit, carried) for unit in layer.units)
+    first = next((patch for unit in layer.units for patch in unit.patches), None)
+    columns = ["patches"]
+    columns += ["deconvnet"] if first is not None and first.back is not None else []
+    columns += ["guided backpropagation"] if first is not None and first.guided is not None else []
+    drawn = Markup('<div class="units{}" style="--columns: {}">{}</div>').format(
+        " broad" if len(columns) > 2 else "", len(columns), Markup("").join(_unit(unit) for unit in layer.units)
     )
-    caption = "Left: the nine patches that the unit answers to most, the most first, one of each picture."
-    if carried:
-        caption += " Right: what in them it answered to, by the deconvnet; grey is nothing."
-    if any(_is_whole(patch) for unit in layer.units for patch in unit.patches):
-        caption += " A box marks the cell where the field is most of the picture."
-    return Section(f"Layer {layer.name}", text, [Picture(drawn, caption)])
+    caption = "The nine patches that a unit answers to most, one of each picture"
+    caption += f"; then what in them it answered to, by {' and by '.join(columns[1:])}." if columns[1:] else "."
+    if any(_off_centre(patch) for unit in layer.units for patch in unit.patches):
+        caption += " A box marks the cell."
+    return Section(title, text, [Picture(drawn, caption)])
 
 
-def _unit(unit: UnitSeen, carried: bool) -> Markup:
+def _unit(unit: UnitSeen) -> Markup:
     values = [patch.value for patch in unit.patches]
-    told = f"{values[0]:.3g} to {values[-1]:.3g}" if len(values) > 1 else f"{values[0]:.3g}" if values else "never"
+    told = f"{values[0]:.3g} to {values[-1]:.3g}" if values else "to nothing"
     sheets = [framed(mosaic([_cut(patch) for patch in unit.patches], 3), f"patches of unit {unit.unit}")]
-    if carried:
-        backs = [signed(patch.back) for patch in unit.patches if patch.back is not None]
-        sheets.append(framed(mosaic(backs, 3), f"what unit {unit.unit} answered to in them"))
-    return Markup("<figure><div>{}</div><figcaption><b>{}</b> {}</figcaption></figure>").format(
-        Markup("").join(sheets), f"unit {unit.unit}", f"answers {told}"
+    for way, parts in (
+        ("deconvnet", [patch.back for patch in unit.patches]),
+        ("guided backpropagation", [patch.guided for patch in unit.patches]),
+    ):
+        tiles = [signed(part, TILE) for part in parts if part is not None]
+        if tiles:
+            sheets.append(framed(mosaic(tiles, 3), f"what unit {unit.unit} answered to, by {way}"))
+    return Markup("<figure><div>{}</div><figcaption><b>unit {}</b> answers {}</figcaption></figure>").format(
+        Markup("").join(sheets), unit.unit, told
     )
 
 
 def _cut(patch: PatchSeen) -> np.ndarray:
-    if not _is_whole(patch):
+    """The patch, with its cell outlined where that is not in its middle."""
+    if not _off_centre(patch):
         return patch.crop
-    top, left, _, _ = patch.field
-    a, b, c, d = patch.cell
+    (top, left, _, _), (a, b, c, d) = patch.field, patch.cell
     height, width = patch.crop.shape[:2]
-    box = (max(0, a - top), max(0, b - left), min(height, c - top), min(width, d - left))
-    return outlined(patch.crop, box) if box[2] - box[0] > 3 and box[3] - box[1] > 3 else patch.crop
+    return outlined(patch.crop, (max(0, a - top), max(0, b - left), min(height, c - top), min(width, d - left)))
 
 
-def _is_whole(patch: PatchSeen) -> bool:
-    """Whether the field is so much larger than the cell that the patch alone does not say where it is."""
+def _off_centre(patch: PatchSeen) -> bool:
+    """Whether the picture's edges cut the field, so that its middle is not where the unit is."""
     (top, left, bottom, right), (a, b, c, d) = patch.field, patch.cell
-    return (bottom - top) * (right - left) > 9 * (c - a) * (d - b)
+    return abs(top + bottom - a - c) > 2 * (c - a) or abs(left + right - b - d) > 2 * (d - b)
 
 
 def _explained(found: Looked) -> Iterator[Section]:

@@ -6,6 +6,7 @@ where it was asked for by name.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from torch import Tensor
@@ -23,6 +24,8 @@ from .look_units import LayerSeen, seen_layer
 from .look_ways import WAYS, chosen_layers, map_layers, possible_ways
 
 Watch = Callable[[Iterable[Event]], Iterator[Event]]
+VECTOR = "the vector"  # what neighbours are looked for by, after the layers
+KEPT = 256  # prepared pictures that are held, for units that share them
 __all__ = ["WAYS", "Looked", "Neighbours", "look"]
 
 
@@ -47,7 +50,7 @@ class Looked:
         shown: the pictures that are explained.
         queries: rows of the pictures whose neighbours are shown: those that are explained.
         cam: the layer on whose cells Grad-CAM is drawn, or None.
-        neighbours: for each layer the nearest of each query.
+        neighbours: for each layer, and by the vector, the nearest of each query.
         left_out: ways that are not shown, and why.
         set_aside: pictures that could not be read, each as {path, cause}.
         notes: what was said of others.
@@ -117,6 +120,7 @@ def look(
     seen = survey(rep, images, chosen, rows, pixels, neighbours=neighbours, device=device, batch=batch, watch=reading)
     vectors = vectors_by(rep, device, batch)
     on_device(rep, device)  # the vectors may be made elsewhere
+    by = [*(layer.name for layer in chosen), VECTOR]
     found = Looked(
         rep,
         images,
@@ -126,11 +130,17 @@ def look(
         [],
         rows,
         ways_found.cam.name if ways_found.cam is not None else None,
-        [_near(layer.name, one.images, one.scores) for layer, one in zip(chosen, seen.near) if "neighbours" in taken],
+        [_near(name, one.images, one.scores) for name, one in zip(by, seen.near)] if "neighbours" in taken else [],
         ways_found.left_out,
         seen.set_aside,
         [*notes, *seen.notes],
     )
+
+    @lru_cache(KEPT)
+    def pixels_of(row: int) -> np.ndarray | None:
+        again, read = prepared(rep, images, [row], 1)
+        return read[0] if again else None
+
     units = units if taken & {"patches", "deconvnet"} else 0
     explains = bool(taken & {"occlusion", "guided", "gradcam"})
     parts = [("layer", place) for place in range(len(chosen))]
@@ -138,9 +148,17 @@ def look(
     for kind, place in passing(parts, len(parts), "seen", looking):
         if kind == "layer":
             layer = chosen[place]
-            carried = layer.name in ways_found.carried
             found.layers.append(
-                seen_layer(rep, images, layer, seen.nine[place], seen.shapes[place], count=units, carried=carried)
+                seen_layer(
+                    rep,
+                    layer,
+                    seen.nine[place],
+                    seen.shapes[place],
+                    pixels_of,
+                    count=units,
+                    carried=layer.name in ways_found.carried,
+                    guided=layer.name in ways_found.guided,
+                )
             )
         else:
             found.shown.append(

@@ -1,7 +1,9 @@
 """Which ways of seeing have a meaning for a network: each is tried on noise before anything is read."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,6 +15,8 @@ from ..representation.representation import Representation
 from ..representation.seeing.deconvnet import deconvnet, one_unit
 from ..representation.seeing.filters import first_filters
 from ..representation.seeing.gradcam import grad_cam
+from ..representation.seeing.graph import has_switches
+from ..representation.seeing.guided import guided_backpropagation
 from ..representation.seeing.maps import LayerMap
 from ..representation.seeing.question import guided_of, vector_of
 
@@ -28,12 +32,14 @@ class Ways:
         taken: the ways that are shown.
         left_out: those that are not, and why.
         carried: names of the layers whose units the deconvnet carries back.
+        guided: names of those whose units guided backpropagation does.
         cam: the layer on whose cells Grad-CAM is drawn, or None.
     """
 
     taken: set[str]
     left_out: dict[str, str] = field(default_factory=dict)
     carried: set[str] = field(default_factory=set)
+    guided: set[str] = field(default_factory=set)
     cam: Layer | None = None
 
 
@@ -97,9 +103,14 @@ def possible_ways(rep: Representation, layers: Sequence[Layer], ways: Sequence[s
         found.taken.discard("filters")
     if "guided" in found.taken and not tried("guided", lambda: guided_of(rep, x, _some_direction(rep, x))):
         found.taken.discard("guided")
+    for layer in layers if "guided" in found.taken else ():
+        with suppress(InputError):  # a layer that is no part of the vector, of which is told above
+            _carry(layer, x, guided_backpropagation)
+            found.guided.add(layer.name)
     if "deconvnet" in found.taken:
         for layer in layers:
-            if tried("deconvnet", lambda layer=layer: _carry(layer, x), f"deconvnet of {layer.name}"):  # type: ignore[misc]
+            call = partial(_deconvolved, layer, x, not ways and layer.name in found.guided)
+            if tried("deconvnet", call, f"deconvnet of {layer.name}"):
                 found.carried.add(layer.name)
         if not found.carried:
             reasons = [found.left_out.pop(f"deconvnet of {layer.name}") for layer in layers]
@@ -125,9 +136,17 @@ def _cam(
     return None
 
 
-def _carry(layer: Layer, x: Tensor) -> Tensor:
+def _deconvolved(layer: Layer, x: Tensor, spare: bool) -> None:
+    """Try the deconvnet; one without switches can be spared where guided backpropagation shows the picture's part."""
+    _carry(layer, x)
+    if spare and not has_switches(LayerMap(layer), x, layer.network):
+        why = "without max pooling on the way it has no switches, and gives the same for every picture"
+        _refuse(f"{why}; guided backpropagation is shown instead, and --way patches --way deconvnet shows it")
+
+
+def _carry(layer: Layer, x: Tensor, way: Callable[..., Tensor] = deconvnet) -> Tensor:
     first = torch.zeros(len(x), dtype=torch.long, device=x.device)
-    return deconvnet(LayerMap(layer), x, lambda made: one_unit(made, first))
+    return way(LayerMap(layer), x, lambda made: one_unit(made, first))
 
 
 def _some_direction(rep: Representation, x: Tensor) -> Tensor:

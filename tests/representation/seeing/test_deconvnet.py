@@ -15,7 +15,8 @@ def images(n: int = 3, side: int = 16) -> torch.Tensor:
 def two_stages() -> nn.Sequential:
     with seeded_init(0):
         return nn.Sequential(
-            nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 7, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
+            nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(5, 7, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         )  # fmt: skip
 
 
@@ -48,7 +49,9 @@ def test_one_picture_gives_what_it_gives_among_others():
 
 
 def test_through_an_identity_it_gives_the_image_back():
-    network = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False), nn.ReLU(), nn.BatchNorm2d(3, eps=0), nn.MaxPool2d(1), nn.Flatten(1))
+    network = nn.Sequential(
+        nn.Conv2d(3, 3, 1, bias=False), nn.ReLU(), nn.BatchNorm2d(3, eps=0), nn.MaxPool2d(1), nn.Flatten(1)
+    )
     with torch.no_grad():
         network[0].weight.copy_(torch.eye(3).view(3, 3, 1, 1))
     x = images()

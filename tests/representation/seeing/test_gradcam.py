@@ -97,5 +97,7 @@ def test_tokens_are_cells_and_a_class_token_leaves_none():
     towards = torch.rand(encoder.num_features, generator=torch_rng(0, "towards"))
     found = grad_cam(encoder.layer("blocks.10"), encoder.pooled, x, towards)
     assert found.shape == (1, 2, 2) and found.max() > 0
-    with pytest.raises(InputError, match="layer: expected a layer before it, got 'blocks.11', whose cells have no part"):
+    with pytest.raises(
+        InputError, match="layer: expected a layer before it, got 'blocks.11', whose cells have no part"
+    ):
         grad_cam(encoder.layer("blocks.11"), encoder.pooled, x, towards)

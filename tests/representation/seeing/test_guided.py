@@ -13,7 +13,9 @@ from regard.representation.seeing.guided import guided_backpropagation
 
 def small(act=nn.ReLU) -> nn.Sequential:
     with seeded_init(0):
-        return nn.Sequential(nn.Conv2d(3, 4, 3), act(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 2), act(), nn.Flatten(), nn.Linear(20, 2))
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3), act(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 2), act(), nn.Flatten(), nn.Linear(20, 2)
+        )
 
 
 def images(n: int = 3, side: int = 8) -> torch.Tensor:
@@ -104,7 +106,9 @@ def test_a_network_with_other_activations_is_an_error(name, told):
         guided_backpropagation(encoder.pooled, x, lambda made: made, network=encoder)
 
 
-@pytest.mark.parametrize("name", ["resnet10t", "tf_efficientnet_lite0", "convnet4", "vgg11", "densenet121", "regnetx_002"])
+@pytest.mark.parametrize(
+    "name", ["resnet10t", "tf_efficientnet_lite0", "convnet4", "vgg11", "densenet121", "regnetx_002"]
+)
 def test_networks_that_rectify_are_taken(name):
     encoder = make_encoder(name, size=32 if name != "convnet4" else None)
     assert guided_backpropagation(encoder.pooled, images(2, 32), lambda made: made, network=encoder).abs().max() > 0

@@ -10,6 +10,8 @@ The ReLU is on the signal alone; where the forward unit was 0 plays no part. Wha
 normalisation in evaluation scales by gamma / sigma (its shift, like a bias, is dropped); average pooling is
 transposed; a residual sum hands the signal to both branches; ReLU6 is a ReLU, its ceiling plays no part; response
 normalisation is passed unchanged. Where poolings overlap, a place that was the maximum of several gets their sum.
+Without max pooling there are no switches, and what is carried back depends on the unit and its place alone, not on the
+picture (Springenberg et al. 2015): `guided` is for such networks.
 Layer, group and instance normalisation have no rule and are refused, and so is every other activation.
 """
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,9 @@ from ...core.checks import InputError, bad
 from .response_norm import kept_out
 
 See = Callable[[Tensor], Tensor]  # images (N, 3, H, W) to a map or a vector, in one run of a network
-Signal = Tensor | Callable[[Tensor], Tensor]  # what goes back, of the output's shape, or made from the output
+Signal: TypeAlias = (
+    "Tensor | Callable[[Tensor], Tensor]"  # what goes back, of the output's shape, or made from the output
+)
 Gradients = tuple[Tensor | None, ...]
 Rule = Callable[[Gradients, Gradients], Gradients]  # of a rectified unit: (gradient by autograd, signal) to signal
 
@@ -152,6 +154,13 @@ def carried_back(
         with _ruled(nodes, rule):
             (found,) = torch.autograd.grad(output, leaf, sent.to(output.dtype))
     return found[:n].detach()
+
+
+def has_switches(see: See, x_NCHW: Tensor, network: nn.Module) -> bool:
+    """Whether max pooling lies between an output and the pixels: all by which a deconvnet depends on the picture."""
+    leaf = x_NCHW.detach().clone().requires_grad_()
+    with evaluating(network), torch.enable_grad():
+        return any(kind(node) in _SWITCHED for node in way_back(see(leaf), leaf))
 
 
 @contextmanager

@@ -25,8 +25,10 @@ _SAME = """Relu Hardtanh Clamp ClampMin LeakyRelu Elu Gelu Silu Mish Sigmoid Har
 NativeBatchNorm CudnnBatchNorm MiopenBatchNorm Add Sub Rsub Neg Mul Div ToCopy Alias Expand Pow""".split()
 
 
-def receptive_fields(see: See, x_NCHW: Tensor, network: Any = None) -> Callable[[int, int, int], Rectangle]:
+def receptive_fields(see: See, x_NCHW: Tensor, network: Any = None) -> Callable[[int | None, int, int], Rectangle]:
     """A function of a unit and its cell (row, column) that gives the pixels which the cell depends on.
+
+    None as the unit stands for all units of the cell.
 
     Args:
         see: images to a map (N, C, h, w).
@@ -46,13 +48,14 @@ def receptive_fields(see: See, x_NCHW: Tensor, network: Any = None) -> Callable[
     steps = [_Step(node, numbers) for node in nodes[:-1]]  # the graph itself is not kept
     last = len(nodes) - 1
 
-    def field(unit: int, row: int, column: int) -> Rectangle:
-        asked: dict[int, Places] = {0: [_only(at, size) for at, size in zip((0, unit, row, column), shape)]}
+    def field(unit: int | None, row: int, column: int) -> Rectangle:
+        places = [_only(at, size) for at, size in zip((0, unit or 0, row, column), shape)]
+        if unit is None:
+            places[1][:] = True
+        asked: dict[int, Places] = {0: places}
         for number, step in enumerate(steps):
-            places = asked.pop(number, None)
-            if places is None:
-                continue
-            for onwards, found in step.taken(places):
+            wanted = asked.pop(number, None)
+            for onwards, found in () if wanted is None else step.taken(wanted):
                 if all(one.any() for one in found):
                     there = asked.get(onwards)
                     asked[onwards] = found if there is None else [a | b for a, b in zip(there, found)]
@@ -62,6 +65,17 @@ def receptive_fields(see: See, x_NCHW: Tensor, network: Any = None) -> Callable[
         return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
     return field
+
+
+def whole_fields(field: Callable[[int | None, int, int], Rectangle], cells: tuple[int, int]) -> np.ndarray:
+    """Which cells (h, w) of a map have a receptive field that no edge of the picture cuts; all, where each is cut.
+
+    A cell at the edge answers to the padding as well, and often most of all.
+    """
+    rows, columns = cells
+    heights = [bottom - top for top, _, bottom, _ in (field(None, at, columns // 2) for at in range(rows))]
+    widths = [right - left for _, left, _, right in (field(None, rows // 2, at) for at in range(columns))]
+    return np.outer(np.array(heights) == max(heights), np.array(widths) == max(widths))
 
 
 class _Step:
