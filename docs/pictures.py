@@ -5,7 +5,8 @@
 Crops of the photographs that ship with scikit-learn and scikit-image, 64 pixels, without any training. `verification`
 is docs/images/verification.jpg: a turned part of a photograph, found in the whole by its points. `pairs` is
 docs/images/pairs.png, digits of the three pairs of domains, and docs/images/corruptions.jpg, the 15 corruptions.
-`toy` is docs/images/verbs/demo-toy.png, the page of `regard demo --toy` down to the shifts.
+`look` is docs/images/look.jpg, `toy` is docs/images/verbs/demo-toy.png, the page of `regard demo
+--toy` down to the shifts.
 """
 
 import sys
@@ -17,7 +18,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from tryouts import page_picture
 
-from regard import demo
+from regard import demo, look
 from regard.core.discover import load, names
 from regard.data.builtin import photo_crops, photos
 from regard.data.corruptions import NAMES, corrupted
@@ -32,6 +33,7 @@ from regard.reuse.search.verify.geometry import verify
 
 SIDE = 64
 TALL = 1760  # pixels of the toy's page that are shown
+LOOKED = 3300  # and of the page of a look inside
 
 
 def verification(folder: Path) -> None:
@@ -74,6 +76,17 @@ def toy(folder: Path) -> None:
         page_picture(demo(toy=True, out=place).report, folder / "verbs" / "demo-toy.png", height=TALL)
 
 
+def look_inside(folder: Path) -> None:
+    """Three layers' units of the default network, and pictures explained, from its page on crops of photographs."""
+    with tempfile.TemporaryDirectory() as place:
+        page = Path(place) / "look.html"
+        look("imagenet", "builtin:photo_crops", units=4, shown=2, out=page)
+        shot = page_picture(page, Path(place) / "look.png", height=LOOKED)
+        with Image.open(shot, formats=["PNG"]) as drawn:
+            whole = drawn.convert("RGB")
+            whole.crop((0, 560, whole.width, LOOKED)).save(folder / "look.jpg", quality=80, optimize=True)
+
+
 def main(chosen: list[str]) -> None:
     """Write the pictures of the tasks that are named, or of all."""
     if not chosen or "verification" in chosen:
@@ -82,7 +95,9 @@ def main(chosen: list[str]) -> None:
         pairs(Path(__file__).parent / "images")
     if not chosen or "toy" in chosen:
         toy(Path(__file__).parent / "images")
-    chosen = [one for one in chosen if one not in ("verification", "pairs", "toy")] if chosen else names("task")
+    if not chosen or "look" in chosen:
+        look_inside(Path(__file__).parent / "images")
+    chosen = [one for one in chosen if one not in ("verification", "pairs", "toy", "look")] if chosen else names("task")
     if not chosen:
         return
     folder = Path(__file__).parent / "images" / "tasks"

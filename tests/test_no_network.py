@@ -170,6 +170,7 @@ VERBS = {
     "play": "play {f}/days.toml --with {f}/rep --methods ncm --seeds 1 --out {f}/plays",
     "lineage": "lineage {f}/rep",
     "robustness": "robustness {f}/rep {f}/photos --train {f}/photos --corruptions fog --severities 1",
+    "look": "look {f}/rep {f}/photos --units 1 --images 1 --out {f}/look.html",
     "next": "next {f}/table.csv --from {f}/rep",
     "instances": "instances evaluate {f}/rep {f}/photos",
     "segment": "segment predict {f}/rep {f}/photos",

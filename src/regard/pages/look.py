@@ -163,7 +163,7 @@ def _ways(found: Looked, one: Explained) -> Markup:
     name = found.images.called(one.image)
     cells = [(framed(one.pixels, name), f"{name}: {one.told}" if one.label is not None else name)]
     if one.occlusion is not None:
-        fall = f"falls by up to {max(0.0, float(one.occlusion.max())):.2f}"
+        fall = f"falls by up to {max(0.0, float(one.occlusion.max())):.2g}"
         cells.append((framed(heated(one.pixels, one.occlusion), f"occlusion of {name}"), fall))
     if one.cam is not None:
         cells.append((framed(heated(one.pixels, one.cam), f"Grad-CAM of {name}"), ""))

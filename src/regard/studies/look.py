@@ -118,7 +118,8 @@ def look(
     if not rows:
         raise bad("IMAGES", f"{images.name}, of which no picture can be read", "pictures")
     seen = survey(rep, images, chosen, rows, pixels, neighbours=neighbours, device=device, batch=batch, watch=reading)
-    vectors = vectors_by(rep, device, batch)
+    explains = bool(taken & {"occlusion", "guided", "gradcam"})
+    vectors = vectors_by(rep, device, batch) if explains else None
     on_device(rep, device)  # the vectors may be made elsewhere
     by = [*(layer.name for layer in chosen), VECTOR]
     found = Looked(
@@ -142,11 +143,10 @@ def look(
         return read[0] if again else None
 
     units = units if taken & {"patches", "deconvnet"} else 0
-    explains = bool(taken & {"occlusion", "guided", "gradcam"})
     parts = [("layer", place) for place in range(len(chosen))]
-    parts += [("picture", place) for place in range(len(rows))] if explains else []
+    parts += [("picture", place) for place in range(len(rows)) if vectors is not None]
     for kind, place in passing(parts, len(parts), "seen", looking):
-        if kind == "layer":
+        if kind == "layer" or vectors is None:
             layer = chosen[place]
             found.layers.append(
                 seen_layer(

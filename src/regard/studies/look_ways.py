@@ -89,7 +89,7 @@ def possible_ways(rep: Representation, layers: Sequence[Layer], ways: Sequence[s
         except InputError as error:
             if ways:
                 raise
-            found.left_out[told or way] = str(error)
+            found.left_out[told or way] = str(error).removeprefix(f"{way}: ")
             return False
         return True
 
