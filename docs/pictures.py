@@ -33,7 +33,7 @@ from regard.reuse.search.verify.geometry import verify
 
 SIDE = 64
 TALL = 1760  # pixels of the toy's page that are shown
-LOOKED = 3300  # and of the page of a look inside
+LOOKED = (510, 2832)  # and of the page of a look inside, from where to where
 
 
 def verification(folder: Path) -> None:
@@ -77,14 +77,14 @@ def toy(folder: Path) -> None:
 
 
 def look_inside(folder: Path) -> None:
-    """Three layers' units of the default network, and pictures explained, from its page on crops of photographs."""
+    """Units of two layers of the default network, and pictures explained, from its page on crops of photographs."""
     with tempfile.TemporaryDirectory() as place:
         page = Path(place) / "look.html"
-        look("imagenet", "builtin:photo_crops", units=4, shown=2, out=page)
-        shot = page_picture(page, Path(place) / "look.png", height=LOOKED)
+        ways = ("patches", "guided", "gradcam", "occlusion")
+        look("imagenet", "builtin:photo_crops", layer=("blocks.2", "blocks.6"), way=ways, units=4, out=page)
+        shot = page_picture(page, Path(place) / "look.png", height=LOOKED[1], colours=0)
         with Image.open(shot, formats=["PNG"]) as drawn:
-            whole = drawn.convert("RGB")
-            whole.crop((0, 560, whole.width, LOOKED)).save(folder / "look.jpg", quality=80, optimize=True)
+            drawn.crop((0, LOOKED[0], drawn.width, LOOKED[1])).save(folder / "look.jpg", quality=80, optimize=True)
 
 
 def main(chosen: list[str]) -> None:
