@@ -128,6 +128,13 @@ def test_a_whitened_representation_is_explained_before_it(given):
     assert seen.found.shown[0].cam is not None and "guided" not in seen.found.left_out
 
 
+def test_descriptors_made_by_hand_have_what_asks_for_no_network(given):
+    seen = regard.look("random:dense_sift", given / "images", shown=1)
+    assert set(seen.found.left_out) == {"filters", "patches", "deconvnet", "guided", "gradcam"}
+    assert seen.found.shown[0].occlusion is not None and seen.found.layers == []
+    assert [one.layer for one in seen.found.neighbours] == ["the vector"]
+
+
 def test_names_are_no_markup(given, tmp_path):
     place = tmp_path / "a"
     place.mkdir()

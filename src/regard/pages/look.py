@@ -149,7 +149,7 @@ def _explained(found: Looked) -> Iterator[Section]:
         Markup("").join(Markup("<p>{}</p>").format(one) for one in columns),
         Markup("").join(rows),
     )
-    asked = "a class" if found.shown[0].label is not None else "the picture's vector"
+    asked = "the class" if found.shown[0].label is not None else "the picture's vector"
     text = f"Light is where {asked} comes from, each map on its own scale."
     caption = "Occlusion: the answer falls most where a grey square covers the light places."
     if found.shown[0].cam is not None:

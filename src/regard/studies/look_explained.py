@@ -69,7 +69,7 @@ def explained(
         side = max(1, min(pixels_CHW.shape[1:]) // PARTS)
         covered = occlusion(question.score, pixels_CHW, side=side, stride=max(1, side // STEPS), batch=batch)
     x = torch.from_numpy(pixels_CHW[None]).to(rep.encoder.mean.device).float() / 255
-    direction = torch.from_numpy(question.direction[None]).to(x.device, x.dtype)
+    direction = torch.from_numpy(question.direction[None]).to(x.dtype).to(x.device)
     if "guided" in ways.taken:
         guided = guided_of(rep, x, direction)[0].permute(1, 2, 0).cpu().numpy()
     if ways.cam is not None:

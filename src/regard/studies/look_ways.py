@@ -21,7 +21,7 @@ from ..representation.seeing.maps import LayerMap
 from ..representation.seeing.question import guided_of, vector_of
 
 WAYS = ("filters", "patches", "deconvnet", "occlusion", "guided", "gradcam", "neighbours")
-_OF_LAYERS = ("patches", "deconvnet", "gradcam", "neighbours")
+_OF_LAYERS = ("patches", "deconvnet", "gradcam")  # neighbours are found by the vector as well
 
 
 @dataclass

@@ -14,6 +14,7 @@ from regard.representation.seeing.maps import LayerMap
 from regard.representation.seeing.nearest import Near
 from regard.representation.seeing.occlusion import occlusion
 from regard.representation.seeing.patches import Nine, varied_units
+from regard.representation.seeing.receptive import receptive_fields, whole_fields
 from regard.representation.seeing.survey import prepared, survey
 
 
@@ -129,10 +130,16 @@ def test_a_pass_over_a_collection_keeps_what_all_maps_at_once_say():
     assert found.images == 12 and found.shapes == [(32, 16, 16), (128, 4, 4)]
     _, everything = prepared(rep, images, range(12), 12)
     x = torch.from_numpy(everything).float() / 255
+    # 3 pixels from 2 r - 1 on, and 31 from 8 r - 15 on: rows and columns whose field no edge cuts
+    whole = {"blocks.0": range(1, 16), "blocks.3": range(2, 3)}
     for layer, nine, near in zip(layers, found.nine, found.near):
         with torch.no_grad():
             maps = LayerMap(layer)(x)
-        largest, cells = maps.flatten(2).max(2)
+        inside = torch.zeros(maps.shape[2:], dtype=torch.bool)
+        inside[whole[layer.name].start : whole[layer.name].stop, whole[layer.name].start : whole[layer.name].stop] = (
+            True
+        )
+        largest, cells = maps.masked_fill(~inside, -torch.inf).flatten(2).max(2)
         for unit in (0, 17, 31):
             order = torch.sort(largest[:, unit], descending=True, stable=True).indices[:3]
             assert nine.images[unit].tolist() == order.tolist()
@@ -143,6 +150,17 @@ def test_a_pass_over_a_collection_keeps_what_all_maps_at_once_say():
         for query in range(2):
             cosine[query, query] = -2
             assert near.images[query].tolist() == cosine[:, query].topk(2).indices.tolist()
+
+
+def test_cells_at_the_edge_do_not_count_where_there_are_others():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 5, 1, 2), torch.nn.Conv2d(2, 2, 1, 2))
+    field = receptive_fields(network, torch.zeros(1, 3, 12, 9))
+    found = whole_fields(field, (6, 5))
+    # rows 0, 2 .. 10 of 12 see two more on either side; so do columns 0, 2 .. 8 of 9
+    assert found.any(1).tolist() == [False, True, True, True, True, False]
+    assert found.any(0).tolist() == [False, True, True, True, False]
+    wide = receptive_fields(torch.nn.Conv2d(3, 2, 9, padding=4), torch.zeros(1, 3, 4, 4))
+    assert whole_fields(wide, (4, 4)).all()
 
 
 def test_filters_are_the_weights_of_the_first_convolution():

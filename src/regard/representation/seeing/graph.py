@@ -54,6 +54,7 @@ _WORDS = {
     "NativeBatchNorm": "normalisation by the picture's own statistics",
     "Mul": "product of two signals (a gate)",
     "Div": "quotient of two signals",
+    "Bmm": "matrix product of two signals",
     "CopySlices": "change in place of a part of a tensor",
     "Hardtanh": "hard tanh",
     "Clamp": "clamp that does not begin at 0",

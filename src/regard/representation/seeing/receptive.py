@@ -3,7 +3,7 @@
 Read from autograd's graph backwards: which places of each axis (channels, rows, columns) an operation takes for the
 places that are asked of it. Branches that meet are united; padding, dilation, groups and the slices of a
 concatenation are followed as they are, so that the rectangle neither misses a pixel nor has an edge too many. Of what
-is not known here (attention, reshaping) every pixel is taken.
+is not known here (attention, reshaping, what no gradient passes) every pixel is taken.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +42,8 @@ def receptive_fields(see: See, x_NCHW: Tensor, network: Any = None) -> Callable[
     whole: Rectangle = (0, 0, *map(int, x_NCHW.shape[2:]))  # type: ignore[assignment]
     with evaluating(network or getattr(see, "network", None) or see), torch.enable_grad():
         output = see(leaf)
+        if not output.requires_grad:  # computed in another way than by torch
+            return lambda unit, row, column: whole
         nodes = way_back(output, leaf)
     shape = tuple(output.shape)
     numbers = {node: number for number, node in enumerate(nodes)}
