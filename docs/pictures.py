@@ -18,13 +18,13 @@ from PIL import Image, ImageDraw, ImageFont
 from tryouts import page_picture
 
 from regard import demo
-from regard.core.discover import load, names
+from regard.core.discover import load
 from regard.data.builtin import photo_crops, photos
 from regard.data.corruptions import NAMES, corrupted
 from regard.data.decode import decode
 from regard.data.pairs import pair, pair_names
 from regard.data.rendered import font_file
-from regard.learning.objective import Split
+from regard.learning.objective import Split, objectives
 from regard.learning.preview import save_preview
 from regard.reuse.search.verify.draw import draw
 from regard.reuse.search.verify.features import extract
@@ -82,7 +82,7 @@ def main(chosen: list[str]) -> None:
         pairs(Path(__file__).parent / "images")
     if not chosen or "toy" in chosen:
         toy(Path(__file__).parent / "images")
-    chosen = [one for one in chosen if one not in ("verification", "pairs", "toy")] if chosen else names("task")
+    chosen = [one for one in chosen if one not in ("verification", "pairs", "toy")] if chosen else objectives()
     if not chosen:
         return
     folder = Path(__file__).parent / "images" / "tasks"
