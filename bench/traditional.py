@@ -11,7 +11,7 @@
    engine's verdict stands beside each difference. Nothing is chosen on a test half: settings are those of the tasks,
    but for 50,000 descriptors in place of 250,000.
 
-    python bench/traditional.py [--data FOLDER] [--draws 5] [--jobs 2] [--out FILE]
+    python bench/traditional.py [--data FOLDER] [--draws 5] [--on "pacs_dev photo" ...] [--jobs 2] [--out FILE]
 
 FOLDER holds styles/STYLE/CLASS/ID.png, pacs_dev/photo/CLASS/* and landmarks_mini/LANDMARK/*; without it part 1 alone.
 """
@@ -63,6 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--on", nargs="+", choices=DATA, default=list(DATA), help="the data sets")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -71,7 +72,7 @@ def main() -> int:
     with threadpool_limits(1):
         rows = [*encoding(), *describing()]
     if given.data:
-        rows += ordered(given.data.resolve(), given.draws, given.jobs)
+        rows += ordered(given.data.resolve(), given.on, given.draws, given.jobs)
     return finish("traditional", rows, given.out)
 
 
@@ -153,13 +154,13 @@ def keypoints() -> list[cv2.KeyPoint]:
     ]
 
 
-def ordered(data: Path, draws: int, jobs: int) -> list[dict[str, Any]]:
+def ordered(data: Path, names: list[str], draws: int, jobs: int) -> list[dict[str, Any]]:
     """Accuracy of each arm on each data set, and the two differences with their verdicts."""
-    work = [(name, part, FIRST + draw) for name in DATA for part in parts(name) for draw in range(draws)]
+    work = [(name, part, FIRST + draw) for name in names for part in parts(name) for draw in range(draws)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(scored, [data] * len(work), *zip(*work)))
     rows = []
-    for name in DATA:
+    for name in names:
         marks = {
             arm: np.stack([
                 np.nanmean([one[arm] for key, one in zip(work, found) if (key[0], key[2]) == (name, FIRST + draw)], 0)

@@ -204,3 +204,17 @@ def test_a_seed_draws_other_descriptors(tmp_path):
         for seed in (0, 1)
     ]
     assert not torch.equal(*(one.pooled.method.centres for one in ends))
+
+
+def test_every_verb_takes_it_by_name_of_its_folder(class_folder, tmp_path):
+    folder = tmp_path / "words"
+    train(class_folder, "bag_of_words", out=folder, settings=HERE, method=FEW | {"k": 16})
+    found = regard.probe(class_folder, with_=folder, classifier="knn")
+    assert found.metrics["knn"] == 1, "stripes along and across have other words"
+    regard.index(class_folder, with_=folder, out=tmp_path / "index")
+    hits = regard.search(tmp_path / "index", class_folder / "along/00.png", top=5).hits
+    assert all(str(one.id).startswith("along") for one in hits[0]) and len(hits[0]) == 5
+    adapted = regard.adapt(class_folder, class_folder, with_=folder, method="coral")
+    assert adapted.metrics["adapted"] == 1
+    with pytest.raises(InputError):
+        regard.finetune(class_folder, class_folder, with_=folder, out=tmp_path / "tuned", steps=2)
