@@ -164,7 +164,7 @@ def taken_apart(plan: Plan, answers: Mapping[Cell, np.ndarray]) -> Decomposition
     step = trained.interval(unit[plan.length] - unit[end])
     found["optimisation"] = _part("optimisation", step, "", error.mean)
     total = sum(one[0] for one in ends.values()) + step.mean
-    if not why and abs(total - error.mean) > 5e-4:
+    if all(one.told for one in found.values()) and abs(total - error.mean) > 5e-4:
         notes.append(
             f"The parts add up to {100 * total:.1f} %, the error of the fitted curve; measured was "
             f"{100 * error.mean:.1f} %."
