@@ -163,7 +163,7 @@ def ordered(data: Path, names: list[str], draws: int, jobs: int) -> list[dict[st
     for name in names:
         marks = {arm: np.stack([_draw(work, found, name, FIRST + one, arm) for one in range(draws)]) for arm in ARMS}
         asked = ~np.isnan(marks[ARMS[0]]).all(axis=0)  # images that were in a test half
-        marks = {arm: value[None][..., asked] for arm, value in marks.items()}
+        marks = {arm: value[:, asked] for arm, value in marks.items()}
         engine = Experiment({arm: Arm(arm, {"linear": marks[arm]}) for arm in ARMS}, design=Design(share=0.5))
         for arm in ARMS:
             rows.append(_row(f"{name}: {arm}", engine.value(arm, "linear")))
