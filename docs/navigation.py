@@ -37,10 +37,11 @@ def pages(folder: str, order: tuple[str, ...] | list[str] = ()) -> list[str]:
 
 def on_config(config: Any) -> Any:
     """Give mkdocs the order of the pages."""
-    known = ("index", "methods", "reproduced")
+    known = ("index", "course", "cours", "methods", "reproduced")
     others = sorted(page.name for page in DOCS.glob("*.md") if page.stem not in known)
     config["nav"] = [
         {"Home": "index.md"},
+        {"Course": ["course.md", "cours.md"]},
         {"Guide": pages("guide", GUIDE)},
         {"Verbs": pages("verbs", verbs())},
         {"Creating": pages("tasks", ("index", "evaluating", "shortcuts"))},
