@@ -53,6 +53,7 @@ _FLOW = (
     "segment",
     "depth",
     "boxes3d",
+    "history",
     "bet",
     "whiten",
     "index",

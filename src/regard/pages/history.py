@@ -1,0 +1,234 @@
+"""The page of `regard history`: accuracy by year beside what was published, what it cost, who is ahead of whom."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from markupsafe import escape
+
+from ..report.cost_drawn import Point, against_cost
+from ..report.gains import Gain, seconds
+from ..report.html import Highlight, Picture, Section, Table, literal, write_report
+from ..report.line_drawn import Place, line_of_years
+from ..studies.history_found import MAIN, Facts, History
+from ..studies.history_plan import IMAGENET, RANDOM
+from ..studies.history_years import LINE, MEMORY
+from ..studies.play_words import share
+
+LEAST_SECONDS = 0.1
+_REFERENCES = {RANDOM: "random features", IMAGENET: "imagenet"}
+
+
+def write_history_page(found: History, path: str | Path, command: str = "") -> Path:
+    """Write the page and return its path.
+
+    Args:
+        found: what came out.
+        path: of the page, ends in .html.
+        command: the command line that made it.
+
+    Raises:
+        InputError: a name that does not end in .html.
+    """
+    about = found.about
+    facts: dict[str, object] = {"command": command} if command else {}
+    facts |= {
+        "pictures": f"{about['pictures']['train']} to learn from, {about['pictures']['test']} to be asked about, "
+        f"{about['classes']} classes",
+        "budget of a network": budget(found),
+        "seeds": ", ".join(map(str, about["seeds"])),
+    }
+    sections = [_years(found), _costs(found), _rows(found), _published(found), _known(found)]
+    return write_report(
+        path,
+        f"Twenty years of recognition, on {about['train_set']}",
+        sections,
+        literal(_minus(found.answer)),
+        gains=_gains(found),
+        highlights=_highlights(found),
+        facts=facts,
+        verdicts=True,
+    )
+
+
+def budget(found: History) -> str:
+    """The one budget, in words."""
+    about = found.about
+    long = f"{about['steps']} steps" if about["steps"] is not None else f"{about['minutes']:g} minutes"
+    rates = " or ".join(f"{rate:g}" for rate in about["rates"])
+    return f"{long} of {about['batch']} pictures of {about['size']} px in {about['precision']}, rate {rates}"
+
+
+def history_table(found: History) -> Table:
+    """A row for each representation in the published order, then the references."""
+    heads = ["representation", "accuracy", "against the one before", "verdict", "depth", "parameters", "FLOPs"]
+    before = {later.name: one for later, one in found.steps}
+    rows: list[list[object]] = []
+    for row in found.rows:
+        told = ["", ""]
+        if row.name in before:
+            gap = found.against(row.name, before[row.name].name).difference
+            told = [_points(gap.mean, gap.told(100, 1, "+")), gap.verdict]
+        rows.append([row.title, share(found.value(row.name)), *told, *_cost_cells(found.facts[row.name])])
+    for name in found.references:
+        what = f"{_REFERENCES[name]}, linear (no part of the order)"
+        rows.append([what, share(found.value(name)), "", "", *_cost_cells(found.facts[name])])
+    return Table([*heads, "time", "MiB"], rows)
+
+
+def _cost_cells(facts: Facts) -> list[object]:
+    mib = "–" if facts.mib is None else f"{facts.mib:.0f}"
+    return [facts.depth, count(facts.parameters), count(facts.flops), seconds(facts.seconds), mib]
+
+
+def count(value: float) -> str:
+    """A large number for people.
+
+    >>> count(0), count(830), count(61_100_840), count(1.5e9)
+    ('0', '830', '61.1 M', '1.50 G')
+    """
+    for unit, many in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= many:
+            return f"{value / many:.3g} {unit}" if value / many >= 10 else f"{value / many:.2f} {unit}"
+    return f"{value:.0f}"
+
+
+def _highlights(found: History) -> list[Highlight]:
+    best = max(found.rows, key=lambda row: found.value(row.name).mean)
+    value = found.value(best.name)
+    note = f"95 % interval {value.told(100, 1)}" if value.known else "one seed: no interval"
+    shown = [Highlight(f"{100 * value.mean:.1f} %", f"{best.title}, the highest of the line", note)]
+    if found.order is not None:
+        note = f"95 % interval {found.order.told(digits=2, sign='+')}" if found.order.known else "one seed: no interval"
+        what = "Spearman's correlation with the published order"
+        shown.append(Highlight(_minus(f"{found.order.mean:+.2f}"), what, _minus(note)))
+    many = len(found.reversed)
+    pairs = sum(len(chain) * (len(chain) - 1) // 2 for chain in found.chains)
+    shown.append(Highlight(str(many), f"of {pairs} pairs reversed beyond luck", "later behind earlier"))
+    return shown
+
+
+def _gains(found: History) -> list[Gain]:
+    rows = []
+    for later, before in found.steps:
+        difference = found.against(later.name, before.name).difference
+        facts = found.facts[later.name]
+        what = f"{later.title} over {before.title}"
+        values = found.value(before.name), found.value(later.name)
+        rows.append(Gain(what, values[0].mean, values[1].mean, difference, seconds=facts.seconds, mib=facts.mib))
+    return rows
+
+
+def _years(found: History) -> Section:
+    used = sorted({row.place for row in found.rows})
+    at = {place: number for number, place in enumerate(used)}
+    places = [
+        Place(one.title, one.year, None if one.error is None else 1 - one.error / 100, one.checked != MEMORY)
+        for one in (LINE[place] for place in used)
+    ]
+    forms = {}
+    for chain in found.chains:
+        own = [row for row in chain if row.entry is not None]
+        name = "networks as published" if any(row.name == row.entry.published for row in own if row.entry) else "scaled"
+        forms[name] = [(at[row.place], found.value(row.name)) for row in own]
+    ends = ", ".join(f"{row.title} {100 * found.value(row.name).mean:.0f} %" for row in found.rows)
+    lines = {_REFERENCES[name]: found.value(name).mean for name in found.references} | {"majority": found.majority}
+    picture = line_of_years(
+        places,
+        forms,
+        f"accuracy by year: {ends}",
+        references=lines,
+        above="published: top-5 accuracy on ImageNet, 1.2 million pictures",
+        below=f"measured here: accuracy, {found.about['pictures']['train']} pictures",
+    )
+    under = (
+        "In the order of the years, equally far apart; upright lines are 95 % intervals over pictures and seeds. "
+        "Hollow: published, and from memory. Dashed: linear classifiers on features without training here, and always "
+        "naming the commonest class, which are no part of the order."
+    )
+    return Section("Accuracy by year", _minus(found.answer), [Picture(picture, escape(under))])
+
+
+def _costs(found: History) -> Section:
+    names = [row.name for row in found.rows] + list(found.references)
+    titles = {row.name: row.title for row in found.rows} | _REFERENCES
+    written: list[tuple[str, Callable[[Facts], float], float, Callable[[float], str]]] = [
+        ("layers with weights, one behind another", lambda one: one.depth, 1, "{:g}".format),
+        ("parameters", lambda one: one.parameters, 1, count),
+        ("FLOPs of one picture", lambda one: one.flops, 1, count),
+        ("seconds to learn and to be asked", lambda one: one.seconds, LEAST_SECONDS, "{:g}".format),
+    ]
+    drawn = []
+    for x, cost, least, write in written:
+        made = [
+            Point(titles[name], cost(found.facts[name]), found.value(name), name not in found.references)
+            for name in names
+        ]
+        alt = f"accuracy against {x}: " + ", ".join(f"{one.name} {write(one.cost)}" for one in made)
+        drawn.append(Picture(against_cost(made, alt, x=x, least=least, written_as=write)))
+    text = (
+        "All on a logarithmic axis; hollow points are the references. Parameters are all that was learned, with the "
+        "linear classifier; FLOPs are those of convolutions and matrix products at the size that was used, two for "
+        "each multiplication with its addition; seconds are means over seeds, without choosing a rate, on a machine "
+        "that may have done other things beside."
+    )
+    return Section("Depth, size and cost", text, drawn)
+
+
+def _rows(found: History) -> Section:
+    heads = ["representation", "highest rate", "on the held-out part of TRAIN", "by seed, on TEST"]
+    rows: list[list[object]] = []
+    for row in found.rows:
+        facts = found.facts[row.name]
+        tried = ", ".join(f"{rate}: {_per_cent(value)}" for rate, value in facts.tried.items())
+        rate = "–" if facts.rate is None else f"{facts.rate:g}" + (f" (short runs: {tried})" if tried else "")
+        each = ", ".join(f"{100 * one:.1f}" for one in found.experiment.arms[row.name].by_seed(MAIN))
+        rows.append([row.title, rate, _per_cent(facts.held_out), each])
+    text = "Accuracies in per cent with 95 % intervals over pictures and seeds; times and memory are means over seeds."
+    table = history_table(found)
+    whole = Table(table.columns, [[_whole(cell) for cell in row] for row in table.rows])
+    return Section("Every representation", text, [whole, Table(heads, rows, "How each was trained, in per cent.")])
+
+
+def _published(found: History) -> Section:
+    rows = [
+        [one.title, one.year, "–" if one.error is None else f"{one.error:g}", f"{one.source}: {one.checked}"]
+        for one in LINE
+    ]
+    text = (
+        "Top-5 error in per cent in the ImageNet challenge. They give the order, and nothing else here is compared with "
+        "them: other pictures, other networks where these are scaled, hours of many machines in place of minutes."
+    )
+    return Section("What was published", text, [Table(["representation", "year", "top-5 error", "source"], rows)])
+
+
+def _known(found: History) -> Section:
+    many = sum(len(chain) * (len(chain) - 1) // 2 for chain in found.chains)
+    chance = "" if found.order is None else f" Of all orders of these, {100 * found.order.chance:.1f} % would do as well."
+    said = [
+        "Nothing was chosen by TEST. Rates were chosen by short runs on a tenth of TRAIN that was held out, from the "
+        "same few for every network.",
+        "One budget is not each network's best: with more steps, pictures or another recipe the order may be another.",
+        f"Of {many} pairs, each at 95 %, about one in twenty without a true difference would be told apart by luck.",
+        f"Spearman's interval is over pictures, which are drawn anew, and seeds, whose luck is drawn.{chance}",
+        *(f"{name} did not end, and is not among these: {why}" for name, why in found.failed.items()),
+        *found.notes,
+    ]
+    return Section("What to know", "\n".join(f"- {literal(one)}" for one in said))
+
+
+def _per_cent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _points(mean: float, ends: str) -> str:
+    return f"{100 * mean:+.1f} {ends}"
+
+
+def _minus(text: str) -> str:
+    """With minus signs where a number follows a space or a bracket."""
+    return text.replace(" -", " \u2212").replace("[-", "[\u2212")
+
+
+def _whole(cell: object) -> object:
+    """An interval that is not broken over lines, with a minus sign."""
+    return cell.replace("-", "\u2212").replace(", ", ",\u00a0") if isinstance(cell, str) and "[" in cell else cell
