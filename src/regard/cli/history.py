@@ -50,12 +50,13 @@ def history(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run twenty years of recognition on your images: bag of words, Fisher vectors, AlexNet, ZF, VGG, GoogLeNet, ResNet.
+    """Run twenty years of recognition on your images, from bag of words over AlexNet to ResNet, under one budget.
 
-    Every network learns the labels of TRAIN from first weights with one budget: as many steps, the same batches, views
-    and seeds, and a learning rate that is chosen from the same few on a part of TRAIN. Bag of words and Fisher vectors
-    fit their vocabulary on TRAIN. All are asked about the same images of TEST. What is told: each accuracy with its
-    interval, each against the one before it, how far the published order holds, and where these images reverse it.
+    AlexNet, ZF, VGG, GoogLeNet and ResNet learn the labels of TRAIN from first weights with as many steps, the same
+    batches, views and seeds, and a learning rate that is chosen from the same few on a part of TRAIN. Bag of words and
+    Fisher vectors fit their vocabulary on TRAIN. All are asked about the same images of TEST. What is told: each accuracy
+    with its interval, each against the one before it, how far the published order holds, and where these images
+    reverse it.
     Stopped, the same command goes on, and with more seeds or networks it does only what is not there yet. Status 1 says
     that one did not end.
     """

@@ -1,4 +1,4 @@
-"""How far measured accuracies follow a known order: Spearman's rank correlation, with an interval over images and seeds.
+"""How far measured accuracies follow a known order: Spearman's correlation, with an interval over images and seeds.
 
 The engine's arithmetic (`contrast`) is of means over images. A rank correlation is none: left out, a single image
 hardly ever changes a rank, so that the jackknife would give an interval without width. Images are drawn anew instead,

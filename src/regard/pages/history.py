@@ -1,11 +1,10 @@
 """The page of `regard history`: accuracy by year beside what was published, what it cost, who is ahead of whom."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from markupsafe import escape
 
-from ..report.cost_drawn import Point, against_cost
+from ..report.cost_drawn import Axis, Point, against_costs
 from ..report.gains import Gain, seconds
 from ..report.html import Highlight, Picture, Section, Table, literal, write_report
 from ..report.line_drawn import Place, line_of_years
@@ -15,6 +14,7 @@ from ..studies.history_years import LINE, MEMORY
 from ..studies.play_words import share
 
 LEAST_SECONDS = 0.1
+AHEAD = ("against the one before", "verdict")
 _REFERENCES = {RANDOM: "random features", IMAGENET: "imagenet"}
 
 
@@ -60,7 +60,7 @@ def budget(found: History) -> str:
 
 def history_table(found: History) -> Table:
     """A row for each representation in the published order, then the references."""
-    heads = ["representation", "accuracy", "against the one before", "verdict", "depth", "parameters", "FLOPs"]
+    heads = ["representation", "accuracy", *AHEAD, "depth", "parameters", "FLOPs"]
     before = {later.name: one for later, one in found.steps}
     rows: list[list[object]] = []
     for row in found.rows:
@@ -84,21 +84,22 @@ def count(value: float) -> str:
     """A large number for people.
 
     >>> count(0), count(830), count(61_100_840), count(1.5e9)
-    ('0', '830', '61.1 M', '1.50 G')
+    ('0', '830', '61.1 M', '1.5 G')
     """
     for unit, many in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= many:
-            return f"{value / many:.3g} {unit}" if value / many >= 10 else f"{value / many:.2f} {unit}"
+            return f"{value / many:.3g} {unit}"
     return f"{value:.0f}"
 
 
 def _highlights(found: History) -> list[Highlight]:
     best = max(found.rows, key=lambda row: found.value(row.name).mean)
     value = found.value(best.name)
-    note = f"95 % interval {value.told(100, 1)}" if value.known else "one seed: no interval"
+    note = f"95 % interval over {_luck(found)} {value.told(100, 1)}" if value.known else "no interval"
     shown = [Highlight(f"{100 * value.mean:.1f} %", f"{best.title}, the highest of the line", note)]
     if found.order is not None:
-        note = f"95 % interval {found.order.told(digits=2, sign='+')}" if found.order.known else "one seed: no interval"
+        known = found.order.known
+        note = f"95 % interval {found.order.told(digits=2, sign='+')}" if known else "one seed: no interval"
         what = "Spearman's correlation with the published order"
         shown.append(Highlight(_minus(f"{found.order.mean:+.2f}"), what, _minus(note)))
     many = len(found.reversed)
@@ -137,41 +138,45 @@ def _years(found: History) -> Section:
         forms,
         f"accuracy by year: {ends}",
         references=lines,
-        above="published: top-5 accuracy on ImageNet, 1.2 million pictures",
-        below=f"measured here: accuracy, {found.about['pictures']['train']} pictures",
+        above="published: ImageNet, top 5",
+        below="here: accuracy",
     )
     under = (
-        "In the order of the years, equally far apart; upright lines are 95 % intervals over pictures and seeds. "
+        f"In the order of the years, equally far apart; upright lines are 95 % intervals over {_luck(found)}. "
         "Hollow: published, and from memory. Dashed: linear classifiers on features without training here, and always "
         "naming the commonest class, which are no part of the order."
     )
-    return Section("Accuracy by year", _minus(found.answer), [Picture(picture, escape(under))])
+    text = (
+        "Above, the share of ImageNet's pictures whose label was among the first five answers, after learning from "
+        "1.2 million; below, the share of yours that was told right, after learning from "
+        f"{found.about['pictures']['train']}."
+    )
+    return Section("Accuracy by year", text, [Picture(picture, escape(under))])
 
 
 def _costs(found: History) -> Section:
     names = [row.name for row in found.rows] + list(found.references)
     titles = {row.name: row.title for row in found.rows} | _REFERENCES
-    written: list[tuple[str, Callable[[Facts], float], float, Callable[[float], str]]] = [
-        ("layers with weights, one behind another", lambda one: one.depth, 1, "{:g}".format),
-        ("parameters", lambda one: one.parameters, 1, count),
-        ("FLOPs of one picture", lambda one: one.flops, 1, count),
-        ("seconds to learn and to be asked", lambda one: one.seconds, LEAST_SECONDS, "{:g}".format),
-    ]
-    drawn = []
-    for x, cost, least, write in written:
-        made = [
-            Point(titles[name], cost(found.facts[name]), found.value(name), name not in found.references)
-            for name in names
-        ]
-        alt = f"accuracy against {x}: " + ", ".join(f"{one.name} {write(one.cost)}" for one in made)
-        drawn.append(Picture(against_cost(made, alt, x=x, least=least, written_as=write)))
-    text = (
-        "All on a logarithmic axis; hollow points are the references. Parameters are all that was learned, with the "
-        "linear classifier; FLOPs are those of convolutions and matrix products at the size that was used, two for "
-        "each multiplication with its addition; seconds are means over seeds, without choosing a rate, on a machine "
-        "that may have done other things beside."
+    facts = [found.facts[name] for name in names]
+    axes = {
+        "depth": Axis([one.depth for one in facts]),
+        "parameters": Axis([one.parameters for one in facts], count),
+        "FLOPs of one picture": Axis([max(one.flops, 1) for one in facts], count),
+        "seconds": Axis([max(one.seconds, LEAST_SECONDS) for one in facts]),
+    }
+    made = [Point(titles[name], 0, found.value(name), name not in found.references) for name in names]
+    alt = "accuracy against depth, parameters, FLOPs and seconds: " + ", ".join(
+        f"{titles[name]} {one.depth}, {count(one.parameters)}, {count(one.flops)}, {seconds(one.seconds)}"
+        for name, one in zip(names, facts)
     )
-    return Section("Depth, size and cost", text, drawn)
+    under = "On logarithmic axes; upright lines are 95 % intervals, hollow points the references."
+    text = (
+        "Depth is the number of layers with weights on the longest way through, the classifier with them. Parameters "
+        "are all that was learned. FLOPs are those of convolutions and matrix products at the size that was used, two "
+        "for each multiplication with its addition. Seconds, to learn and to be asked, are means over seeds without "
+        "choosing a rate, on a machine that may have done other things beside."
+    )
+    return Section("Depth, size and cost", text, [Picture(against_costs(made, axes, alt), under)])
 
 
 def _rows(found: History) -> Section:
@@ -183,9 +188,14 @@ def _rows(found: History) -> Section:
         rate = "–" if facts.rate is None else f"{facts.rate:g}" + (f" (short runs: {tried})" if tried else "")
         each = ", ".join(f"{100 * one:.1f}" for one in found.experiment.arms[row.name].by_seed(MAIN))
         rows.append([row.title, rate, _per_cent(facts.held_out), each])
-    text = "Accuracies in per cent with 95 % intervals over pictures and seeds; times and memory are means over seeds."
+    text = (
+        f"Accuracies in per cent with 95 % intervals over {_luck(found)}; times are means over seeds, memory is the "
+        "highest of them."
+    )
     table = history_table(found)
-    whole = Table(table.columns, [[_whole(cell) for cell in row] for row in table.rows])
+    kept = [at for at, name in enumerate(table.columns) if name not in AHEAD]  # that stands in the table of gains
+    cells = [[_whole(row[at]) for at in kept] for row in table.rows]
+    whole = Table([table.columns[at] for at in kept], cells)
     return Section("Every representation", text, [whole, Table(heads, rows, "How each was trained, in per cent.")])
 
 
@@ -195,15 +205,17 @@ def _published(found: History) -> Section:
         for one in LINE
     ]
     text = (
-        "Top-5 error in per cent in the ImageNet challenge. They give the order, and nothing else here is compared with "
-        "them: other pictures, other networks where these are scaled, hours of many machines in place of minutes."
+        "Top-5 error in per cent in the ImageNet challenge. They give the order, and nothing else here is compared "
+        "with them: other pictures, other networks where these are scaled, hours of many machines in place of minutes."
     )
     return Section("What was published", text, [Table(["representation", "year", "top-5 error", "source"], rows)])
 
 
 def _known(found: History) -> Section:
     many = sum(len(chain) * (len(chain) - 1) // 2 for chain in found.chains)
-    chance = "" if found.order is None else f" Of all orders of these, {100 * found.order.chance:.1f} % would do as well."
+    chance = (
+        "" if found.order is None else f" Of all orders of these, {100 * found.order.chance:.1f} % would do as well."
+    )
     said = [
         "Nothing was chosen by TEST. Rates were chosen by short runs on a tenth of TRAIN that was held out, from the "
         "same few for every network.",
@@ -213,7 +225,11 @@ def _known(found: History) -> Section:
         *(f"{name} did not end, and is not among these: {why}" for name, why in found.failed.items()),
         *found.notes,
     ]
-    return Section("What to know", "\n".join(f"- {literal(one)}" for one in said))
+    return Section("What to know", "", [Table(["note"], [[one] for one in said])])
+
+
+def _luck(found: History) -> str:
+    return "pictures and seeds" if len(found.about["seeds"]) > 1 else "pictures alone"
 
 
 def _per_cent(value: float | None) -> str:

@@ -77,7 +77,7 @@ def line_of_years(
             lower.annotate(written(name), at, (0, 4), textcoords="offset points", ha="right", color=MUTED, fontsize=12)
         if many > 1:
             lower.legend(frameon=False, loc="best", fontsize=11.5, labelcolor=INK)
-        names = [f"{written(one.name)}\n{one.year}" for one in places]
+        names = ["\n".join([str(one.year), *_lines(written(one.name))]) for one in places]
         lower.set_xticks(range(len(places)), names)
         for label in lower.get_xticklabels():
             label.set(color=INK, fontsize=10.5)
@@ -88,4 +88,11 @@ def line_of_years(
             _style.percent_axis(panel.yaxis)
             panel.set_title(written(title), loc="left", fontsize=13, color=MUTED)
 
-    return _style.figure(470, draw, alt, rows=2)
+    return _style.figure(480, draw, alt, rows=2)
+
+
+def _lines(name: str) -> list[str]:
+    """A name in two lines, broken where they are of about one length."""
+    words = name.split()
+    cuts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
+    return list(min(cuts, key=lambda two: max(map(len, two)), default=(name,)))

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.checks import RunError, bad, check_choice, check_number
+from ..core.checks import RunError, check_choice, check_number
 from ..core.events import Event
 from ..core.leftovers import clear
 from ..core.records import read_record

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.checks import RunError
-from ..core.records import listed, mapped, maybe, number, read_record, text, whole
+from ..core.records import listed, mapped, maybe, number, read_record, whole
 from ..core.storage import write_json
 from ..core.values import group_codes
 from ..create.run import train

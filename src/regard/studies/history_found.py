@@ -11,7 +11,7 @@ from ..metrics.intervals import Interval
 from ..metrics.rank_order import RankOrder, rank_order
 from .experiment import Contrast, Experiment
 from .history_cells import Cell, Rate
-from .history_years import LINE, MEMORY, Row
+from .history_years import LINE, Row
 from .play_words import points
 
 MAIN = "accuracy"
@@ -140,9 +140,9 @@ class History:
                 f"Spearman's correlation of {many} accuracies with the published order is {self.order.mean:+.2f}; from "
                 "one seed nobody knows how sure that is."
             )
-        said = "no order can be told"
+        said = "whether the published order holds cannot be told"
         if self.order.low > 0:
-            said = "the published order holds by and large"
+            said = f"the published order holds{' in part' if self.reversed else ''}"
         if self.order.high < 0:
             said = "the published order is turned around"
         ends = self.order.told(digits=2, sign="+")

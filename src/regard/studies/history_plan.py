@@ -133,7 +133,7 @@ def side_for(images: ImageSet) -> int:
 
 
 def settled_precision(precision: str, device: str) -> str:
-    """auto | fp32 | bf16 as fp32 or bf16, by what the machine has and not by a clock, so that runs repeat.
+    """Resolve auto | fp32 | bf16 to fp32 or bf16, by what the machine has and not by a clock, so that runs repeat.
 
     Raises:
         InputError: another word.

@@ -81,12 +81,13 @@ def history(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Line:
-    """Run twenty years of recognition on your pictures: bag of words, Fisher vectors, AlexNet, ZF, VGG, GoogLeNet, ResNet.
+    """Run twenty years of recognition on your pictures, from bag of words over AlexNet to ResNet, under one budget.
 
-    Every network learns the labels of TRAIN from first weights with one budget: as many steps, the same batches, views
-    and seeds, and a learning rate that is chosen from the same few on a part of TRAIN. Bag of words and Fisher vectors
-    fit their vocabulary on TRAIN. All are asked about the same pictures of TEST. What is told: each accuracy with its
-    interval, each against the one before it, how far the published order holds, and where these pictures reverse it.
+    AlexNet, ZF, VGG, GoogLeNet and ResNet learn the labels of TRAIN from first weights with as many steps, the same
+    batches, views and seeds, and a learning rate that is chosen from the same few on a part of TRAIN. Bag of words and
+    Fisher vectors fit their vocabulary on TRAIN. All are asked about the same pictures of TEST. What is told: each accuracy
+    with its interval, each against the one before it, how far the published order holds, and where these pictures
+    reverse it.
     Called again with the same folder it goes on, and does only what is not there yet.
 
     Args:
