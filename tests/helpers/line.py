@@ -17,8 +17,7 @@ def line(levels: dict[str, float], *, seeds: int = 3, each: int = 1, random: flo
     def drawn(level: float) -> np.ndarray:
         return (hard + 0.02 * rng.standard_normal((seeds, IMAGES)) < level).astype(float)
 
-    networks = ",".join(name for name in levels if name not in ("bag_of_words", "fisher"))
-    rows = tuple(row for row in asked_rows(networks) if row.name in levels)
+    rows = tuple(row for row in asked_rows("all") if row.name in levels)
     titles = {row.name: row.title for row in rows}
     arms = {name: Arm(name, {MAIN: drawn(level)}, titles[name], 3.0, 500.0) for name, level in levels.items()}
     arms |= {"random": Arm("random", {MAIN: drawn(random)})} if random else {}

@@ -114,6 +114,23 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "play ../days.toml --with random:convnet4 --methods ncm,slda --against slda --seeds 2 --out plays",
         lambda: regard.play("../days.toml", **SMALL, methods=["ncm", "slda"], against="slda", seeds=2, out="plays"),
     ),
+    "history": (
+        "history train test --networks alexnet,resnet --no-classic --no-references --seeds 2 --steps 2 --batch 8 "
+        "--lr 0.001 --size 16 --out line",
+        lambda: regard.history(
+            "train",
+            "test",
+            networks=["alexnet", "resnet"],
+            no_classic=True,
+            no_references=True,
+            seeds=2,
+            steps=2,
+            batch=8,
+            lr=0.001,
+            size=16,
+            out="line",
+        ),
+    ),
     "lineage": ("lineage .. --report page.html", lambda: regard.lineage("..", report="page.html")),
     "index_upgrade": (
         "index-upgrade ../there --with random:convnet4:3 --pairs 12 --budget 2 --seed 1 --out upgraded",

@@ -18,7 +18,8 @@ def history(
         ),
     ] = None,
     networks: Annotated[
-        str, typer.Option("--networks", help="scaled (for small pictures), published, all, or names: alexnet,resnet.")
+        str,
+        typer.Option("--networks", help="scaled (for small images), published, all, or names: alexnet,vgg_published."),
     ] = "scaled",
     no_classic: Annotated[
         bool, typer.Option("--no-classic", help="Leave out bag of words and Fisher vectors.")
@@ -54,9 +55,9 @@ def history(
 
     AlexNet, ZF, VGG, GoogLeNet and ResNet learn the labels of TRAIN from first weights with as many steps, the same
     batches, views and seeds, and a learning rate that is chosen from the same few on a part of TRAIN. Bag of words and
-    Fisher vectors fit their vocabulary on TRAIN. All are asked about the same images of TEST. What is told: each accuracy
-    with its interval, each against the one before it, how far the published order holds, and where these images
-    reverse it.
+    Fisher vectors fit their vocabulary on TRAIN. All are asked about the same images of TEST. What is told:
+    each accuracy with its interval, each against the one before it, how far the published order holds, and where these
+    images reverse it.
     Stopped, the same command goes on, and with more seeds or networks it does only what is not there yet. Status 1 says
     that one did not end.
     """

@@ -93,17 +93,19 @@ def run_history(
     for name in references:
         check_choice("references", name, REFERENCES)
     check_number("--workers", workers, 1, 64, whole=True)
-    rows = asked_rows(networks, classic)
-    known, notes, content = open_pair(train, test, seed)
+    rows, where = asked_rows(networks, classic), pick_device(device)
     if steps is None and minutes is None:
         steps = STEPS
     if size is not None:
         check_number("--size", size, 8, 4096, whole=True)
-    side = size or side_for(known.train)
-    where = pick_device(device)
-    of = (tuple(rows), tuple(references), seeds, seed, steps, minutes, batch, tuple(rates), side)
+    of = (tuple(rows), tuple(references), seeds, seed, steps, minutes, batch, tuple(rates), size or 0)
     plan = Plan(*of, settled_precision(precision, where), where)
-    checked_networks(plan)
+    if size is not None:
+        checked_networks(plan)
+    known, notes, content = open_pair(train, test, seed)
+    if size is None:
+        plan = replace(plan, size=side_for(known.train))
+        checked_networks(plan)
     folder = new_folder("--out", Path(out), marker=FILE)
     clear(folder)
     about = {"content": content, **plan.budget}

@@ -101,8 +101,8 @@ def asked_rows(networks: str = SCALED, classic: bool = True) -> list[Row]:
     """The rows that a choice of networks means, in the published order.
 
     Args:
-        networks: scaled | published | all, or names with commas between them: of networks (`vgg_scaled`, `vgg16`) or
-            short ones (`vgg`, its scaled form).
+        networks: scaled | published | all, or names with commas between them: `vgg` or `vgg_scaled` for small pictures,
+            `vgg_published` for the network of the paper.
         classic: with bag of words and Fisher vectors.
 
     Raises:
@@ -112,19 +112,19 @@ def asked_rows(networks: str = SCALED, classic: bool = True) -> list[Row]:
     ['bag_of_words', 'fisher', 'alexnet_scaled', 'resnet_scaled']
     """
     of_line = [entry for entry in LINE if entry.scaled]
-    known = {name: entry for entry in of_line for name in (entry.scaled, entry.published)}
-    short = {entry.key: entry.scaled for entry in of_line if entry.key not in known}
+    known = {f"{entry.key}_{form}": getattr(entry, form) for entry in of_line for form in (SCALED, PUBLISHED)}
     if networks == ALL:
-        wanted = list(known)
+        wanted = list(known.values())
     elif networks in (SCALED, PUBLISHED):
         wanted = [getattr(entry, networks) for entry in of_line]
     else:
+        known |= {entry.key: entry.scaled for entry in of_line}
         given = [name.strip() for name in networks.split(",") if name.strip()]
         for name in given:
-            check_choice("--networks", name, [SCALED, PUBLISHED, ALL, *known, *short])
+            check_choice("--networks", name, [SCALED, PUBLISHED, ALL, *known])
         if not given or {SCALED, PUBLISHED, ALL} & set(given):
             raise bad("--networks", repr(networks), "scaled, published or all, or names with commas between them")
-        wanted = [short.get(name, name) for name in given]
+        wanted = [known[name] for name in given]
     rows = [Row(entry.key, entry, place) for place, entry in enumerate(LINE) if classic and not entry.scaled]
     rows += [
         Row(name, entry, place)

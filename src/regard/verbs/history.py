@@ -85,16 +85,16 @@ def history(
 
     AlexNet, ZF, VGG, GoogLeNet and ResNet learn the labels of TRAIN from first weights with as many steps, the same
     batches, views and seeds, and a learning rate that is chosen from the same few on a part of TRAIN. Bag of words and
-    Fisher vectors fit their vocabulary on TRAIN. All are asked about the same pictures of TEST. What is told: each accuracy
-    with its interval, each against the one before it, how far the published order holds, and where these pictures
-    reverse it.
+    Fisher vectors fit their vocabulary on TRAIN. All are asked about the same pictures of TEST. What is told:
+    each accuracy with its interval, each against the one before it, how far the published order holds, and where these
+    pictures reverse it.
     Called again with the same folder it goes on, and does only what is not there yet.
 
     Args:
         train: labelled pictures to learn from. It does not take vectors.
         test: labelled pictures to be asked about; None: the part test of `train`, or a quarter of it.
         out: a new folder for everything, or that of the same study.
-        networks: scaled (for small pictures), published (as in the papers), all, or names: "alexnet,resnet".
+        networks: scaled (for small pictures), published (as in the papers), all, or names: "alexnet,vgg_published".
         no_classic: leave out bag of words and Fisher vectors.
         no_references: leave out the linear classifiers on random features and on `imagenet`.
         seeds: how often everything is done; from one nothing can be told, from two nothing but a large difference.
