@@ -1,8 +1,9 @@
 """What any module of a network gives, by its name in the network or in the literature: `layer3.1`, `blocks.11`, `fc7`.
 
 A forward hook on the module takes its output while the network runs once, and is removed again. The names of the
-papers for AlexNet (Krizhevsky et al. 2012, NIPS) and VGG (Simonyan and Zisserman 2015, ICLR) mean the output after the
-ReLU, as these papers and those that compare by layers take it: `conv5`, `conv5_3`, `pool5`, `fc6`, `fc7`.
+papers for AlexNet (Krizhevsky et al. 2012, NIPS), ZFNet (Zeiler and Fergus 2014, ECCV) and VGG (Simonyan and Zisserman
+2015, ICLR) mean the output after the ReLU, as these papers and those that compare by layers take it, and before a
+response normalisation: `conv5`, `conv5_3`, `pool5`, `fc6`, `fc7`.
 """
 
 from collections.abc import Callable
@@ -100,9 +101,10 @@ def layer_names(network: nn.Module) -> list[str]:
 
 
 def aliases(network: nn.Module) -> dict[str, str]:
-    """Names of layers in the papers of AlexNet and VGG to modules; empty for other networks.
+    """Names of layers in the papers of AlexNet, ZFNet and VGG to modules; empty for other networks.
 
-    These are a chain `features` of convolutions, ReLUs and poolings with two hidden layers behind it. Five
+    These are a chain `features` of convolutions, ReLUs and poolings with two hidden layers behind it; what normalises
+    before the ReLU (CaffeNet) belongs to its convolution, what normalises after it (AlexNet) has no name. Five
     convolutions are AlexNet's `conv1` ... `conv5`; VGG's are `conv1_1` ... `conv5_3`, and `conv5` the last of block 5.
     """
     body, start = (network.body, "body.") if isinstance(getattr(network, "body", None), nn.Module) else (network, "")
@@ -112,17 +114,18 @@ def aliases(network: nn.Module) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     plain = sum(isinstance(one, nn.Conv2d) for one in chain) == 5
-    block, within, every = 1, 0, 0
+    block, within, every, ended = 1, 0, 0, True
     for place, module in chain.named_children():
         if isinstance(module, nn.MaxPool2d):
             found[f"pool{every if plain else block}"] = f"{start}features.{place}"
             block, within = block + 1, 0
             continue
         if isinstance(module, nn.Conv2d):
-            within, every = within + 1, every + 1
-        if every:  # what follows a convolution, its ReLU, takes its name over
+            within, every, ended = within + 1, every + 1, False
+        if not ended:  # what follows a convolution, its ReLU at the last, takes its name over
             names = [f"conv{every}"] if plain else [f"conv{block}_{within}", f"conv{block}"]
             found |= dict.fromkeys(names, f"{start}features.{place}")
+        ended = ended or isinstance(module, nn.ReLU)
     return found | {f"fc{6 + place}": start + module for place, module in enumerate(hidden[:2])}
 
 

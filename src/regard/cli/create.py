@@ -40,6 +40,10 @@ def create(
     minutes: Minutes = None,
     batch: TrainBatch = None,
     size: Annotated[int | None, typer.Option(help="Side of the input in pixels.", show_default="from the data")] = None,
+    norm: Annotated[
+        str | None,
+        typer.Option(help="Exchange the network's normalisation: bn, ln, in, or gn:G.", show_default="its own"),
+    ] = None,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     weight_decay: Annotated[
         float | None, typer.Option(min=0, help="Decoupled weight decay.", show_default="0.01, or the task's own")
@@ -78,6 +82,7 @@ def create(
         minutes=minutes,
         batch=batch,
         size=size,
+        norm=norm,
         lr=lr,
         weight_decay=weight_decay,
         clip=clip,

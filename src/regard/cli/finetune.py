@@ -40,6 +40,10 @@ def finetune(
     ] = "all",
     backbone_lr_factor: Annotated[float, typer.Option(help="The network's rate is this times the classifier's.")] = 0.1,
     layer_decay: Annotated[float, typer.Option(help="Each stage has the next one's rate times this.")] = 1.0,
+    norm: Annotated[
+        str | None,
+        typer.Option(help="Exchange the network's normalisation: bn, ln, in, or gn:G.", show_default="its own"),
+    ] = None,
     epochs: Epochs = None,
     steps: Steps = None,
     minutes: Minutes = None,
@@ -75,6 +79,7 @@ def finetune(
         layers=layers,
         backbone_lr_factor=backbone_lr_factor,
         layer_decay=layer_decay,
+        norm=norm,
         epochs=epochs,
         steps=steps,
         minutes=minutes,

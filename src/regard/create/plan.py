@@ -3,7 +3,7 @@
 import copy
 from dataclasses import dataclass, replace
 
-from ..backbones.encoder import Encoder, make_encoder
+from ..backbones.encoder import Encoder, make_encoder, with_norm
 from ..core.runtime import derive_seed, seeded_init
 from ..learning.look import Look, pick_size, split_by_hash
 from ..learning.module import LearningModule
@@ -25,6 +25,7 @@ class Plan:
         backbone: the network's name.
         settings: with a batch and a length.
         preprocess: how pictures are prepared.
+        norm: the normalisation in place of the network's own; None: its own.
     """
 
     found: Look
@@ -34,13 +35,16 @@ class Plan:
     backbone: str
     settings: TrainSettings
     preprocess: Preprocess
+    norm: str | None = None
 
     def encoder(self) -> Encoder:
         """What learns: a copy of the parent's, or one with fresh weights; raises InputError where it cannot."""
         if self.parent is not None:
             encoder = copy.deepcopy(self.parent.encoder)
+            encoder = encoder if self.norm is None else with_norm(encoder, self.norm)
         else:
-            encoder = make_encoder(self.backbone, seed=self.settings.seed, size=self.preprocess.shape[0])
+            size, seed = self.preprocess.shape[0], self.settings.seed
+            encoder = make_encoder(self.backbone, seed=seed, size=size, norm=self.norm)
         self.objective.admits(encoder)
         return encoder
 
@@ -60,6 +64,7 @@ def planned(
     backbone: str,
     size: int | None,
     holdout: float,
+    norm: str | None = None,
 ) -> Plan:
     """Hold images out, and choose what was left open; see `train_events` for the arguments."""
     rows, out = split_by_hash(found.hashes, holdout)
@@ -73,4 +78,4 @@ def planned(
     if parent is not None:
         own = parent.preprocess
         preprocess = replace(own, size=size, resize=size) if size else own
-    return Plan(found, known, objective, parent, backbone, settings, preprocess)
+    return Plan(found, known, objective, parent, backbone, settings, preprocess, norm)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backbones.encoder import Encoder, evaluating
+from ..backbones.norms import parse_norm
 from ..core import processes
 from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
@@ -60,6 +61,7 @@ def train_events(
     settings: TrainSettings | None = None,
     method: Mapping[str, Any] | None = None,
     size: int | None = None,
+    norm: str | None = None,
     holdout: float = 0.1,
     resume: bool = True,
     keep: str = "last",
@@ -80,6 +82,7 @@ def train_events(
             steps.
         method: the task's own settings by name, as text or values.
         size: side of the input in pixels; None: from the images (32, 64, 128 or 224), or as `start` takes them.
+        norm: the normalisation in place of the network's own: `bn`, `ln`, `in`, `gn:G` (see `backbones.norms`).
         holdout: share of the images that is kept for scoring the task itself; split by content, so that copies of an
             image are on one side.
         resume: False starts anew, and deletes what an unfinished run left.
@@ -103,6 +106,7 @@ def train_events(
         "size": size,
         "holdout": holdout,
         "keep": keep,
+        **({} if norm is None else {"norm": str(parse_norm(norm))}),
         **{f"set {key}": value for key, value in given.items()},
         **asked.recipe(),
         "images": found.content,
@@ -115,7 +119,8 @@ def train_events(
     if ended := run.finished({"steps": whole()}):
         yield ended
         return
-    plan = planned(found, objective, parent, asked, backbone=str(arguments["backbone"]), size=size, holdout=holdout)
+    backbone = str(arguments["backbone"])
+    plan = planned(found, objective, parent, asked, backbone=backbone, size=size, holdout=holdout, norm=norm)
     yield from run.logged(carried_out(plan, run, keep, {"name": f"{task}-{plan.backbone}", "task": task}))
 
 
@@ -187,6 +192,7 @@ def carried_out(
         **told,
         "training": {"keep": keep, **told.get("training", {})},
         "backbone": plan.backbone,
+        **({} if plan.norm is None else {"norm": str(parse_norm(plan.norm))}),
         "size": plan.preprocess.shape[0],
         "parent": started_from(plan.parent, plan.backbone, settings.seed),
         "data": {

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ..backbones.norm_statistics import batch_errors
 from ..core.runtime import derive_seed, torch_rng
 from .settings import TrainSettings
 from .trainable import Moment, Player, Trainable
@@ -58,7 +59,8 @@ class Updates:
         self.optimisers[player.name].zero_grad()
         seed = derive_seed(settings.seed, "dropout", *place)
         with self._global_draws(seed), fabric.no_backward_sync(self.module, enabled=not alone):
-            loss, log = self.module(at, batch, generator)
+            with batch_errors():
+                loss, log = self.module(at, batch, generator)
             fabric.backward(loss)
         self._only(None)
         if not alone and fabric.world_size > 1:

@@ -53,6 +53,7 @@ _OURS = record(
     input_size=maybe(SIDES),
     size=maybe(SIDES),
     pooling=maybe(mapped(anything)),
+    norm=maybe(text),
 )
 _COLOURS = listed(number(-1e6, 1e6), 1, 4096)
 _NETWORK = record(

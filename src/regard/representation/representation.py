@@ -64,6 +64,8 @@ class Representation:
             steps |= {"pooling": card, "vocabulary": hash_tensors(vocabulary)}
         if arguments := self.encoder.config.get("model_args"):  # of equal weights these may make another network
             steps["model_args"] = arguments
+        if norm := self.encoder.config.get("norm"):  # so may these
+            steps["norm"] = norm
         return hash_json(steps | {key: self.encoder.config[key] for key in ("mean", "std")})
 
     @property
@@ -96,6 +98,8 @@ class Representation:
         save_tensors(folder / "model.safetensors", self.encoder.network.state_dict(), {"format": "pt"})
         library, _, architecture = self.encoder.name.partition(":")
         own: dict[str, Any] = {"size": self.preprocess.size, "input_size": _plain(self.encoder.input_shape)}
+        if norm := self.encoder.config.get("norm"):
+            own["norm"] = norm
         vocabulary: dict[str, Tensor] = {}
         if self.pooled is not None:
             own["pooling"], vocabulary = self.pooled.state()

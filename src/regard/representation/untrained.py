@@ -6,7 +6,8 @@ from .representation import Representation
 
 def random_arm(like: Representation, seed: int) -> Representation:
     """The network of a representation with weights as they are drawn."""
-    encoder = make_encoder(like.encoder.name, seed=seed, size=like.encoder.input_size)
+    own = like.encoder
+    encoder = make_encoder(own.name, seed=seed, size=own.input_size, norm=own.config.get("norm"))
     encoder.mean.copy_(like.encoder.mean)
     encoder.std.copy_(like.encoder.std)
     card = {"name": f"random {seed}", "made_by": "drawn at random"}

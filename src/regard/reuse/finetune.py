@@ -7,7 +7,6 @@ Beside what every run folder holds there are `classifier.safetensors` (`weight` 
 card names, and `predictions.json`.
 """
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..backbones.norms import parse_norm
 from ..core import processes
 from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load
@@ -42,6 +42,7 @@ from ..representation.classifier import read_classifier
 from ..representation.folder_records import read_card
 from ..representation.representation import Representation
 from .dense.apart import contents
+from .norm_cost import NOTE, exchanged, swap_cost
 from .pairs import open_pair
 
 RESULTS = ("metrics.json", "predictions.json")
@@ -63,7 +64,8 @@ class FinetuneResult:
     Attributes:
         folder: the tuned representation and its classifier.
         metrics: `accuracy` with `accuracy_low` and `accuracy_high`, `balanced_accuracy`, `majority`, `train_loss`,
-            `train`, `test`, `classes`, `steps`, `seconds`.
+            `train`, `test`, `classes`, `steps`, `seconds`;
+            with `norm` also `knn_before_norm` and `knn_after_norm`.
         interval: the test accuracy with its 95 % interval, over identities where known.
         ids, labels, predictions: (test,) each, for confusion and paired differences.
         notes: what the reader should know before believing the numbers.
@@ -124,6 +126,7 @@ def finetune_events(
     method: Mapping[str, Any] | None = None,
     resume: bool = True,
     keep: str = "last",
+    norm: str | None = None,
 ) -> Iterator[Event]:
     """Fine-tune, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -141,6 +144,8 @@ def finetune_events(
         resume: False starts anew, and deletes what an unfinished run left.
         keep: `last` weights, or the `best` by a tenth of `train` that is then not learned from, by identity where
             known; never by the test images.
+        norm: exchanges the network's normalisation before it learns: `bn`, `ln`, `in`, `gn:G` (see `backbones.norms`);
+            what that cost is among the metrics and notes.
 
     Raises:
         InputError: no labels, one class, a test class that training lacks, images in both sets, unknown names, or
@@ -161,15 +166,18 @@ def finetune_events(
         **asked.recipe(),
         "images": content,
         **({"keep": keep} if keep != "last" else {}),
+        **({"norm": str(parse_norm(norm))} if norm is not None else {}),
     }
     objective: Objective = load("task", "labels")(**given).configure(known)
-    encoder = copy.deepcopy(start.encoder)
+    encoder = exchanged(start, norm)
     with seeded_init(derive_seed(asked.seed, "head")):
         module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor, asked.seed, layer_decay)
     run = Run.open(out, arguments, resume, results=("predictions.json",))
     if ended := run.finished(NEEDED):
         yield ended
         return
+    cost = {} if norm is None else swap_cost(start, encoder, known)
+    notes = [*notes, *([NOTE.format(norm, *cost.values())] if cost else [])]
     judged, every = known.held_out, known.train
     if keep == "best":
         learned, judged, more = hold_out(known.train, 0.1, asked.seed)
@@ -178,7 +186,7 @@ def finetune_events(
     chosen = replace(asked, batch=asked.batch or min(64, count))
     if asked.epochs is asked.steps is asked.minutes is None:
         chosen = replace(chosen, steps=min(max(20 * (count // (chosen.batch or 1)), 200), 20_000))
-    yield from run.logged(_events(module, start, known, judged, chosen, run, keep, notes, every))
+    yield from run.logged(_events(module, start, known, judged, chosen, run, keep, notes, every, cost))
 
 
 def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -204,6 +212,7 @@ def _events(
     keep: str,
     notes: list[str],
     every: ImageSet,
+    cost: Mapping[str, float],
 ) -> Iterator[Event]:
     objective, classes = module.objective, np.array(module.objective.classes)
     feed, test = (
@@ -238,6 +247,7 @@ def _events(
         "classes": len(classes),
         "steps": done.steps,
         "seconds": round(done.seconds, 3),
+        **cost,
     }
     rows = {"ids": known.held_out.ids, "labels": classes[truth], "predictions": classes[answers]}
     write_json(run.folder / "predictions.json", rows | {"interval": interval.as_dict(), "notes": notes})

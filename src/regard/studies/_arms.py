@@ -153,6 +153,7 @@ def ceiling_arm(run: Representation, bench: Bench) -> Representation:
             bench.known.train,
             "labels",
             backbone=run.encoder.name,
+            norm=run.encoder.config.get("norm"),
             out=Path(folder) / "ceiling",
             settings=TrainSettings(
                 **kept, seed=int(told.get("seed", bench.seed)), device=bench.device, precision="fp32"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..backbones.encoder import make_encoder
+from ..backbones.encoder import make_encoder, with_norm
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
 from ..create.run import BACKBONE, check_asked, train
@@ -88,6 +88,7 @@ def create(
     minutes: float | None = None,
     batch: int | None = None,
     size: int | None = None,
+    norm: str | None = None,
     lr: float = 2e-3,
     weight_decay: float | None = None,
     clip: float | None = None,
@@ -121,6 +122,7 @@ def create(
         minutes: minutes, instead of epochs.
         batch: images a step; None: from the data.
         size: side of the input in pixels; None: from the data.
+        norm: the normalisation in place of the network's own: `bn`, `ln`, `in`, `gn:G` with G groups.
         lr: highest learning rate.
         weight_decay: decoupled; None: 0.01, or the task's own.
         clip: longest norm of the gradient.
@@ -145,10 +147,12 @@ def create(
     given = given_images("IMAGES", images)
     check_asked(given, tasks, keep=keep, holdout=holdout)
     if from_ is None:
-        make_encoder(backbone, size=size)
+        make_encoder(backbone, size=size, norm=norm)
     elif backbone != BACKBONE:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
     parent = from_ if from_ is None or isinstance(from_, Representation) else Representation.load(from_)
+    if parent is not None and norm is not None:
+        with_norm(parent.encoder, norm)
     recipe = TrainSettings(
         epochs=epochs,
         steps=steps,
@@ -171,6 +175,7 @@ def create(
             settings=recipe,
             method=chosen,
             size=size,
+            norm=norm,
             holdout=holdout,
             keep=keep,
             resume=not no_resume,

@@ -54,6 +54,7 @@ def finetune(
     layers: str = "all",
     backbone_lr_factor: float = 0.1,
     layer_decay: float = 1.0,
+    norm: str | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -84,6 +85,7 @@ def finetune(
         layers: what learns: all, head, last:N stages of the network, or lora:R, matrices of rank R beside it.
         backbone_lr_factor: the network's rate is this times the classifier's.
         layer_decay: each stage of the network has the next one's rate times this.
+        norm: the normalisation in place of the network's own: `bn`, `ln`, `in`, `gn:G` with G groups.
         epochs: passes over `train`.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
@@ -127,6 +129,7 @@ def finetune(
         layers=layers,
         backbone_lr_factor=backbone_lr_factor,
         layer_decay=layer_decay,
+        norm=norm,
         settings=recipe,
         method=dict(set_ or {}),
         resume=not no_resume,

@@ -70,7 +70,13 @@ def build(name: str, pretrained: bool, size: int | None, arguments: Mapping[str,
     if arguments:
         config["model_args"] = dict(arguments)
     config["input_size"] = (3, side, side)
-    return Built(f"torchvision:{name}", Wrapped(network, side, channels_last="swin" in name), config, side)
+    try:
+        wrapped = Wrapped(network, side, channels_last="swin" in name)
+    except InputError:
+        raise
+    except (RuntimeError, ValueError) as error:  # each network fails in its own way at a size that it does not take
+        raise InputError(f"backbone: torchvision:{name} takes no picture of {side} pixels: {error}") from error
+    return Built(f"torchvision:{name}", wrapped, config, side)
 
 
 def read(folder: Path, config: Mapping[str, Any], size: int | tuple[int, int] | None) -> Built:

@@ -89,6 +89,23 @@ def inceptions(stem: Sequence[Conv | Pool], share: int) -> Callable[[int], dict[
     return body
 
 
+class Cells(nn.Module):
+    """The paper's average over 5×5 cells every 3, where there are as many, and then to grid × grid cells.
+
+    At 224 pixels the first average gives 4×4 cells, and the second changes nothing.
+    """
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, h, w) to (N, C, grid, grid)."""
+        if min(x.shape[2:]) >= 5:
+            x = nn.functional.avg_pool2d(x, 5, 3)
+        return nn.functional.adaptive_avg_pool2d(x, self.grid)
+
+
 def auxiliary(share: int, grid: int) -> list[Auxiliary]:
     """The paper's two heads: an average to grid × grid cells, 1×1 convolution, hidden layer, dropout of 0.7, logits."""
 
@@ -96,7 +113,7 @@ def auxiliary(share: int, grid: int) -> list[Auxiliary]:
         def head(classes: int) -> nn.Module:
             width = 128 // share
             made = nn.Sequential(
-                nn.AdaptiveAvgPool2d(grid),
+                Cells(grid),
                 nn.Conv2d(before, width, 1),
                 nn.ReLU(),
                 nn.Flatten(),

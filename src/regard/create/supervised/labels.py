@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...backbones.auxiliary import logits_of, with_auxiliaries
 from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import view
@@ -71,16 +72,19 @@ class Method(Objective):
         return x, batch.labels
 
     def head(self, encoder: Encoder) -> nn.Module:
-        """Pooled features to one logit a class."""
-        return nn.Linear(encoder.num_features, len(self.classes))
+        """Pooled features to one logit a class, with the auxiliary heads that a network asks for."""
+        return with_auxiliaries(nn.Linear(encoder.num_features, len(self.classes)), encoder, len(self.classes))
 
     def loss(
         self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
     ) -> tuple[Tensor, Log]:
         """Cross-entropy with smoothing; logs the share that is right in training."""
-        logits = head(encoder(inputs))
+        logits, beside = logits_of(encoder, head, inputs)
         right = (logits.argmax(1) == targets).float().mean()
-        return smoothed_cross_entropy(logits, targets, self.smoothing), {"train_accuracy": right.detach()}
+        loss = smoothed_cross_entropy(logits, targets, self.smoothing)
+        for weight, more in beside:
+            loss = loss + weight * smoothed_cross_entropy(more, targets, self.smoothing)
+        return loss, {"train_accuracy": right.detach()}
 
     def correct(self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """(N, 1): is the label found?"""

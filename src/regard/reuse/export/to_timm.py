@@ -25,6 +25,9 @@ def refuse(rep: Representation) -> None:
     """Raise InputError for a representation that timm has no form for."""
     if not rep.encoder.name.startswith("timm:"):
         raise bad("--format", f"timm for {rep.encoder.name}", "a network of timm", "Use onnx, openvino or torchscript.")
+    if norm := rep.encoder.config.get("norm"):
+        what = f"timm for {rep.encoder.name} with --norm {norm}"
+        raise bad("--format", what, "a network as timm builds it", "Use onnx, openvino or torchscript.")
     if rep.pooled is not None or rep.transform is not None:
         what = "pools" if rep.pooled is not None else "whitens"
         raise bad(
