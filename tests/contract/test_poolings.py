@@ -137,6 +137,9 @@ def test_saved_and_read_again_gives_the_same_vectors(name: str, tmp_path) -> Non
 
 def test_gradients_reach_the_maps(name: str) -> None:
     x = maps(2, height=3, width=3).requires_grad_()
+    if name == "bag_of_words":  # a histogram of nearest words changes in steps
+        assert not pooling(name)(x).requires_grad
+        return
     pooling(name)(x).square().sum(1).sqrt()[0].backward()
     assert x.grad is not None and torch.isfinite(x.grad).all()
     assert not x.grad[1].any(), "an image's vector hangs on that image alone"

@@ -198,7 +198,7 @@ class TestFisher:
 
     @pytest.mark.parametrize("power", [1.0, 0.5])
     def test_equal_to_a_loop_in_double_precision(self, monkeypatch, power):
-        monkeypatch.setattr("regard.representation.pooling._common._NUMBERS", 90)
+        monkeypatch.setattr("regard.representation.pooling.fisher._PIECE", 12)
         x = maps(n=3, channels=4).double()
         weights, means, variances = mixture()
         found = fisher.fisher(x, *map(torch.from_numpy, (weights, means, variances)), power=power)
@@ -322,7 +322,8 @@ def test_settings_out_of_range(call):
 
 def test_projection_keeps_the_largest_variances():
     X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 5, 2] + 4
-    mean, axes = fit_projection(X, 2)
+    found = fit_projection(X, 2)
+    mean, axes = found.mean, found.axes
     assert np.allclose(mean, X.mean(axis=0)) and np.allclose(np.abs(axes).argmax(axis=0), [1, 2])
     assert np.allclose(axes.T @ axes, np.eye(2)) and fit_projection(X, 3) is None
     with pytest.raises(InputError, match="more than 2"):

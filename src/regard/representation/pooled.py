@@ -15,7 +15,7 @@ from ..core.checks import bad, check_choice, check_number
 from ..core.discover import load, names
 from .pooling import multi_scale
 
-LEARNED = ("vlad", "fisher")  # poolings that need a vocabulary, which their `fit` learns
+LEARNED = ("vlad", "fisher", "bag_of_words")  # poolings that need a vocabulary, which their `fit` learns
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,11 @@ class Pooled:
         if hasattr(self.method, "state"):
             settings, tensors = self.method.state()
             return {"name": self.name, "settings": settings, "scales": list(self.scales)}, tensors
-        own = {one.name: getattr(self.method, one.name) for one in fields(self.method)}
+        known = fields(self.method)
+        own = {one.name: getattr(self.method, one.name) for one in known}
+        for one in known:  # a field that folders of before do not have is told where it is not as before
+            if one.metadata.get("later") and own[one.name] == one.default:
+                del own[one.name]
         tensors = {name: value for name, value in own.items() if isinstance(value, Tensor)}
         settings = {name: value for name, value in own.items() if name not in tensors and value is not None}
         for name, value in settings.items():

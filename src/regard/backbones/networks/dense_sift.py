@@ -19,14 +19,16 @@ What differs from Lowe: the window weighs bins, not pixels (as `vl_dsift` of VLF
 """
 
 from collections.abc import Sequence
-from math import exp, pi
+from math import exp
 
 import torch
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-BIN, BINS, ANGLES = 4, 4, 8
+from ._sift import ANGLES, BINS, LIGHT, energies, settled
+
+BIN = 4
 _FAINT = 1e-4  # of a grey level from 0 to 1: shorter descriptors are of a patch without gradients
 
 
@@ -49,7 +51,7 @@ class DenseSift(nn.Module):
         self.feature_info = [{"num_chs": self.num_features, "reduction": BIN, "module": "windows"}]
         # a part of what is saved, so that a fingerprint tells descriptors of other windows apart
         self.register_buffer("windows", windows())
-        self.register_buffer("grey", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
+        self.register_buffer("grey", torch.tensor(LIGHT).view(1, 3, 1, 1))
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The map of descriptors."""
@@ -61,10 +63,7 @@ class DenseSift(nn.Module):
         down, across = found.shape[2:]
         h = found.view(n, ANGLES, BINS**2, down, across).transpose(1, 2).flatten(1, 2)
         lengths = torch.linalg.vector_norm(h, dim=1, keepdim=True)
-        h = (h / lengths.clamp_min(_FAINT)).clamp_max(0.2) * (lengths > _FAINT)
-        if self.root:
-            return (h / h.sum(1, keepdim=True).clamp_min(1e-12)).sqrt()
-        return h / torch.linalg.vector_norm(h, dim=1, keepdim=True).clamp_min(1e-12)
+        return settled(h, lengths.clamp_min(_FAINT), lengths > _FAINT, self.root, dim=1)
 
     def forward_intermediates(self, x: Tensor, indices: Sequence[int] | None = None, **_: object) -> list[Tensor]:
         """The one map."""
@@ -77,16 +76,6 @@ class DenseSift(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images to (N, 128)."""
         return self.forward_head(self.forward_features(x))
-
-
-def energies(grey_NHW: Tensor) -> Tensor:
-    """Gradients' magnitudes (N, 8, H, W), shared between the two orientations that are nearest."""
-    g = pad(grey_NHW[:, None], (1, 1, 1, 1), mode="replicate")
-    dx, dy = (g[:, :, 1:-1, 2:] - g[:, :, 1:-1, :-2]) / 2, (g[:, :, 2:, 1:-1] - g[:, :, :-2, 1:-1]) / 2
-    angle = torch.atan2(dy, dx) * ANGLES / (2 * pi)  # in orientations, from -4 to 4
-    away = (angle - torch.arange(ANGLES, device=g.device).view(1, -1, 1, 1)).abs()
-    away = torch.minimum(away, (away - ANGLES).abs())
-    return (dx.square() + dy.square()).sqrt() * (1 - away).clamp_min(0)
 
 
 def windows() -> Tensor:

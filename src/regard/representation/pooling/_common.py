@@ -1,7 +1,8 @@
-"""What the poolings share: checks of maps, local descriptors, lengths of 1, and the vocabulary's k-means and PCA."""
+"""What the poolings share: checks of maps, local descriptors, lengths of 1, and the PCA of descriptors."""
 
-import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +11,10 @@ from torch import Tensor
 from ...core.checks import bad, check_number
 from ...core.linalg import eigh
 from ...core.runtime import numpy_rng
+from ._rows import Moments, moments
+
+if TYPE_CHECKING:
+    from ._local import Local
 
 _NUMBERS = 2**22  # numbers of a temporary array
 
@@ -39,44 +44,64 @@ def signed_power(vectors: Tensor, power: float) -> Tensor:
     return vectors if power == 1 else vectors.sign() * vectors.abs().pow(power)
 
 
-def double(x: Tensor) -> Tensor:
-    """In double precision, on the CPU where the device has none (Apple's Metal)."""
-    return (x.cpu() if x.device.type == "mps" else x).double()
-
-
 def image_chunks(x_NPD: Tensor, words: int) -> Iterator[Tensor]:
     """Cut into groups of images whose (n, P, words) temporary arrays stay small."""
     yield from x_NPD.split(max(1, _NUMBERS // (x_NPD.shape[1] * words)))
 
 
-def sample(x: Tensor, most: int, seed: int, purpose: str, argument: str = "maps") -> np.ndarray:
-    """At most `most` descriptors (M, D) in float64, drawn from maps, (N, P, D) or (M, D)."""
+def sample(x: Tensor, most: int, seed: int, purpose: str, form: "Local | None" = None) -> np.ndarray:
+    """At most `most` descriptors (M, D) in float64, drawn from maps, (N, P, D) or (M, D), read as `form` says."""
     check_number("most", most, 1, whole=True)
     if isinstance(x, Tensor) and x.ndim == 2:
         x = x[None]
-    flat = check_descriptors(x, argument).flatten(0, 1).detach().cpu()
+    flat = (check_descriptors(x).flatten(0, 1) if form is None else form.rows(x)).detach().cpu()
     if len(flat) > most:
         rows = np.sort(numpy_rng(seed, purpose, "sample").choice(len(flat), most, replace=False))
         flat = flat[torch.from_numpy(rows)]
     return flat.double().numpy()
 
 
-def fit_projection(X_MD: np.ndarray, dim: int | None) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean (D,) and the first `dim` principal axes (D, dim), not whitened; None where that would keep all of D.
+@dataclass(frozen=True)
+class Projection:
+    """Principal axes that descriptors (M, D) are told along: (x - mean) @ axes, with mean (D,) and axes (D, d)."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+
+    def apply(self, X_MD: np.ndarray) -> np.ndarray:
+        """Along the axes, in the descriptors' own precision."""
+        return (X_MD - self.mean.astype(X_MD.dtype)) @ self.axes.astype(X_MD.dtype)
+
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """Mean and axes in float32, as they are kept."""
+        return torch.from_numpy(self.mean).float(), torch.from_numpy(self.axes).float()
+
+
+def fit_projection(rows: np.ndarray | Moments, dim: int | None, aside: int = 0) -> Projection | None:
+    """The first `dim` principal axes, not whitened; None where that would keep all.
 
     Axes point such that their largest number is positive. O(M D^2).
+
+    Args:
+        rows: descriptors (M, D), or what is known of them.
+        dim: axes.
+        aside: so many of the last numbers, the positions, are no part of it and stay as they are.
     """
     if dim is not None:
         check_number("dim", dim, 1, whole=True)
-    if dim is None or dim >= X_MD.shape[1]:
+    known = rows if isinstance(rows, Moments) else moments(rows)
+    if dim is None or not known.count or dim >= len(known.mean) - aside:
         return None
-    if len(X_MD) <= dim:
-        raise bad("maps", f"{len(X_MD)} descriptors", f"more than {dim}, as dim is", "Give more images or a lower dim.")
-    mean = X_MD.mean(axis=0)
-    centred = X_MD - mean
-    axes = eigh(centred.T @ centred)[1][:, ::-1][:, :dim]
+    if known.count <= dim:
+        raise bad("maps", f"{known.count} descriptors", f"more than {dim}, as dim is", "Give more images or a lower dim.")
+    own = len(known.mean) - aside
+    axes = eigh(known.covariance[:own, :own])[1][:, ::-1][:, :dim]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(dim)]
-    return mean, axes * np.sign(largest)
+    whole, mean = np.zeros((own + aside, dim + aside)), known.mean.copy()
+    whole[:own, :dim] = axes * np.sign(largest)
+    whole[own:, dim:] = np.eye(aside)
+    mean[own:] = 0
+    return Projection(mean, whole)
 
 
 def project(x_NPD: Tensor, mean_D: Tensor | None, axes_Dd: Tensor | None) -> Tensor:
@@ -86,30 +111,6 @@ def project(x_NPD: Tensor, mean_D: Tensor | None, axes_Dd: Tensor | None) -> Ten
     if x_NPD.shape[2] != len(mean_D):
         raise bad("maps", f"{x_NPD.shape[2]} channels", f"{len(mean_D)}, as at the fit")
     return (x_NPD - mean_D.to(x_NPD)) @ axes_Dd.to(x_NPD)
-
-
-def k_means(X_MD: np.ndarray, k: int, seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
-    """Centres (k, D) and the nearest centre of each row (M,), with scikit-learn's k-means++ and Lloyd's steps.
-
-    Raises:
-        InputError: fewer than k different rows.
-    """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
-    check_number("k", k, 1, whole=True)
-    if len(X_MD) < k:
-        raise bad("maps", f"{len(X_MD)} descriptors", f"at least k = {k}", "Give more images or a smaller k.")
-    state = int(numpy_rng(seed, purpose, "k-means").integers(2**31))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
-            found = KMeans(k, n_init=1, random_state=state).fit(X_MD)
-    except ConvergenceWarning as warning:
-        raise bad(
-            "maps", f"fewer than {k} different descriptors", f"at least k = {k}", "Give a smaller k."
-        ) from warning
-    return found.cluster_centers_, found.labels_
 
 
 def _told(x: object) -> str:

@@ -3,35 +3,30 @@
 Perronnin, Sánchez and Mensink 2010, "Improving the Fisher kernel for large-scale image classification", ECCV: the
 gradients by means and variances of a diagonal mixture, divided by the root of their Fisher information, then signed
 square roots and length 1. Posteriors are exact, not cut to the nearest words; gradients by the weights, which add
-little, are left out as in the paper. Sums are in double precision.
+little, are left out as in the paper. Products are in the precision of the descriptors, relative to the mixture's mean;
+their sums over a picture in double precision.
+
+`skimage.feature.fisher_vector` has K gradients by the weights before these, and the opposite sign of those by the
+variances.
 """
 
-import warnings
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...core.checks import bad, check_number
-from ._common import (
-    check_descriptors,
-    double,
-    fit_projection,
-    image_chunks,
-    k_means,
-    project,
-    sample,
-    signed_power,
-    unit,
-)
+from ._common import Projection, fit_projection, sample, signed_power, unit
+from ._local import Local, Read, told
+from ._mixture import Mixture, Terms, fit_mixture
+from ._rows import Rows
+
+_PIECE = 4096  # descriptors at a time: with 256 Gaussians 4 MiB, which stay in the processor's cache
 
 
 def posteriors(x_NPD: Tensor, weights_K: Tensor, means_KD: Tensor, variances_KD: Tensor) -> Tensor:
-    """Probability (N, P, K) of each Gaussian given each descriptor, in double precision."""
-    x, weights, means, variances = (double(value) for value in (x_NPD, weights_K, means_KD, variances_KD))
-    squares = x**2 @ (1 / variances).T - 2 * x @ (means / variances).T + (means**2 / variances).sum(1)
-    return torch.softmax(weights.log() - (variances.log().sum(1) + squares) / 2, dim=2)
+    """Probability (N, P, K) of each Gaussian given each descriptor, in the precision of the descriptors."""
+    return torch.softmax(Terms.of(weights_K, means_KD, variances_KD, x_NPD).of_rows(x_NPD)[1], 2)
 
 
 def fisher(x: Tensor, weights_K: Tensor, means_KD: Tensor, variances_KD: Tensor, power: float = 0.5) -> Tensor:
@@ -45,25 +40,15 @@ def fisher(x: Tensor, weights_K: Tensor, means_KD: Tensor, variances_KD: Tensor,
     Raises:
         InputError: no maps, NaN, another number of channels than the mixture has, power outside (0, 1].
     """
-    check_number("power", power, 0, 1, open_low=True)
-    x_NPD = check_descriptors(x)
-    if means_KD.ndim != 2 or means_KD.shape[1] != x_NPD.shape[2] or variances_KD.shape != means_KD.shape:
-        raise bad(
-            "means and variances",
-            f"shapes {tuple(means_KD.shape)} and {tuple(variances_KD.shape)}",
-            f"(K, {x_NPD.shape[2]}), as the maps have channels",
-        )
-    local = double(x_NPD)
-    mixture = [double(value).to(local.device) for value in (weights_K, means_KD, variances_KD)]
-    found = torch.cat([_gradients(part, *mixture) for part in image_chunks(local, len(means_KD))])
-    return unit(signed_power(found, power)).to(x_NPD)
+    return _pooled(Local().read(x, None, None), weights_K, means_KD, variances_KD, power)
 
 
 @dataclass(frozen=True, eq=False)
-class Method:
+class Method(Local):
     """Fisher vectors with their mixture: weights (K,), means and variances (K, d).
 
-    Where the fit asked for fewer dimensions also the mean (D,) and axes (D, d) of descriptors.
+    Where the fit asked for fewer dimensions also the mean (D,) and axes (D, d) of descriptors. With a pyramid the
+    vectors of its parts stand one after the other, each of length 1 before all of them are.
     """
 
     weights: Tensor
@@ -74,9 +59,9 @@ class Method:
     power: float = 0.5
 
     def __call__(self, maps_NCHW: Tensor) -> Tensor:
-        """Maps (N, D, h, w), or descriptors (N, P, D), to vectors (N, 2 K d) of length 1."""
-        local = project(check_descriptors(maps_NCHW), self.mean, self.axes)
-        return fisher(local, self.weights, self.means, self.variances, self.power)
+        """Maps (N, C, h, w), or descriptors (N, P, D), to vectors (N, parts 2 K d) of length 1."""
+        read = self.read(maps_NCHW, self.mean, self.axes)
+        return _pooled(read, self.weights, self.means, self.variances, self.power)
 
 
 def fit(
@@ -88,11 +73,15 @@ def fit(
     power: float = 0.5,
     floor: float = 1e-3,
     most: int = 50_000,
+    per_cell: int = 1,
+    positions: bool = False,
+    skip_blank: bool = False,
+    pyramid: str = "1x1",
 ) -> Method:
     """Learn the mixture: k-means, then expectation maximisation.
 
     Args:
-        x: maps (N, D, h, w), or descriptors (N, P, D) or (M, D).
+        x: maps (N, C, h, w), or descriptors (N, P, D) or (M, D).
         k: Gaussians.
         seed: draws the sample and the first centres.
         dim: principal axes of descriptors that are kept, 64 as in the paper; None keeps all channels.
@@ -100,56 +89,76 @@ def fit(
         floor: least variance of a Gaussian, as a share of the variance of all descriptors along that axis; without
             one a Gaussian on a few equal descriptors would rule every vector.
         most: descriptors to learn from; more are drawn from.
+        per_cell, positions, skip_blank, pyramid: see `Local`.
 
     Raises:
         InputError: fewer different descriptors than Gaussians.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    check_number("floor", floor, 0, 1, open_low=True)
     check_number("power", power, 0, 1, open_low=True)
-    local = sample(x, most, seed, "fisher")
-    projection = fit_projection(local, dim)
-    mean = axes = None
-    if projection is not None:
-        local = (local - projection[0]) @ projection[1]
-        mean, axes = (torch.from_numpy(part).float() for part in projection)
-    centre, spread = local.mean(axis=0), local.std(axis=0)
-    spread[spread <= 1e-12 * np.abs(centre)] = 1  # a constant channel
-    scaled = (local - centre) / spread
-    means, nearest = k_means(scaled, k, seed, "fisher")
-    counts = np.bincount(nearest, minlength=k)[:, None]
-    variances = np.stack([np.bincount(nearest, column, minlength=k) for column in (scaled**2).T], 1) / counts - means**2
-    mixture = GaussianMixture(
-        k,
-        covariance_type="diag",
-        reg_covar=1e-6,
-        weights_init=counts[:, 0] / counts.sum(),
-        means_init=means,
-        precisions_init=1 / np.maximum(variances, floor),
-    )
-    with warnings.catch_warnings():
-        # an almost converged mixture serves as well
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(scaled)
-    # a Gaussian that nothing belongs to would get huge gradients
-    weights = np.maximum(mixture.weights_, 1e-6)
-    return Method(
-        torch.from_numpy(weights / weights.sum()),
-        torch.from_numpy(mixture.means_ * spread + centre),
-        torch.from_numpy(np.maximum(mixture.covariances_, floor) * spread**2),
-        mean,
-        axes,
-        power,
-    )
+    form = Local(per_cell=per_cell, positions=positions, skip_blank=skip_blank, pyramid=pyramid)
+    drawn = sample(x, most, seed, "fisher", form)
+    projection = fit_projection(drawn, dim, 2 * positions)
+    return learned(drawn if projection is None else projection.apply(drawn), k, seed, projection, form, power, floor)[0]
 
 
-def _gradients(x_NPD: Tensor, weights_K: Tensor, means_KD: Tensor, variances_KD: Tensor) -> Tensor:
-    q = posteriors(x_NPD, weights_K, means_KD, variances_KD)
-    weight = q.sum(1)[:, :, None]
-    first, second = q.transpose(1, 2) @ x_NPD, q.transpose(1, 2) @ x_NPD**2
-    scale = x_NPD.shape[1] * weights_K.sqrt()[:, None]
-    by_mean = (first - weight * means_KD) / (variances_KD.sqrt() * scale)
-    by_variance = (second - 2 * means_KD * first + weight * (means_KD**2 - variances_KD)) / variances_KD
-    return torch.cat([by_mean.flatten(1), (by_variance / (2**0.5 * scale)).flatten(1)], dim=1)
+def learned(
+    rows: Rows,
+    k: int,
+    seed: int,
+    projection: Projection | None,
+    form: Local,
+    power: float = 0.5,
+    floor: float = 1e-3,
+    device: str = "cpu",
+    argument: str = "maps",
+) -> tuple[Method, Mixture]:
+    """The pooling with the mixture of rows (M, d) that are projected already, and that mixture."""
+    found = fit_mixture(rows, k, seed, "fisher", floor=floor, device=device, argument=argument)
+    mean, axes = (None, None) if projection is None else projection.tensors()
+    parts = (torch.from_numpy(part) for part in (found.weights, found.means, found.variances))
+    return Method(*parts, mean, axes, power, **told(form)), found
+
+
+def _pooled(read: Read, weights_K: Tensor, means_KD: Tensor, variances_KD: Tensor, power: float) -> Tensor:
+    check_number("power", power, 0, 1, open_low=True)
+    x = read.x
+    if means_KD.ndim != 2 or means_KD.shape[1] != x.shape[2] or variances_KD.shape != means_KD.shape:
+        raise bad(
+            "means and variances",
+            f"shapes {tuple(means_KD.shape)} and {tuple(variances_KD.shape)}",
+            f"(K, {x.shape[2]}), as the maps have channels",
+        )
+    terms = Terms.of(weights_K, means_KD, variances_KD, x)
+    wide = torch.float32 if x.device.type == "mps" else torch.float64
+    each = []
+    for at in [slice(None)] if read.pieces is None else read.pieces:
+        counted = None if read.counted is None else read.counted[:, at]
+        each.append(_sums(x[:, at], counted, terms, wide))
+    # (N, parts, ...) of (N, pieces, ...)
+    count, q, both = (torch.einsum("rp,np...->nr...", read.parts.to(wide), torch.stack(one, 1)) for one in zip(*each))
+    w, m, v = (part.to(x.device, wide) for part in (weights_K, means_KD, variances_KD))
+    m = m - terms.centre.to(wide)
+    first, second = both.split(x.shape[2], 3)
+    q = q[..., None]
+    scale = count.clamp_min(1)[..., None, None] * w.sqrt()[:, None]
+    by_mean = (first - q * m) / (v.sqrt() * scale)
+    by_variance = (second - 2 * m * first + q * (m**2 - v)) / (v * 2**0.5 * scale)
+    found = unit(signed_power(torch.cat([by_mean.flatten(2), by_variance.flatten(2)], 2), power))
+    return unit(found.flatten(1)).to(x)
+
+
+def _sums(x_NPD: Tensor, counted_NP: Tensor | None, terms: Terms, wide: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """How many descriptors count (N,), and over them the sums of q (N, K) and of q [y, y^2] (N, K, 2 D)."""
+    n, p, d = x_NPD.shape
+    k = len(terms.constant)
+    count = x_NPD.new_full((n,), p, dtype=wide) if counted_NP is None else counted_NP.to(wide).sum(1)
+    weight, sums = (x_NPD.new_zeros(shape, dtype=wide) for shape in ((n, k), (n, k, 2 * d)))
+    step = max(64, _PIECE // n)
+    for start in range(0, p, step):
+        both, logs = terms.of_rows(x_NPD[:, start : start + step])
+        q = torch.softmax(logs, 2)
+        if counted_NP is not None:
+            q = q * counted_NP[:, start : start + step, None]
+        weight = weight + q.sum(1).to(wide)
+        sums = sums + (q.transpose(1, 2) @ both).to(wide)
+    return count, weight, sums

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ...core.checks import bad, check_number
-from ._common import check_descriptors, fit_projection, image_chunks, k_means, project, sample, signed_power, unit
+from ._common import check_descriptors, fit_projection, image_chunks, project, sample, signed_power, unit
+from ._kmeans import k_means
 
 
 def vlad(x: Tensor, centres_KD: Tensor, intra: bool = True, power: float = 1.0) -> Tensor:
@@ -78,8 +79,8 @@ def fit(
     projection = fit_projection(local, dim)
     mean = axes = None
     if projection is not None:
-        local = (local - projection[0]) @ projection[1]
-        mean, axes = (torch.from_numpy(part).float() for part in projection)
+        local = projection.apply(local)
+        mean, axes = projection.tensors()
     centres, _ = k_means(local, k, seed, "vlad")
     return Method(torch.from_numpy(centres).float(), mean, axes, intra, power)
 

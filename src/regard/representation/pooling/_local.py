@@ -1,0 +1,127 @@
+"""How maps are read as local descriptors: several of a cell, where they lie, blank ones left out, parts of the picture.
+
+Positions as two more numbers: Sánchez, Perronnin and de Campos 2012, "Modeling the spatial layout of images beyond
+spatial pyramids", Pattern Recognition Letters 33. The spatial pyramid: Lazebnik, Schmid and Ponce 2006, "Beyond bags of
+features", CVPR; here each part weighs the same.
+"""
+
+import re
+from dataclasses import dataclass, field, fields
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...core.checks import bad, check_number
+from ._common import check_descriptors, project
+
+# a field that folders of before do not have: at its default it is not written, so that their fingerprints stay
+LATER = {"later": True}
+MOST_PARTS = 64
+
+
+@dataclass(frozen=True)
+class Read:
+    """Local descriptors of some images.
+
+    Attributes:
+        x: (N, P, d), projected.
+        counted: (N, P) which of them count; None: all.
+        pieces: (P_i,) which descriptors, for each piece of a picture that lies in the same parts; None: one piece.
+        parts: (parts, pieces) 1 where a piece is in a part of the pyramid.
+    """
+
+    x: Tensor
+    counted: Tensor | None
+    pieces: list[Tensor] | None
+    parts: Tensor
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Local:
+    """How maps (N, C, h, w) are read.
+
+    Attributes:
+        per_cell: how many descriptors a cell's channels hold, one after the other.
+        positions: two more numbers, x / w - 0.5 and y / h - 0.5 of the cell's middle, in [-0.5, 0.5].
+        skip_blank: descriptors that are all zeros do not count: of a place without structure there is nothing to say.
+        pyramid: parts of the picture, each with a vector of its own: rows x columns, such as `1x1,2x2,3x1`.
+    """
+
+    per_cell: int = field(default=1, metadata=LATER)
+    positions: bool = field(default=False, metadata=LATER)
+    skip_blank: bool = field(default=False, metadata=LATER)
+    pyramid: str = field(default="1x1", metadata=LATER)
+
+    def read(self, maps: Tensor, mean: Tensor | None, axes: Tensor | None) -> Read:
+        """Descriptors of maps (N, C, h, w), or descriptors (N, P, D) where neither places nor parts are asked for."""
+        x, grid = self._descriptors(maps)
+        counted = (x != 0).any(2) if self.skip_blank else None
+        if self.positions:
+            x = torch.cat([x, self.places(*grid).to(x).expand(len(x), -1, -1)], 2)
+        pieces, parts = self._pieces(*grid)
+        return Read(project(x, mean, axes), counted, pieces, parts.to(x))
+
+    def rows(self, maps: Tensor) -> Tensor:
+        """(M, D) what there is to learn a vocabulary from: descriptors that count, with their positions."""
+        x, grid = self._descriptors(maps)
+        counted = (x != 0).any(2)
+        if self.positions:
+            x = torch.cat([x, self.places(*grid).to(x).expand(len(x), -1, -1)], 2)
+        return x[counted] if self.skip_blank else x.flatten(0, 1)
+
+    def places(self, height: int, width: int) -> Tensor:
+        """(P, 2) x and y of descriptors on a map of height x width cells."""
+        down, across = ((torch.arange(side, dtype=torch.float64) + 0.5) / side - 0.5 for side in (height, width))
+        y = down.view(-1, 1, 1).expand(height, width, self.per_cell)
+        x = across.view(1, -1, 1).expand(height, width, self.per_cell)
+        return torch.stack([x.flatten(), y.flatten()], 1)
+
+    def _descriptors(self, maps: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        check_number("per_cell", self.per_cell, 1, whole=True)
+        x = check_descriptors(maps)
+        if maps.ndim == 3:
+            if self.positions or self.pyramid != "1x1":
+                raise bad("maps", "descriptors (N, P, D), which have no place", "maps (N, C, h, w)")
+            return x, (1, x.shape[1] // self.per_cell)
+        if x.shape[2] % self.per_cell:
+            raise bad("maps", f"{x.shape[2]} channels", f"a multiple of {self.per_cell}, as so many are in a cell")
+        x = x.unflatten(2, (self.per_cell, x.shape[2] // self.per_cell)).flatten(1, 2)
+        return x, (int(maps.shape[2]), int(maps.shape[3]))  # int: while traced they are tensors
+
+    def _pieces(self, height: int, width: int) -> tuple[list[Tensor] | None, Tensor]:
+        levels = levels_of(self.pyramid)
+        if levels == [(1, 1)]:
+            return None, torch.ones(1, 1)
+        codes = []
+        for rows, columns in levels:
+            # a cell is where its middle is, in whole numbers, which know what lies on a border
+            down, across = ((2 * torch.arange(n) + 1) * many // (2 * n) for n, many in ((height, rows), (width, columns)))
+            part = down[:, None] * columns + across
+            codes.append(part[:, :, None].expand(height, width, self.per_cell).flatten())
+        kinds, piece = torch.unique(torch.stack(codes, 1), dim=0, return_inverse=True)
+        member = [
+            (kinds[:, level] == part).double() for level, both in enumerate(levels) for part in range(prod(both))
+        ]
+        return [torch.nonzero(piece == one)[:, 0] for one in range(len(kinds))], torch.stack(member)
+
+
+def told(form: Local) -> dict[str, Any]:
+    """The settings of how maps are read, by name."""
+    return {one.name: getattr(form, one.name) for one in fields(Local)}
+
+
+def levels_of(pyramid: str) -> list[tuple[int, int]]:
+    """Rows and columns of each level of a pyramid.
+
+    >>> levels_of("1x1,2x2,3x1")
+    [(1, 1), (2, 2), (3, 1)]
+    """
+    said = [re.fullmatch(r"\s*([1-9]\d?)\s*x\s*([1-9]\d?)\s*", one) for one in str(pyramid).split(",")]
+    levels = [(int(one[1]), int(one[2])) for one in said if one]
+    if not levels or len(levels) < len(said) or sum(map(prod, levels)) > MOST_PARTS:
+        raise bad(
+            "pyramid", repr(pyramid), f"rows x columns, at most {MOST_PARTS} parts in all", "For example 1x1,2x2,3x1."
+        )
+    return levels
