@@ -76,7 +76,7 @@ def history_table(found: History) -> Table:
 
 
 def _cost_cells(facts: Facts) -> list[object]:
-    mib = "–" if facts.mib is None else f"{facts.mib:.0f}"
+    mib = "–" if facts.peak_mib is None else f"{facts.peak_mib:.0f}"
     return [facts.depth, count(facts.parameters), count(facts.flops), seconds(facts.seconds), mib]
 
 
@@ -115,7 +115,7 @@ def _gains(found: History) -> list[Gain]:
         facts = found.facts[later.name]
         what = f"{later.title} over {before.title}"
         values = found.value(before.name), found.value(later.name)
-        rows.append(Gain(what, values[0].mean, values[1].mean, difference, seconds=facts.seconds, mib=facts.mib))
+        rows.append(Gain(what, values[0].mean, values[1].mean, difference, seconds=facts.seconds, mib=facts.peak_mib))
     return rows
 
 

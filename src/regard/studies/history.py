@@ -195,7 +195,7 @@ def _found(
         facts[name] = Facts.of(of_name, rate)
         right = np.stack([one.right for one in of_name])
         scores = {MAIN: right[0] if name == IMAGENET and plan.seeds > 1 else right}  # weights that nothing draws
-        arms[name] = Arm(name, scores, titles.get(name, name), facts[name].seconds, facts[name].mib)
+        arms[name] = Arm(name, scores, titles.get(name, name), facts[name].seconds, facts[name].peak_mib)
     units = None if column is None else group_codes(column, "identity")
     common, counts = np.unique(labels, return_counts=True)
     about = {

@@ -27,7 +27,7 @@ class Facts:
         flops: of one picture, two for each multiplication with its addition.
         depth: layers with weights on the longest way.
         seconds: of learning and asking about TEST.
-        mib: peak memory; None where the system does not tell.
+        peak_mib: peak memory of the process; None where the system does not tell.
         held_out: accuracy on the held-out part of TRAIN; None where nothing was held out.
         rate: the learning rate; None of what is not trained.
         tried: accuracy on the held-out part of TRAIN after short runs, by rate.
@@ -37,7 +37,7 @@ class Facts:
     flops: int
     depth: int
     seconds: float
-    mib: float | None
+    peak_mib: float | None
     held_out: float | None
     rate: float | None
     tried: Mapping[str, float | None]
@@ -179,7 +179,7 @@ class History:
         for name, facts in self.facts.items():
             value = self.value(name).as_dict()
             found |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
-            for key in ("parameters", "flops", "depth", "seconds", "mib"):
+            for key in ("parameters", "flops", "depth", "seconds", "peak_mib"):
                 found[f"{name}_{key}"] = getattr(facts, key)
         return found
 
