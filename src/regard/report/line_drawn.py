@@ -73,8 +73,8 @@ def line_of_years(
                     lower.plot([x, x], [value.low, value.high], color=colour, linewidth=2.4, alpha=0.75)
         for name, level in (references or {}).items():
             lower.axhline(level, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
-            at = (len(places) - 0.55, level)
-            lower.annotate(written(name), at, (0, 4), textcoords="offset points", ha="right", color=MUTED, fontsize=12)
+            end = (len(places) - 0.55, level)
+            lower.annotate(written(name), end, (0, 4), textcoords="offset points", ha="right", color=MUTED, fontsize=12)
         if many > 1:
             lower.legend(frameon=False, loc="best", fontsize=11.5, labelcolor=INK)
         names = ["\n".join([str(one.year), *_lines(written(one.name))]) for one in places]

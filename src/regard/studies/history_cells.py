@@ -72,7 +72,7 @@ class Cell:
     def read(path: Path) -> "Cell":
         """Read a cell that is done."""
         kept = read_record(path, _CELL)
-        more = {name: kept.get(name) for name in _CELL if name != "right"}
+        more: dict[str, Any] = {name: kept.get(name) for name in _CELL if name != "right"}
         return Cell(np.array(kept["right"], dtype=float), **more)
 
 
@@ -144,9 +144,10 @@ def _choose_rate(job: Job) -> None:
         except RunError:  # too high for this network
             tried[rate] = None
         shutil.rmtree(place, ignore_errors=True)
-    if all(value is None for value in tried.values()):
+    ended = {rate: value for rate, value in tried.items() if value is not None}
+    if not ended:
         raise RunError(f"{job.name} learned with none of the rates {', '.join(f'{rate:g}' for rate in tried)}")
-    best = max(tried, key=lambda rate: -1 if tried[rate] is None else tried[rate])  # of equal ones the first
+    best = max(ended, key=lambda rate: ended[rate])  # of equal ones the first
     write_json(job.file, {"rate": best, "tried": {f"{rate:g}": value for rate, value in tried.items()}})
 
 
