@@ -17,7 +17,7 @@ from typing import Any
 from .checks import InputError, check_choice
 
 KINDS: dict[str, tuple[str, ...]] = {
-    "task": ("regard.create.supervised", "regard.create.pretext"),
+    "task": ("regard.create.supervised", "regard.create.pretext", "regard.create.traditional"),
     "adapt": ("regard.adapt.vectors",),
     "deep": ("regard.adapt.networks",),
     "backbone": ("regard.backbones.networks",),

@@ -23,7 +23,7 @@ from ..learning.batches import Feed
 from ..learning.look import look
 from ..learning.method_settings import method_settings
 from ..learning.module import LearningModule
-from ..learning.objective import Objective, Split
+from ..learning.objective import Objective, Split, is_fitted
 from ..learning.preview import save_preview
 from ..learning.run import Run, Watch, learn, started_from, watched, write
 from ..learning.sampling import Shuffled
@@ -33,6 +33,7 @@ from ..learning.settings import TrainSettings, completed
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
 from .plan import Plan, planned
+from .traditional._run import fitted_events, refuse
 
 BACKBONE = "convnet4"
 
@@ -73,7 +74,8 @@ def train_events(
 
     Args:
         images: a folder, a table, `builtin:NAME`, an `ImageSet`, or a list of paths or arrays.
-        task: the name of a file in `create/supervised` or `create/pretext`.
+        task: the name of a file in `create/supervised`, `create/pretext` or `create/traditional`; tasks of the last
+            are fitted and not trained, and take `size`, `holdout`, `method`, and of `settings` seed and device.
         backbone: any name that `make_encoder` takes, with fresh weights; None: convnet4, or that of `start`.
         start: a representation to go on from, by name or folder, in place of fresh weights; it is not changed.
         out: the run's folder: new, empty, or of the same run.
@@ -94,6 +96,21 @@ def train_events(
     """
     given = method_settings(task, method)
     check_asked(images, [task], keep=keep, holdout=holdout, method=given)
+    if is_fitted(task):
+        others = {"backbone": backbone, "from": start, "keep": None if keep == "last" else keep}
+        asked = settings or TrainSettings()
+        yield from fitted_events(
+            images,
+            task,
+            out=out,
+            method=given,
+            settings=asked,
+            size=size,
+            holdout=holdout,
+            resume=resume,
+            given=others,
+        )
+        return
     if start is not None and backbone is not None:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
     parent = None if start is None else start if isinstance(start, Representation) else Representation.load(start)

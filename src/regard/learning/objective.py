@@ -1,7 +1,8 @@
 """What a way of learning is: a puzzle made from a batch, a head that answers it, and how well it is answered.
 
 A task is one file in `create/supervised` or `create/pretext` whose `Method` is a frozen dataclass on `Objective`: its
-fields are its settings. A task in another package is found by the entry point group `regard.task`.
+fields are its settings. A task in another package is found by the entry point group `regard.task`. Tasks that train no
+network are not among them: those of `create/traditional` are fitted.
 """
 
 from abc import ABC, abstractmethod
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..backbones.encoder import Encoder
+from ..core.checks import bad, check_choice
+from ..core.discover import load, names
 from ..data.imageset import ImageSet
 from .batch import Batch
 from .settings import WEIGHT_DECAY
@@ -27,6 +30,28 @@ Pictures = list[tuple[str, np.ndarray]]
 
 # marks fields that `configure` fills in, which a user cannot set
 FROM_DATA = {"from_data": True}
+
+
+def is_fitted(task: str) -> bool:
+    """Whether a task trains no network, and is fitted (`create/traditional`)."""
+    return bool(getattr(load("task", task), "fitted", False))
+
+
+def objectives() -> list[str]:
+    """The tasks that train a network, in alphabetical order.
+
+    >>> "rotation" in objectives(), "fisher" in objectives()
+    (True, False)
+    """
+    return [name for name in names("task") if not is_fitted(name)]
+
+
+def check_objective(argument: str, task: str) -> str:
+    """Return the name of a task that trains a network, else raise."""
+    check_choice(argument, task, names("task"), see="regard methods task")
+    if is_fitted(task):
+        raise bad(argument, repr(task), "a task that trains a network", f"{task} is fitted: regard create --task {task}.")
+    return task
 
 
 class Split(NamedTuple):

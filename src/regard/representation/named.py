@@ -35,6 +35,9 @@ def named(name: str | Path, device: str = "cpu") -> "Representation":
         kind, rest = "library", text
     known: NameKind | None = load("representation", kind) if kind in names("representation") else None
     if known is not None and (colon or known.alone):
+        if not colon and (Path(text) / "config.json").is_file():
+            both = f"the name of a representation that is built in, and a folder that holds one ({text!r})"
+            raise bad("representation", both, "one of the two", f"Say ./{text} for the folder, or {text}: otherwise.")
         found = known.load(rest)
     elif Path(text).expanduser().is_dir():
         found = load("representation", "folder").load(text)

@@ -104,7 +104,8 @@ def make_runner(
         pooled: how the last map becomes a vector, where not by the network's own way.
 
     Raises:
-        InputError: a layer that is not there; bf16 asked of a network that loses too much in it.
+        InputError: a layer that is not there; bf16 asked of a network that loses too much in it, or says so
+            (`exactly`).
     """
     low = precision.startswith("int8:")
     check_choice("--precision", "int8" if low else precision, PRECISIONS)
@@ -114,6 +115,10 @@ def make_runner(
     if isinstance(layer, int) and not -layers <= layer < layers:
         raise bad("--layer", layer, f"a whole number from 0 to {layers - 1} (or from the end, -{layers} to -1)")
     place, network = pick_device(device), Pixels(encoder, layer, pooled).eval()
+    if why := getattr(encoder.network, "exactly", ""):
+        if precision not in ("auto", "fp32"):
+            raise bad("--precision", precision, f"auto or fp32, as {encoder.name} {why}")
+        return TorchRunner(network, place, "fp32", why)
     if precision.startswith("int8") and (place != "cpu" or not low):
         raise bad("--precision", f"{precision} on {place}", "int8:NAME on a CPU", "Use auto, or --device cpu.")
     if place != "cpu":

@@ -8,7 +8,7 @@ import torch
 
 from ..backbones.encoder import make_encoder
 from ..core.checks import bad, check_choice, check_number
-from ..core.discover import names
+from ..learning.objective import objectives
 from ..reuse.dense.rates import FEWEST, FIFTH, LEAST, RATES
 
 TASKS = ("rotation", "context", "colorization", "simclr")
@@ -56,7 +56,7 @@ class Plan:
     imagenet: bool = True
 
     def __post_init__(self) -> None:
-        known = [name for name in names("task") if name != "labels"]
+        known = [name for name in objectives() if name != "labels"]
         for name in self.tasks:
             check_choice("--tasks", name, known, see="regard methods task")
         for name in self.protocols:

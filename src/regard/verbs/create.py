@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from ..backbones.encoder import make_encoder, with_norm
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
-from ..create.run import BACKBONE, check_asked, train
+from ..create.run import BACKBONE, check_asked, refuse, train
 from ..learning.method_settings import setting_names
+from ..learning.objective import is_fitted
 from ..learning.settings import TrainSettings
 from ..report.html import Table
 from ..representation.representation import Representation
@@ -146,6 +147,7 @@ def create(
     chosen_by_task = _settings(tasks, set_ or {})
     given = given_images("IMAGES", images)
     check_asked(given, tasks, keep=keep, holdout=holdout)
+    fitted = [name for name in tasks if is_fitted(name)]
     if from_ is None:
         make_encoder(backbone, size=size, norm=norm)
     elif backbone != BACKBONE:
@@ -165,11 +167,14 @@ def create(
         device=device,
         precision=precision,
     )
+    for name in fitted:
+        others = {"backbone": backbone if backbone != BACKBONE else None, "from": from_}
+        refuse(name, recipe, others | {"keep": None if keep == "last" else keep})
     made = {
         name: train(
             given,
             name,
-            backbone=backbone if parent is None else None,
+            backbone=backbone if parent is None and name not in fitted else None,
             start=parent,
             out=folder if len(tasks) == 1 else folder / name,
             settings=recipe,
@@ -191,7 +196,7 @@ def create(
         if name != "cpu_seconds"
     }
     metrics["images"] = data["trained_on"]
-    shown = backbone if parent is None else parent.name
+    shown = parent.name if parent else made[tasks[0]].card["backbone"] if len(fitted) == len(tasks) else backbone
     return Created(out=folder, backbone=shown, representations=made, metrics=metrics, set_aside=data["set_aside"])
 
 

@@ -29,7 +29,7 @@ def settled(h: Tensor, lengths: Tensor, kept: Tensor, root: bool, dim: int) -> T
         kept: which are no noise, of the same shape.
         root: divide by the sum and take square roots (RootSIFT), which have length 1.
     """
-    h = (h / lengths).clamp_max(0.2) * kept
+    h = h.div(lengths).clamp_max_(0.2).mul_(kept)  # in place: new memory costs more than arithmetic
     if root:
-        return (h / h.sum(dim, keepdim=True).clamp_min(1e-12)).sqrt()
+        return h.div_(h.sum(dim, keepdim=True).clamp_min(1e-12)).sqrt_()
     return h / torch.linalg.vector_norm(h, dim=dim, keepdim=True).clamp_min(1e-12)

@@ -18,22 +18,25 @@ RootSIFT. Descriptors of all scales lie at the same places, the middles of cells
 What differs from `vl_phow`: sigma is b / 6 and not sqrt((b / 6)^2 - 0.25); cells at the border are kept, with no energy
 beyond it; with colour, each channel has a contrast of its own, so that a grey picture has zeros for colours.
 
-Speed: h is a product of e_o with two banded matrices, one a side. Bins of neighbouring cells coincide where b i = step
-r, so each place is summed up once and shared.
+Speed: h is a product of e_o with two banded matrices, one a side, a band at a time. Bins of neighbouring cells coincide
+where b i = step r, so each place is summed up once and shared.
 """
 
 from collections.abc import Sequence
-from math import ceil, exp
+from functools import lru_cache
+from math import ceil, exp, pi
 
+import numpy as np
 import torch
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
 from ...core.checks import bad, check_choice, check_number
-from ._sift import ANGLES, BINS, LIGHT, energies, settled
+from ._sift import ANGLES, BINS, LIGHT, settled
 
 SCALES = (4, 6, 8, 10, 12)
+BAND = 16  # rows of cells, or of a matrix, at a time
 # (R - G) / sqrt 2, (R + G - 2 B) / sqrt 6, (R + G + B) / sqrt 3: van de Sande et al. 2010, equation 3
 COLOURS = {
     "grey": (LIGHT,),
@@ -53,6 +56,7 @@ class Phow(nn.Module):
 
     Attributes:
         per_cell: how many descriptors a cell holds (S); what the poolings of local descriptors ask for.
+        exactly: why it is run in torch and single precision, and never in less.
 
     Args:
         scales: sides of a bin in pixels; a descriptor covers 5 of them.
@@ -62,6 +66,7 @@ class Phow(nn.Module):
         root: RootSIFT, else SIFT of length 1.
     """
 
+    exactly = "has a threshold, and nearest words or steep posteriors after it, which rounding would change"
     colours: Tensor
     window: Tensor
 
@@ -96,23 +101,33 @@ class Phow(nn.Module):
     def forward_features(self, x: Tensor) -> Tensor:
         """The map of descriptors."""
         planes = torch.stack([(x * colour.view(1, 3, 1, 1)).sum(1) for colour in self.colours], 1)
-        each = [self.at(planes.flatten(0, 1), scale).unflatten(0, planes.shape[:2]) for scale in self.scales]
-        # the colours of a scale side by side; channels last in memory, as descriptors are read
-        found = torch.cat([one.permute(0, 2, 3, 1, 4).flatten(3) for one in each], 3)
-        return found.permute(0, 3, 1, 2)
+        n, colours, height, width = (int(side) for side in planes.shape)  # int: while traced they are tensors
+        down, across = (-(-side // self.step) for side in (height, width))
+        # channels last in memory, as descriptors are read: the colours of a scale side by side
+        found = x.new_empty(n, down, across, self.per_cell, colours, ANGLES * BINS**2)
+        for place, scale in enumerate(self.scales):
+            for image in range(n):
+                for colour in range(colours):
+                    self._describe(planes[image, colour], scale, found[image, :, :, place, colour])
+        return found.flatten(3).permute(0, 3, 1, 2)
 
-    def at(self, planes_NHW: Tensor, scale: int) -> Tensor:
-        """Descriptors (N, h, w, 128) of grey pictures (N, H, W), with bins of `scale` pixels."""
-        energy = energies(smoothed(planes_NHW, scale / 6))
-        (down, rows), (across, columns) = (
-            sums_along(int(side), scale, self.step, energy) for side in planes_NHW.shape[1:]
-        )
-        places = (down @ energy @ across.T).permute(0, 2, 3, 1)
-        bins = places[:, rows[:, None, :, None], columns[None, :, None, :]]  # (N, h, w, 4, 4, 8)
-        h = (bins * self.window[:, :, None]).flatten(3)
-        lengths = torch.linalg.vector_norm(h, dim=3, keepdim=True)
-        clear = lengths > self.contrast * torch.linalg.vector_norm(self.window)
-        return settled(h, lengths.clamp_min(1e-12), clear, self.root, dim=3)
+    def _describe(self, plane_HW: Tensor, scale: int, into: Tensor) -> None:
+        """Descriptors (h, w, 128) of one plane with bins of `scale` pixels, a band at a time, which stays in caches."""
+        (down, rows), (across, columns) = (places(int(side), scale, self.step) for side in plane_HW.shape)
+        energy = energies_HAW(smoothed(plane_HW, scale / 6))
+        sums = product(across, product(down, energy.flatten(1)).unflatten(1, (ANGLES, -1)).flatten(0, 1).T)
+        # from (columns, rows x orientations): orientations last
+        sums = sums.unflatten(1, (-1, ANGLES)).transpose(0, 1).contiguous()
+        row, column = (torch.from_numpy(one).to(sums.device) for one in (rows, columns))
+        least = self.contrast * torch.linalg.vector_norm(self.window)
+        window = self.window[:, :, None].expand(-1, -1, ANGLES).contiguous()  # four times as fast as broadcast
+        for start in range(0, len(into), BAND):
+            band = into[start : start + BAND]
+            picked = sums.index_select(0, row[start : start + BAND].flatten()).index_select(1, column.flatten())
+            bins = picked.view(len(band), BINS, -1, BINS, ANGLES).transpose(1, 2)
+            h = (bins * window).flatten(2)
+            lengths = torch.linalg.vector_norm(h, dim=2, keepdim=True)
+            band.copy_(settled(h, lengths.clamp_min(1e-12), lengths > least, self.root, dim=2))
 
     def forward_intermediates(self, x: Tensor, indices: Sequence[int] | None = None, **_: object) -> list[Tensor]:
         """The one map."""
@@ -127,27 +142,67 @@ class Phow(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
-def smoothed(planes_NHW: Tensor, sigma: float) -> Tensor:
-    """Pictures after a Gaussian, cut at 4 sigma and of sum 1, the border repeated."""
+def energies_HAW(grey_HW: Tensor) -> Tensor:
+    """`_sift.energies` of one plane as (H, 8, W): each gradient goes to the two orientations that are nearest."""
+    g = pad(grey_HW[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+    dx, dy = (g[1:-1, 2:] - g[1:-1, :-2]) / 2, (g[2:, 1:-1] - g[:-2, 1:-1]) / 2
+    size, angle = (dx.square() + dy.square()).sqrt(), torch.atan2(dy, dx) * (ANGLES / (2 * pi))
+    low = angle.detach().floor()
+    share = angle - low
+    first = low.nan_to_num().long() & (ANGLES - 1)  # of 8: a bit mask is ten times as fast as a remainder
+    found = size.new_zeros(len(size), ANGLES, size.shape[1])
+    found.scatter_(1, first[:, None], ((1 - share) * size)[:, None])
+    return found.scatter_(1, ((first + 1) & (ANGLES - 1))[:, None], (share * size)[:, None])
+
+
+def smoothed(plane_HW: Tensor, sigma: float) -> Tensor:
+    """A picture after a Gaussian, cut at 4 sigma and of sum 1, the border repeated."""
+    down, across = (gaussian(int(side), sigma) for side in plane_HW.shape)
+    return product(across, product(down, plane_HW).T).T
+
+
+Banded = list[tuple[int, int, np.ndarray]]  # bands of rows of a matrix: which columns are not zero, and these
+
+
+def product(matrix: Banded, x: Tensor) -> Tensor:
+    """The banded matrix (m, n) times x (n, k)."""
+    return torch.cat([torch.from_numpy(part).to(x) @ x[low:high] for low, high, part in matrix])
+
+
+@lru_cache(64)
+def gaussian(side: int, sigma: float) -> Banded:
+    """The matrix (side, side) that smooths along one side."""
     reach = ceil(4 * sigma)
-    weights = torch.exp(-(torch.arange(-reach, reach + 1, dtype=torch.float64) ** 2) / (2 * sigma**2))
-    taps = (weights / weights.sum()).to(planes_NHW)
-    x = pad(planes_NHW[:, None], (reach, reach, reach, reach), mode="replicate")
-    return conv2d(conv2d(x, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))[:, 0]
+    steps = np.arange(-reach, reach + 1)
+    weights = np.exp(-(steps**2) / (2 * sigma**2))
+    matrix = np.zeros((side, side))
+    for step, weight in zip(steps, weights / weights.sum()):
+        np.add.at(matrix, (np.arange(side), np.clip(np.arange(side) + step, 0, side - 1)), weight)
+    return _bands(matrix)
 
 
-def sums_along(side: int, scale: int, step: int, like: Tensor) -> tuple[Tensor, Tensor]:
+@lru_cache(64)
+def places(side: int, scale: int, step: int) -> tuple[Banded, np.ndarray]:
     """What sums energies up along one side: a matrix (places, side) of t_b, and (cells, 4) which place each bin has.
 
     Cell r is around u = step r + (step - 1) / 2, bin i of it around u + b (i - 1.5).
     """
-    cells = -(-side // step)
+    cells = np.arange(-(-side // step))
     # in half pixels, which are whole numbers
-    middles = 2 * step * torch.arange(cells)[:, None] + (step - 1) + scale * (2 * torch.arange(BINS) - (BINS - 1))
-    places, which = torch.unique(middles, return_inverse=True)
-    pixels = torch.arange(side, dtype=torch.float64)
-    weights = (1 - (pixels - places[:, None].double() / 2).abs() / scale).clamp_min(0) / scale
-    return weights.to(like), which.to(like.device)
+    middles = 2 * step * cells[:, None] + (step - 1) + scale * (2 * np.arange(BINS) - (BINS - 1))
+    where, which = np.unique(middles, return_inverse=True)
+    apart = np.abs(np.arange(side) - where[:, None] / 2) / scale
+    return _bands(np.maximum(1 - apart, 0) / scale), which.reshape(middles.shape)
+
+
+def _bands(matrix: np.ndarray) -> Banded:
+    found = []
+    for start in range(0, len(matrix), BAND):
+        part = matrix[start : start + BAND]
+        used = np.flatnonzero(part.any(axis=0))
+        low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        found.append((low, high, part[:, low:high].copy()))
+    return found
 
 
 default_cfgs = generate_default_cfgs(

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from ...backbones.encoder import Encoder
 from ...core.checks import bad, check_choice
-from ...core.discover import load, names
+from ...core.discover import load
 from ...data.views import luma
 from ...learning.batch import Batch
-from ...learning.objective import FROM_DATA, Objective, Split
+from ...learning.objective import FROM_DATA, Objective, Split, objectives
 from ...learning.trainable import START, Log, Moment
 
 SCALE_MOMENTUM = 0.99
@@ -87,7 +87,7 @@ class Method(Objective):
     parts: tuple[Any, ...] = field(default=(), metadata=FROM_DATA)
 
     def __post_init__(self) -> None:
-        known = [name for name in names("task") if name != "multitask"]
+        known = [name for name in objectives() if name != "multitask"]
         for name in self.names:
             check_choice("--set tasks", name, known)
         if len(self.names) < 2 or len(set(self.names)) < len(self.names):

@@ -22,7 +22,7 @@ from ...core.storage import hash_json
 from ...data.imageset import ImageSet
 from ...data.streams.task import Task
 from ...learning.batches import Feed
-from ...learning.objective import Objective, Split
+from ...learning.objective import Objective, Split, check_objective
 from ...learning.run import Run, Trained, learn, started_from, write
 from ...learning.sampling import Batches, Shuffled, Together
 from ...learning.scored import Scores
@@ -128,7 +128,7 @@ def _learning(
         if len(train) < 2:
             raise bad(f"task {task.name!r}", "one image", "two to learn from without labels", "Give it labels.")
         known = Split(train, train, show_symbols(train))
-        objective: Objective = load("task", ways.pretext)().configure(known)
+        objective: Objective = load("task", check_objective("pretext", ways.pretext))().configure(known)
         return objective, Shuffled(Feed(train, before.preprocess, workers=settings.threads), len(train), size, seed)
     if task.kind == "segment":
         names, config = class_names(train, "semantic"), before.encoder.config

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ...core.checks import InputError, bad, check_choice, check_number
-from ...core.discover import load, names
+from ...core.discover import load
 from ...core.events import Event
 from ...core.records import whole
 from ...core.runtime import derive_seed
@@ -22,7 +22,7 @@ from ...create.run import carried_out
 from ...data.sources import open_images
 from ...learning.look import look
 from ...learning.method_settings import method_settings, typed_settings
-from ...learning.objective import Objective
+from ...learning.objective import Objective, check_objective, objectives
 from ...learning.run import HEAD, Run, Watch, watched
 from ...learning.settings import TrainSettings, completed
 from ...representation import checksums
@@ -101,7 +101,7 @@ def learn_unlabelled_events(
     check_number("--holdout", holdout, 0.01, 0.5)
     kind = load("unlabelled", method)
     made: UnlabelledMethod = kind(**typed_settings(kind, chosen))
-    check_choice("objective", objective, names("task"), see="regard methods task")
+    check_objective("objective", objective)
     given = method_settings(objective, objective_settings)
     task: Objective = load("task", objective)(**given)
     if task.needs_labels:
@@ -169,7 +169,7 @@ def _check_foretold(method: str, made: UnlabelledMethod, name: str, task: Object
     if made.of != "embeddings":
         return
     if type(task).embedder is Objective.embedder:
-        fits = [one for one in names("task") if load("task", one).embedder is not Objective.embedder]
+        fits = [one for one in objectives() if load("task", one).embedder is not Objective.embedder]
         raise bad("objective", name, f"with {method} one of {', '.join(fits)}", "pfr goes with others, too.")
     if start.head is None:
         asked = f"with {method} the folder of a task that was learned by {name}, whose head is kept there"

@@ -1,0 +1,1 @@
+"""Representations that are fitted, not trained: fixed descriptors, a vocabulary learned without labels; one file each."""
