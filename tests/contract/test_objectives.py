@@ -17,14 +17,15 @@ from regard.learning.batch import Batch
 from regard.learning.batches import Feed
 from regard.learning.method_settings import method_settings, setting_names
 from regard.learning.module import LearningModule
-from regard.learning.objective import Objective, Split
+from regard.learning.objective import Objective, Split, objectives
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import START, Moment
 from regard.lifelong.unlabelled.methods.pfr import Method as PFR
 from regard.lifelong.unlabelled.module import Remembering
 from regard.representation.preprocess import Preprocess
 
-TASKS = names("task")
+TASKS = objectives()
+FITTED = sorted(set(names("task")) - set(TASKS))  # what holds for these is below
 SIDE, N = 32, 16
 
 
@@ -71,7 +72,7 @@ def tensors(value) -> list[torch.Tensor]:
     return [part for one in value or () for part in tensors(one)]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", names("task"))
 def test_settings_are_a_frozen_dataclass_that_text_can_set(task: str) -> None:
     method = load("task", task)
     assert is_dataclass(method) and method.__dataclass_params__.frozen
@@ -237,3 +238,19 @@ def test_features_of_before_can_be_foretold_with_any_task_of_one_player_on_poole
     assert -1 <= float(log["keeping"]) <= 1
     assert all(p.grad is not None for p in keeping.predictor.parameters())
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in keeping.encoder.parameters())
+
+
+@pytest.mark.parametrize("task", FITTED)
+def test_what_is_fitted_hangs_on_images_and_seed_alone_and_tells_what_it_scored(task: str, tmp_path) -> None:
+    settings = TrainSettings(device="cpu", threads=1)
+    few = {"k": 3, "dim": 4, "scales": "4", "descriptors": 500}
+    given, ends = ImageSet(images(40).items, images(40).ids), []
+    state = torch.random.get_rng_state()
+    for name in ("one", "again"):
+        events = list(train_events(given, task, out=tmp_path / name, settings=settings, method=few))
+        assert [event.kind for event in events][:1] + [events[-1].kind] == ["start", "done"]
+        card = read_json(tmp_path / name / "card.json")
+        assert card["task"] == {"name": task, **load("task", task)(**few).as_dict()} and card["scores"]["descriptors"]
+        assert all(np.isfinite(value) for value in card["scores"].values()) and card["data"]["held_out"] > 0
+        ends.append((tmp_path / name / "pooling.safetensors").read_bytes())
+    assert ends[0] == ends[1] and torch.equal(state, torch.random.get_rng_state())

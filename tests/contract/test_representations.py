@@ -9,7 +9,13 @@ from regard.core.discover import load, names
 from regard.representation.representation import Representation
 
 # a name of each kind that needs no connection; of the others, whose weights are fetched, only what is refused
-OFFLINE = {"imagenet": "imagenet", "random": "random:convnet4", "folder": ""}
+OFFLINE = {
+    "imagenet": "imagenet",
+    "random": "random:convnet4",
+    "folder": "",
+    "fisher": "fisher",
+    "bag_of_words": "bag_of_words",
+}
 pytestmark = pytest.mark.parametrize("kind", names("representation"))
 
 

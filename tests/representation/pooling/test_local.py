@@ -1,5 +1,7 @@
 """How maps are read as descriptors, and what Fisher vectors and bags of words make of that, against plain loops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -128,10 +130,12 @@ def test_a_fisher_vector_agrees_with_scikit_image_but_for_the_weights_and_a_sign
         np.testing.assert_allclose(ours, made / np.linalg.norm(made), atol=within)
 
 
-def test_what_is_blank_has_a_vector_of_zeros_and_small_maps_have_empty_parts():
+def test_a_blank_picture_has_a_vector_and_small_maps_have_empty_parts():
     form = {"per_cell": S, "skip_blank": True, "pyramid": PYRAMID}
     for method in (fisher.Method(*mixture(), **form), bag_of_words.Method(torch.rand(K, D), **form)):
-        assert not method(torch.zeros(1, S * D, 3, 3)).any()
+        blank = method(torch.zeros(1, S * D, 3, 3))[0]
+        counting = replace(method, skip_blank=False)(torch.zeros(1, S * D, 3, 3))[0]
+        assert torch.equal(blank, counting) and blank.norm() == pytest.approx(1)
         one = method(torch.rand(2, S * D, 1, 1, generator=torch.Generator().manual_seed(0)))
         assert torch.allclose(one.norm(dim=1), one.new_ones(2)) and torch.isfinite(one).all()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...backbones.encoder import make_encoder
 from ...core.checks import bad
-from ...core.records import anything, mapped, read_record, text, whole
+from ...core.records import anything, mapped, read_record, record, text, whole
 from ...core.storage import load_tensors
 from ..pooled import Pooled
 from ..preprocess import Preprocess
@@ -16,20 +16,28 @@ from ..representation import Representation
 
 TENSORS, CARD = "vocabulary.safetensors", "vocabulary.json"
 HERE = Path(__file__).parent
+_KEPT = record(
+    size=whole(8, 4096),
+    settings=mapped(anything),
+    made_by=text,
+    task=mapped(anything),
+    training=mapped(anything),
+    data=mapped(anything),
+    scores=mapped(anything),
+)
 
 
 def built_in(name: str, rest: str) -> Representation:
     """The built-in representation of a pooling; there is one of each name."""
     if rest:
         raise bad("representation", repr(f"{name}:{rest}"), name, f"Of one's own images: regard create --task {name}.")
-    known = read_record(HERE / CARD, {name: mapped(anything)})[name]
-    where = str(HERE / CARD)
-    size, made_by = whole(8)(f"{where} size", known["size"]), text(f"{where} made_by", known["made_by"])
+    known = read_record(HERE / CARD, {name: _KEPT})[name]
     tensors = {
         key.partition("/")[2]: value
         for key, value in load_tensors(HERE / TENSORS).items()
         if key.partition("/")[0] == name
     }
     pooled = Pooled.from_state({"name": name, "settings": known["settings"], "scales": [1.0]}, tensors)
-    card = {"name": name, "made_by": made_by, **{key: known[key] for key in ("task", "training", "data", "scores")}}
-    return Representation(make_encoder("phow", size=size), Preprocess(size, size), card, pooled=pooled)
+    card = {key: known[key] for key in ("made_by", "task", "training", "data", "scores")}
+    size = known["size"]
+    return Representation(make_encoder("phow", size=size), Preprocess(size, size), {"name": name} | card, pooled=pooled)

@@ -45,7 +45,8 @@ class Local:
     Attributes:
         per_cell: how many descriptors a cell's channels hold, one after the other.
         positions: two more numbers, x / w - 0.5 and y / h - 0.5 of the cell's middle, in [-0.5, 0.5].
-        skip_blank: descriptors that are all zeros do not count: of a place without structure there is nothing to say.
+        skip_blank: descriptors that are all zeros do not count, as of a place without structure there is nothing to
+            say; in a picture that has no others they do.
         pyramid: parts of the picture, each with a vector of its own: rows x columns, such as `1x1,2x2,3x1`.
     """
 
@@ -57,7 +58,10 @@ class Local:
     def read(self, maps: Tensor, mean: Tensor | None, axes: Tensor | None) -> Read:
         """Descriptors of maps (N, C, h, w), or descriptors (N, P, D) where neither places nor parts are asked for."""
         x, grid = self._descriptors(maps)
-        counted = (x != 0).any(2) if self.skip_blank else None
+        counted = None
+        if self.skip_blank:
+            counted = (x != 0).any(2)
+            counted = counted | ~counted.any(1, keepdim=True)  # a picture that is blank all over is described as that
         if self.positions:
             x = torch.cat([x, self.places(*grid).to(x).expand(len(x), -1, -1)], 2)
         pieces, parts = self._pieces(*grid)
