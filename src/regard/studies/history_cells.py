@@ -7,7 +7,7 @@ kept as JSON, and is not done again.
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +18,10 @@ from ..core.records import listed, mapped, maybe, number, read_record, whole
 from ..core.storage import write_json
 from ..core.values import group_codes
 from ..create.run import train
+from ..data.decode import decode
 from ..data.imageset import ImageSet
 from ..learning.objective import Split
+from ..learning.settings import TrainSettings
 from ..representation.classifier import read_classifier
 from ..representation.embed import embed
 from ..representation.preprocess import Preprocess
@@ -28,9 +30,10 @@ from ..representation.untrained import random_arm
 from ..reuse.logistic import fit_logistic
 from .compare.cells import forget_peak, recent_peak
 from .history_cost import depth_of, flops_of, parameters_of
-from .history_plan import HELD_OUT, IMAGENET, RANDOM, Plan
+from .history_plan import DESCRIPTORS, HELD_OUT, IMAGENET, RANDOM, Plan
 from .history_years import CLASSIC
 
+LEAST_SIDE = 64  # of the classic pipeline, whose descriptors are 20 to 60 pixels wide
 _CELL = {
     "right": listed(number(0, 1)),
     "seconds": number(0),
@@ -108,6 +111,10 @@ class Job:
             return self.folder / "rates" / f"{self.name}.json"
         return self.folder / "cells" / f"{self.name}-{self.seed}.json"
 
+    def place(self, seed: int) -> Path:
+        """The run folder of a seed."""
+        return self.folder / "runs" / self.name / f"seed-{seed}"
+
     @property
     def told(self) -> str:
         """For the stream of progress."""
@@ -160,20 +167,20 @@ def _trained(job: Job, place: Path, seed: int, rate: float, short: bool = False)
 
 def _cell(job: Job, seed: int) -> None:
     forget_peak()
-    began = time.monotonic()
     plan, train_, test = job.plan, job.known.train, job.known.held_out
     classes = len(train_.classes)
     more: dict[str, Any] = {}
     if job.name in plan.networks:
-        place = job.folder / "runs" / job.name / f"seed-{seed}"
+        place = job.place(seed)
         rep = _trained(job, place, seed, chosen_rate(job.folder, plan, job.name).rate)
-        took, began = float(rep.card["cost"]["seconds"]), time.monotonic()  # one that went on knows of before
+        took, began = float(rep.card["cost"]["seconds"]), time.monotonic()  # its card knows of before a kill
         head = read_classifier(place)
         found = np.array(head.classes)[head.logits(_vectors(rep, test, plan).vectors).argmax(axis=1)]
         more = {"held_out": rep.card["scores"]["accuracy"], "steps": rep.card["training"]["steps_done"]}
     else:
-        rep, took = _untrained(job, seed), 0.0
-        known, asked = _vectors(rep, train_, plan), _vectors(rep, test, plan)
+        rep, took, sides = _untrained(job, seed)
+        began = time.monotonic()
+        known, asked = (_vectors(rep, side, plan) for side in sides)
         column = known.columns.get("identity")
         groups = None if column is None else group_codes(column, "identity")
         found = fit_logistic(known.vectors, known.need_labels("TRAIN"), groups=groups, seed=seed).predict(asked.vectors)
@@ -185,15 +192,34 @@ def _cell(job: Job, seed: int) -> None:
     write_json(job.file, {"row": job.name, "seed": seed, **told, "right": right})
 
 
-def _untrained(job: Job, seed: int) -> Representation:
-    """A representation that no labels have seen: of the classic pipeline, drawn at random, or from outside."""
-    plan = job.plan
+def _untrained(job: Job, seed: int) -> tuple[Representation, float, tuple[ImageSet, ImageSet]]:
+    """A representation that no labels have seen, the seconds that it took, and the pictures as it sees them."""
+    plan, sides = job.plan, (job.known.train, job.known.held_out)
+    if job.name in CLASSIC:
+        small = plan.size < LEAST_SIDE
+        if small:  # no more to see than networks have; enlarged again, or hardly a descriptor fits
+            sides = shrunk(sides[0], plan.size), shrunk(sides[1], plan.size)
+        rep = train(
+            sides[0],
+            job.name,
+            out=job.place(seed),
+            settings=TrainSettings(seed=seed, device=plan.device),
+            method={"descriptors": DESCRIPTORS},
+            size=LEAST_SIDE if small else plan.size,
+            holdout=HELD_OUT,
+        )
+        return rep, float(rep.card["cost"]["seconds"]), sides
     if job.name == RANDOM:
         like = Representation.load(f"random:{plan.networks[-1]}")
-        return random_arm(Representation(like.encoder, Preprocess(plan.size, plan.size)), seed)
-    if job.name in CLASSIC:
-        return _classic(job.name, job.known.train, seed)
-    return Representation.load(IMAGENET)
+        return random_arm(Representation(like.encoder, Preprocess(plan.size, plan.size)), seed), 0.0, sides
+    return Representation.load(IMAGENET), 0.0, sides
+
+
+def shrunk(images: ImageSet, side: int) -> ImageSet:
+    """The same pictures, brought to squares of `side` pixels."""
+    to = Preprocess(side, side)
+    items = [to.apply(decode(item, to.decode_side)).permute(1, 2, 0).numpy() for item in images.items]
+    return replace(images, items=items, annotations=None, root=None)
 
 
 def _vectors(rep: Representation, images: ImageSet, plan: Plan) -> Any:
@@ -202,15 +228,3 @@ def _vectors(rep: Representation, images: ImageSet, plan: Plan) -> Any:
     if len(found) < len(images):
         raise RunError(f"{rep.name}: {len(images) - len(found)} pictures of {images.name} gave no vector")
     return found
-
-
-def _classic(name: str, images: ImageSet, seed: int) -> Representation:
-    import torch
-
-    from ..representation.pooled import Pooled
-    from ..representation.pooling import fisher
-
-    rep = Representation.load("random:dense_sift")
-    maps = torch.cat([rep.maps([one])[0] for one in images.items[:50]])
-    rep.pooled = Pooled("fisher", fisher.fit(maps, 4 if name == "fisher" else 2, seed))
-    return rep
