@@ -33,7 +33,8 @@ def test_maps_tokens_and_vectors_have_the_shapes_that_are_told(name: str) -> Non
     assert len(maps) == len(encoder.feature_info) > 0
     for found, info in zip(maps, encoder.feature_info):
         assert found.shape[:2] == (4, info.channels)
-        assert abs(found.shape[3] * info.reduction - encoder.input_size) < info.reduction
+        # the published networks of 2012 to 2014 leave up to two cells of the border out
+        assert abs(found.shape[3] * info.reduction - encoder.input_size) <= 2 * info.reduction
     assert [info.reduction for info in encoder.feature_info] == sorted(info.reduction for info in encoder.feature_info)
     assert len({info.module for info in encoder.feature_info}) == len(maps)
     assert all(torch.isfinite(one).all() and one.dtype == torch.float32 for one in (*maps, tokens, vectors))
