@@ -51,7 +51,8 @@ COMMANDS = {
     "robustness": "robustness random:convnet4 builtin:digits --train builtin:rendered_digits --corruptions fog "
     "--severities 1 --against random:convnet4:2",
     "next": "next builtin:digits --from run --most 40",
-    "history": "history builtin:rendered_digits --networks alexnet,resnet --steps 2 --seeds 2 --size 16 --out line",
+    "history": "history builtin:rendered_digits --networks alexnet,resnet --no-classic --steps 2 --seeds 2 "
+    "--size 16 --out line",
     "detect train": "detect train scenes --with run --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate boxes others",
     "detect predict": "detect predict boxes others",

@@ -12,6 +12,8 @@ from regard.core.checks import InputError, RunError
 from regard.core.events import Event
 from regard.core.runtime import threads
 from regard.data.imageset import ImageSet
+from regard.representation.embed import embed
+from regard.reuse.probe import probe
 from regard.studies import history_cells
 from regard.studies.history import FILE, run_history
 from regard.studies.history_cells import Cell
@@ -161,6 +163,33 @@ def test_things_stay_together_and_are_the_units(tmp_path: Path) -> None:
     assert found.about["pictures"] == {"train": 60, "test": 20} and found.value("resnet_scaled").n == 10
     assert list(found.references) == ["random"] and found.facts["random"].rate is None
     assert found.facts["random"].depth == 18 and any("held out" in note for note in found.notes)
+
+
+def test_the_classic_pipeline_fits_on_train_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_cells, "DESCRIPTORS", 2000)
+    found = ran(tmp_path / "out", networks="resnet", classic=True, seeds=1, steps=1)
+    assert [row.name for row in found.rows] == ["bag_of_words", "fisher", "resnet_scaled"]
+    sides = [history_cells.shrunk(one, 16) for one in (pictures(40, 0), pictures(20, 1))]
+    for name, deep in (("bag_of_words", 256), ("fisher", 2 * 64 * 64)):
+        place = tmp_path / "out" / "runs" / name / "seed-0"
+        card = json.loads((place / "card.json").read_text())
+        assert card["data"]["images"] == 40 and card["size"] == 64 and card["training"]["seed"] == 0
+        facts = found.facts[name]
+        assert facts.depth == 1 and facts.rate is None and facts.parameters > deep and facts.flops > 1e6
+        train, test = (embed(one, str(place), precision="fp32", cache=False) for one in sides)
+        assert found.value(name).mean == probe(train, test, classifier="linear").metrics["linear"]
+    assert found.order is not None and found.order.n == 3
+
+
+def test_pictures_are_brought_to_one_size_as_a_network_sees_them() -> None:
+    from regard.learning.batches import Feed
+    from regard.representation.preprocess import Preprocess
+
+    images = pictures(6, 0)
+    small = history_cells.shrunk(images, 8)
+    seen = Feed(images, Preprocess(8, 8))(np.arange(6)).images
+    assert (np.stack(small.items).transpose(0, 3, 1, 2) == seen.numpy()).all()
+    assert small.ids.tolist() == images.ids.tolist() and small.labels.tolist() == images.labels.tolist()
 
 
 def test_processes_beside_one_another_give_the_same(once: tuple[Path, History], tmp_path: Path) -> None:
