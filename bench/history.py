@@ -18,6 +18,7 @@ pictures. What is finished is kept in the work folder, and the time is then told
 
 import argparse
 import gzip
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -64,6 +65,7 @@ def main() -> int:
         first = (known, asked, found) if first is None else first
     minutes = (monotonic() - began) / 60
     rows.append({"what": "all of it, minutes", "value": minutes, "at_most": MINUTES})
+    rows.append({"what": "  processor minutes of that", "value": sum(os.times()[:4]) / 60})
     assert first is not None
     rows += again(*first, given.parts[0], given.work / "again", given.workers)
     return finish("history", rows, given.out)
