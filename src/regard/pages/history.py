@@ -101,7 +101,7 @@ def _highlights(found: History) -> list[Highlight]:
         known = found.order.known
         note = f"95 % interval {found.order.told(digits=2, sign='+')}" if known else "one seed: no interval"
         what = "Spearman's correlation with the published order"
-        shown.append(Highlight(_minus(f"{found.order.mean:+.2f}"), what, _minus(note)))
+        shown.append(Highlight(f"{found.order.mean:+.2f}".replace("-", "\u2212"), what, _minus(note)))
     many = len(found.reversed)
     pairs = sum(len(chain) * (len(chain) - 1) // 2 for chain in found.chains)
     shown.append(Highlight(str(many), f"of {pairs} pairs reversed beyond luck", "later behind earlier"))

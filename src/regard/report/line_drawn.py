@@ -71,10 +71,8 @@ def line_of_years(
             for x, (_, value) in zip(xs, several):
                 if value.known:
                     lower.plot([x, x], [value.low, value.high], color=colour, linewidth=2.4, alpha=0.75)
-        for name, level in (references or {}).items():
+        for level in (references or {}).values():
             lower.axhline(level, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
-            end = (len(places) - 0.55, level)
-            lower.annotate(written(name), end, (0, 4), textcoords="offset points", ha="right", color=MUTED, fontsize=12)
         if many > 1:
             lower.legend(frameon=False, loc="best", fontsize=11.5, labelcolor=INK)
         names = ["\n".join([str(one.year), *_lines(written(one.name))]) for one in places]
@@ -87,6 +85,9 @@ def line_of_years(
             panel.spines["left"].set_visible(False)
             _style.percent_axis(panel.yaxis)
             panel.set_title(written(title), loc="left", fontsize=13, color=MUTED)
+        lower.set_ylim(*lower.get_ylim())
+        end = len(places) - 0.5
+        _style.end_labels(lower, [(end, level, name, MUTED) for name, level in (references or {}).items()])
 
     return _style.figure(480, draw, alt, rows=2)
 

@@ -158,7 +158,8 @@ class History:
         if not turned:
             return "No later representation is behind an earlier one by more than luck explains."
         shown = [f"{later.title} is {points(gap)} against {before.title}" for later, before, gap in turned[:3]]
-        more = f", and {len(turned) - 3} pairs more" if len(turned) > 3 else ""
+        rest = len(turned) - 3
+        more = f", and {rest} pair{'s' * (rest > 1)} more" if rest > 0 else ""
         return f"Small data reverse the published order: {'; '.join(shown)}{more}."
 
     @property
