@@ -90,7 +90,7 @@ def test_again_it_is_equal_and_in_place_nothing_is_done(once: tuple[Path, Histor
 
 
 def test_more_seeds_and_networks_are_all_that_is_done(tmp_path: Path) -> None:
-    ran(tmp_path / "out", networks="resnet", seeds=1)
+    ran(tmp_path / "out", networks="alexnet", seeds=1, references=("random",))
     said: list[Event] = []
     work = history_cells.work
     done = []
@@ -101,10 +101,11 @@ def test_more_seeds_and_networks_are_all_that_is_done(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("regard.studies.history.work", counted)
-        found = ran(tmp_path / "out", watch=heard(said))
-    assert done == [("alexnet_scaled", 0), ("alexnet_scaled", 1), ("resnet_scaled", 1)]
+        found = ran(tmp_path / "out", watch=heard(said), references=("random",))
+    assert done == [("alexnet_scaled", 1), ("resnet_scaled", 0), ("resnet_scaled", 1), ("random", 0), ("random", 1)]
     assert found.experiment.arms["resnet_scaled"].scores[MAIN].shape == (2, 20)
-    assert [event.step for event in said] == [0, 1, 2, 3, 4, 4] and said[-1].kind == "done"
+    assert found.facts["random"].depth == 18, "of the last network that is asked for now"
+    assert [event.step for event in said] == [*range(7), 6] and said[-1].kind == "done"
 
 
 def test_another_budget_is_another_study(once: tuple[Path, History]) -> None:

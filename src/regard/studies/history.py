@@ -203,7 +203,7 @@ def _found(
         "test_set": known.held_out.name,
         "pictures": {"train": len(labels), "test": len(truth)},
         "classes": len(common),
-        **{key: value for key, value in plan.budget.items() if key not in ("first seed", "network of random")},
+        **{key: value for key, value in plan.budget.items() if key != "first seed"},
         "seeds": list(plan.turns),
         "device": plan.device,
     }

@@ -109,7 +109,8 @@ class Job:
         """Where what comes out is kept."""
         if self.seed is None:
             return self.folder / "rates" / f"{self.name}.json"
-        return self.folder / "cells" / f"{self.name}-{self.seed}.json"
+        of = f"-{self.plan.networks[-1]}" if self.name == RANDOM else ""
+        return self.folder / "cells" / f"{self.name}{of}-{self.seed}.json"
 
     def place(self, seed: int) -> Path:
         """The run folder of a seed."""

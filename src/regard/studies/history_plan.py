@@ -97,7 +97,6 @@ class Plan:
             "size": self.size,
             "precision": self.precision,
             "first seed": self.seed,
-            "network of random": self.networks[-1],
         }
 
     def settings(self, seed: int, rate: float, short: bool = False) -> TrainSettings:
