@@ -14,7 +14,7 @@ from .history_years import Row
 STEPS, BATCH, RATES = 600, 64, (2e-3, 5e-4)
 SHORT = 4  # a rate is tried for a part of so many of the steps
 FEWEST = 20  # steps of such a trial
-DESCRIPTORS = 100_000  # that a vocabulary is fitted to: over a thousand for each Gaussian
+DESCRIPTORS = 50_000  # that a vocabulary is fitted to: 200 for each word, 800 for each Gaussian
 HELD_OUT = 0.1  # of TRAIN, on which rates are judged
 RANDOM, IMAGENET = "random", "imagenet"
 REFERENCES = (RANDOM, IMAGENET)
