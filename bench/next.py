@@ -32,7 +32,7 @@ from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.data.sampling import hold_out
 from regard.learning.settings import TrainSettings
-from regard.lifelong.evidence import cuts, gather, probe_right
+from regard.lifelong.evidence import FOLDS, cuts, gather, probe_right
 from regard.lifelong.moving.task import learn_task
 from regard.lifelong.record import PastTask, Record
 from regard.metrics.contrast import contrast
@@ -71,9 +71,9 @@ def simulated(trials: int) -> list[dict[str, Any]]:
         base, *others = (
             probe_right(signal + NOISE * rng.normal(size=signal.shape), y, parts) for _ in range(OTHERS + 1)
         )
-        false.append(contrast(others[0], base).verdict in ("gain", "loss"))
+        false.append(contrast(others[0], base, folds=FOLDS).verdict in ("gain", "loss"))
         best = max(others, key=lambda one: one.mean())
-        proposed.append(contrast(best, base, level=1 - 0.05 / OTHERS).verdict == "gain")
+        proposed.append(contrast(best, base, folds=FOLDS, level=1 - 0.05 / OTHERS).verdict == "gain")
     return [
         {"what": "false verdicts of one candidate", "value": float(np.mean(false)), "at_most": 0.07},
         {"what": "false proposals, the best of five", "value": float(np.mean(proposed)), "at_most": 0.07},

@@ -1,4 +1,4 @@
-"""The traditional pipeline: is it fast, and do bags of words, Fisher vectors and a deep network stand in the known order?
+"""The traditional pipeline: is it fast, and are bags of words, Fisher vectors and a deep network in the known order?
 
 1. Fisher encoding of 52,600 descriptors of 80 numbers with 256 Gaussians, against `skimage.feature.fisher_vector`; and
    dense SIFT (5 scales, a step of 4 pixels, a picture of 500 x 375) against OpenCV's `SIFT.compute` on the same grid
@@ -9,7 +9,7 @@
    each, its penalty cross-validated on the training half. Several halves are drawn; intervals hold the luck of images
    (of icons, which are in three styles) and of draws, which share a half. Bars: bags of words < Fisher < imagenet; the
    engine's verdict stands beside each difference. Nothing is chosen on a test half: settings are those of the tasks,
-   but for 100,000 descriptors in place of 250,000.
+   but for 50,000 descriptors in place of 250,000.
 
     python bench/traditional.py [--data FOLDER] [--draws 5] [--jobs 2] [--out FILE]
 
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def in_turns(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float, float]:
-    """Middle of the ratios theirs / ours of neighbouring turns, and the middle seconds of each; a first turn warms up."""
+    """Middle of the ratios theirs / ours of neighbouring turns, and the middle seconds of each, after a first turn."""
     seconds: dict[Callable[[], Any], list[float]] = {ours: [], theirs: []}
     for turn in range(1 + TURNS):
         for run in (ours, theirs) if turn % 2 else (theirs, ours):
@@ -210,7 +210,7 @@ def scored(data: Path, name: str, part: str, seed: int) -> dict[str, np.ndarray]
 def fitted(task: str, known: ImageSet, folder: Path) -> Representation:
     """As `regard create` fits it, without labels."""
     settings = TrainSettings(device="cpu", threads=1)
-    return train(known.without_labels(), task, out=folder / task, settings=settings, method={"descriptors": 100_000})
+    return train(known.without_labels(), task, out=folder / task, settings=settings, method={"descriptors": 50_000})
 
 
 def _row(what: str, found: Any) -> dict[str, Any]:

@@ -18,8 +18,10 @@ GUIDE = (
     "dense",
     "representations",
     "python",
+    "normalization",
     "precision-and-speed",
     "instance-descriptors",
+    "traditional",
     "adding-a-method",
     "glossary",
 )

@@ -5,7 +5,8 @@
 Crops of the photographs that ship with scikit-learn and scikit-image, 64 pixels, without any training. `verification`
 is docs/images/verification.jpg: a turned part of a photograph, found in the whole by its points. `pairs` is
 docs/images/pairs.png, digits of the three pairs of domains, and docs/images/corruptions.jpg, the 15 corruptions.
-`toy` is docs/images/verbs/demo-toy.png, the page of `regard demo --toy` down to the shifts.
+`toy` is docs/images/verbs/demo-toy.png, the page of `regard demo --toy` down to the shifts. `normalization` is
+docs/images/normalization.png: which values each normalisation averages, as derivatives of its layers tell it.
 """
 
 import sys
@@ -14,11 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from tryouts import page_picture
 
 from regard import demo
+from regard.backbones.norms import swap_norm
 from regard.core.discover import load, names
+from regard.core.plots import drawing
 from regard.data.builtin import photo_crops, photos
 from regard.data.corruptions import NAMES, corrupted
 from regard.data.decode import decode
@@ -74,6 +78,44 @@ def toy(folder: Path) -> None:
         page_picture(demo(toy=True, out=place).report, folder / "verbs" / "demo-toy.png", height=TALL)
 
 
+def averaged_with(norm: str, shape: tuple[int, ...], place: tuple[int, ...]) -> np.ndarray:
+    """Which values of maps (N, C, H, W) the output at one place depends on, by the derivative of the layer itself."""
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(shape[1]))
+    swap_norm(network, norm)  # `bn` leaves it as it is
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    network.train()(x)[place].backward()
+    return (x.grad != 0).numpy()
+
+
+def normalization(folder: Path) -> None:
+    """A block of values for each kind, with those in colour that one mean and one variance are taken over."""
+    n, c, side = 4, 6, 2
+    place = (0, c - 1, 0, 0)
+    kinds = {
+        "bn": "batch (bn)\nall images, all cells\nof one channel",
+        "ln": "layer (ln)\nall channels, all cells\nof one image",
+        "in": "instance (in)\nall cells\nof one channel of one image",
+        "gn:2": "group (gn:2)\nhalf of the channels,\nall cells of one image",
+    }
+    with drawing({"font.family": "DejaVu Sans", "font.size": 11}):
+        canvas = Figure(figsize=(12, 3.9), dpi=100)
+        for column, (norm, title) in enumerate(kinds.items()):
+            axes = canvas.add_axes((column / 4, -0.05, 1 / 4, 0.9), projection="3d")
+            # cells in rows above one another: (C, N, H x W)
+            found = averaged_with(norm, (n, c, side, side), place).reshape(n, c, side**2).transpose(1, 0, 2)
+            colours = np.where(found, "#0072b2", "#e9edf2")
+            axes.voxels(np.ones_like(found), facecolors=colours, edgecolor="#667080", linewidth=0.6, shade=False)
+            axes.set(xticks=[], yticks=[], zticks=[], xlabel="C", ylabel="N", zlabel="H × W")
+            axes.set_title(title, y=0.98)
+            axes.set_box_aspect((c, n, side**2), zoom=0.86)
+            axes.view_init(elev=24, azim=-48)
+            for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+                axis.labelpad = -12
+                axis.pane.set_visible(False)
+                axis.line.set_visible(False)
+        canvas.savefig(folder / "normalization.png", facecolor="white", metadata={"Software": None})
+
+
 def main(chosen: list[str]) -> None:
     """Write the pictures of the tasks that are named, or of all."""
     if not chosen or "verification" in chosen:
@@ -82,7 +124,10 @@ def main(chosen: list[str]) -> None:
         pairs(Path(__file__).parent / "images")
     if not chosen or "toy" in chosen:
         toy(Path(__file__).parent / "images")
-    chosen = [one for one in chosen if one not in ("verification", "pairs", "toy")] if chosen else names("task")
+    if not chosen or "normalization" in chosen:
+        normalization(Path(__file__).parent / "images")
+    others = ("verification", "pairs", "toy", "normalization")
+    chosen = [one for one in chosen if one not in others] if chosen else names("task")
     if not chosen:
         return
     folder = Path(__file__).parent / "images" / "tasks"

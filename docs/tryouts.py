@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -39,23 +40,29 @@ def picture(verb: str, folder: Path) -> Path:
     """Run a verb's commands in an empty folder and write the picture of the last one."""
     with tempfile.TemporaryDirectory() as temporary:
         for words in commands(verb):
-            printed = subprocess.run(
-                [sys.executable, "-m", "regard", *words],
-                cwd=temporary,
-                env=os.environ | {"REGARD_CACHE": f"{temporary}/cache"},
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout
+            printed = run(words, Path(temporary))
         page = next((word for word in words if word.endswith(".html")), None)
         if page is None and (Path(temporary) / "demo-report/report.html").exists():
             page = "demo-report/report.html"
         if page is None:
-            return _terminal(shlex.join(["regard", *words]), printed, folder / f"{verb}.svg")
+            return terminal(shlex.join(["regard", *words]), printed, folder / f"{verb}.svg")
         return page_picture(Path(temporary) / page, folder / f"{verb}.png")
 
 
-def _terminal(command: str, printed: str, out: Path) -> Path:
+def run(words: Sequence[str], folder: Path) -> str:
+    """Run one command in a folder, with a cache of its own; what it prints."""
+    return subprocess.run(
+        [sys.executable, "-m", "regard", *words],
+        cwd=folder,
+        env=os.environ | {"REGARD_CACHE": f"{folder}/cache"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def terminal(command: str, printed: str, out: Path) -> Path:
+    """What a command prints, as a picture."""
     lines = printed.rstrip().splitlines()
     wide = max(map(len, [f"$ {command}", *lines]))
     console = Console(record=True, width=min(max(wide, 80), 132), file=io.StringIO())

@@ -83,6 +83,17 @@ def test_maps_have_the_sizes_of_the_papers(name, parts, expected):
     assert [found[part] for part in parts.split()] == expected
 
 
+def test_alexnet_takes_the_227_pixels_of_others_to_the_same_last_map():
+    assert [sides("alexnet", 227)[part] for part in ("pool1", "pool2", "conv5", "pool5")] == [27, 13, 13, 6]
+
+
+def test_dropout_is_where_the_papers_have_it():
+    assert shapes_alone("googlenet").drop_rate == 0.4
+    for name in ("alexnet", "zfnet"):
+        order = [(type(one).__name__, getattr(one, "p", None)) for one in shapes_alone(name).classifier]
+        assert order == [("Linear", None), ("ReLU", None), ("Dropout", 0.5)] * 2
+
+
 def test_googlenet_against_its_table_1():
     network = shapes_alone("googlenet", num_classes=1000)
     parts = {name: count(one) / 1024 for name, one in network.features.named_children()}

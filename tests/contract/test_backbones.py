@@ -63,10 +63,11 @@ def test_weights_hang_on_the_seed_alone_and_nothing_else_is_touched(name: str) -
 def test_images_do_not_depend_on_one_another_nor_on_their_order(name: str) -> None:
     encoder, x = made(name)
     vectors, order = encoder(x), torch.tensor([2, 0, 3, 1])
-    assert torch.allclose(encoder(x[order]), vectors[order], atol=1e-5)
-    assert torch.allclose(torch.cat([encoder(one[None]) for one in x]), vectors, atol=1e-5)
+    rounding = 2e-5 * max(1.0, float(vectors.abs().max()))  # sums of thousands of numbers, in another order
+    assert torch.allclose(encoder(x[order]), vectors[order], atol=rounding)
+    assert torch.allclose(torch.cat([encoder(one[None]) for one in x]), vectors, atol=rounding)
     copies = encoder(x[:1].expand(3, -1, -1, -1))
-    assert torch.allclose(copies, copies[:1].expand(3, -1), atol=1e-5)
+    assert torch.allclose(copies, copies[:1].expand(3, -1), atol=rounding)
     assert not torch.allclose(vectors[0], vectors[1], atol=1e-4), "other images have other vectors"
 
 
@@ -77,7 +78,8 @@ def test_a_broken_image_is_not_hidden_and_breaks_no_other(name: str) -> None:
     x[1, 0, 3, 3] = torch.nan
     broken = encoder(x)
     assert torch.isnan(broken[1]).any()
-    assert torch.allclose(broken[[0, 2, 3]], vectors[[0, 2, 3]], atol=1e-5)
+    rounding = 2e-5 * max(1.0, float(vectors.abs().max()))
+    assert torch.allclose(broken[[0, 2, 3]], vectors[[0, 2, 3]], atol=rounding)
 
 
 def test_a_gradient_reaches_every_weight(name: str) -> None:

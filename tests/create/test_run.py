@@ -11,7 +11,7 @@ from PIL import Image
 from regard.core.checks import InputError
 from regard.core.event_log import read_log
 from regard.core.events import last
-from regard.core.storage import hash_file, load_tensors
+from regard.core.storage import hash_file, load_tensors, read_json
 from regard.create.run import train, train_events
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
@@ -172,3 +172,27 @@ def test_the_head_is_kept(tmp_path):
     made = train(builtin("digits").subset(np.arange(0, 120)), "rotation", out=tmp_path, settings=settings)
     head = load_tensors(tmp_path / "head.safetensors")
     assert made.card["head"]["file"] == "head.safetensors" and head["2.weight"].shape == (4, 128)
+
+
+def test_a_fresh_network_begins_with_a_part_of_another(tmp_path):
+    settings = TrainSettings(steps=1, batch=16, lr=1e-12, weight_decay=0, precision="fp32", device="cpu")
+    images = builtin("digits").subset(np.arange(0, 80))
+    first = train(images, "rotation", out=tmp_path / "first", settings=settings)
+    options = {"init_from": first, "init_layers": "..blocks.1", "settings": replace(settings, seed=3)}
+    second = train(builtin("digits").subset(np.arange(100, 180)), "simclr", out=tmp_path / "second", **options)
+    report = second.card["begun_with"]["network"]
+    assert {name.split(".")[1] for name in report["taken"]} == {"0", "1"}
+    assert {name.split(".")[1] for name in report["left"]} == {"2", "3"} and set(report["left"].values()) == {
+        "not asked for"
+    }
+    mine, its = second.encoder.network.state_dict(), first.encoder.network.state_dict()
+    same = {name for name in its if name.endswith("0.weight") and torch.allclose(mine[name], its[name], atol=1e-6)}
+    assert same == {"blocks.0.0.weight", "blocks.1.0.weight"}
+    seen = read_json(tmp_path / "second" / "learned.json")["pictures"]
+    assert set(read_json(tmp_path / "first" / "learned.json")["pictures"]) < set(seen)
+    with pytest.raises(InputError, match="--init-from: expected one of the two"):
+        train(images, "simclr", start=first, init_from=first, out=tmp_path / "third", settings=settings)
+    with pytest.raises(InputError, match="--init-layers: expected --init-from beside it"):
+        train(images, "simclr", init_layers="blocks.0", out=tmp_path / "third", settings=settings)
+    with pytest.raises(InputError, match="--init-layers: expected one of the two"):
+        train(images, "simclr", init_from=first.at("blocks.1"), init_layers="blocks.0", out=tmp_path / "third")

@@ -13,9 +13,9 @@ from regard.core.images import as_rgb, ground_of
 from regard.data import decode as decoding
 from regard.data._profile import PROFILE
 from regard.data.decode import CLEAR, ON_BLACK, ON_GREY, ONE_COLOUR, DecodeError, decode, decode_pillow, upright_size
+from regard.data.phash import grey_32
+from regard.data.pixels import pixels
 from regard.report.thumbs import thumbnail
-from regard.reuse.duplicates.phash import grey_32
-from regard.reuse.search.verify.features import pixels
 
 TURNED = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
           5: lambda a: a.swapaxes(0, 1), 6: lambda a: np.rot90(a, -1), 7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],

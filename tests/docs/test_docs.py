@@ -50,6 +50,7 @@ COMMANDS = {
     "lineage": "lineage .",
     "robustness": "robustness random:convnet4 builtin:digits --train builtin:rendered_digits --corruptions fog "
     "--severities 1 --against random:convnet4:2",
+    "decompose": "decompose builtin:digits --with random:convnet4 --axes 8,16 --cuts 3",
     "next": "next builtin:digits --from run --most 40",
     "history": "history builtin:rendered_digits --networks alexnet,resnet --no-classic --steps 2 --seeds 2 "
     "--size 16 --out line",

@@ -24,6 +24,22 @@ def test_over_units_alone_it_is_student_of_paired_differences():
     assert (turned.low, turned.mean, turned.high) == pytest.approx((found.low, found.mean, found.high))
 
 
+def test_of_cross_validation_it_is_nadeau_and_bengios_corrected_interval():
+    """Their variance of J models, each asked about n / K units: (1 / J + n_asked / n_learned) of the models' own."""
+    rng = np.random.default_rng(4)
+    units, cuts, folds = 90, 5, 3
+    a, b = rng.normal(0.3, 0.1, size=(cuts, units)), np.zeros((cuts, units))
+    of_a_model = np.mean(a.var(axis=1, ddof=1)) / (units / folds)
+    half = stats.t.ppf(0.975, units - 1) * np.sqrt((1 / (cuts * folds) + 1 / (folds - 1)) * of_a_model)
+    found = contrast(a, b, folds=folds)
+    assert found.half_width == pytest.approx(half, abs=2e-3) and found.mean == pytest.approx(a.mean())
+    assert found.half_width > 1.5 * contrast(a.mean(axis=0), b.mean(axis=0)).half_width
+    with pytest.raises(InputError, match="folds"):
+        contrast(a, b, folds=3, halves=True)
+    with pytest.raises(InputError, match="folds"):
+        contrast(a, b, folds=1)
+
+
 def test_over_seeds_alone_it_is_student_of_the_seeds():
     """Where all units have the same difference only seeds vary."""
     rng = np.random.default_rng(1)

@@ -295,7 +295,8 @@ def test_a_layer_by_name_is_the_map_of_that_name_and_a_number_in_text_is_a_place
     in_text = embed(class_folder, rep, layer="2", precision="fp32")
     assert np.allclose(by_place.vectors, by_name.vectors, atol=1e-6)
     assert np.array_equal(by_place.vectors, in_text.vectors) and in_text.card["from_cache"] == len(in_text)
-    assert (by_place.card["layer"], by_name.card["layer"], in_text.card["layer"]) == (2, "blocks.2", 2)
+    assert (by_place.card["layer"], by_name.card["layer"], in_text.card["layer"]) == (2, None, 2)
+    assert by_name.card["representation"] == "random:convnet4@blocks.2"
     assert by_name.card["from_cache"] == 0 and "openvino" in by_name.card["runner"].lower()
     with pytest.raises(InputError, match="layer: expected one of .* 'blocks.9'. Such as"):
         embed(class_folder, rep, layer="blocks.9")

@@ -13,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 from regard.core.checks import InputError
 from regard.representation.pooling import fisher, gem, mac, multi_scale, rmac, spoc, vlad
 from regard.representation.pooling._common import fit_projection, sample
+from regard.representation.pooling.grid import grid
 
 
 def maps(n=2, channels=3, height=4, width=5, seed=0, low=0.0):
@@ -341,3 +342,18 @@ def test_a_sample_is_of_the_descriptors_and_hangs_on_the_seed():
 def test_the_package_is_listed_without_torch():
     code = "import sys, regard.representation.pooling; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("side", "cells"), [((7, 5), 3), ((6, 6), 6), ((2, 3), 4), ((13, 13), 6)])
+@pytest.mark.parametrize("kind", ["max", "mean"])
+def test_a_grid_is_adaptive_pooling(side, cells, kind):
+    x = torch.randn(2, 3, *side, generator=torch.Generator().manual_seed(0))
+    plain = {"max": torch.nn.functional.adaptive_max_pool2d, "mean": torch.nn.functional.adaptive_avg_pool2d}[kind]
+    assert torch.allclose(grid(x, cells, kind), plain(x, cells).flatten(1), atol=1e-6)
+    assert torch.allclose(grid(x, 1, "mean"), x.mean((2, 3)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("cells", "kind"), [(0, "max"), (2.5, "max"), (2, "sum")])
+def test_grids_that_cannot_be(cells, kind):
+    with pytest.raises(InputError, match="cells|kind"):
+        grid(torch.ones(1, 1, 2, 2), cells, kind)

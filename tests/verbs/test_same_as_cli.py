@@ -70,6 +70,10 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "create train --task rotation --steps 2 --batch 8 --out run",
         lambda: regard.create("train", task="rotation", steps=2, batch=8, out="run"),  # type: ignore[operator]
     ),
+    "decompose": (
+        "decompose train.npz test.npz --axes 2,4 --capacity 2 --steps 10 --cuts 3 --out taken",
+        lambda: regard.decompose("train.npz", "test.npz", axes=[2, 4], capacity=2, steps=10, cuts=3, out="taken"),
+    ),
     "demo": (
         "demo --seeds 2 --steps 40 --out demo",
         lambda: regard.demo(seeds=2, steps=40, out="demo"),

@@ -77,6 +77,10 @@ def with_norm(encoder: NetworkEncoder, norm: str) -> NetworkEncoder:
         InputError: a network without normalisation, or with this one already; groups that do not divide its channels; a
             map of its size with nothing to average over.
     """
+    if encoder.ends:
+        raise bad(
+            "--norm", f"{norm} for {encoder.name} up to {encoder.ends}", "a whole network", "Name it without @LAYER."
+        )
     network, spec = copy.deepcopy(encoder.network), str(parse_norm(norm))
     if not swap_norm(network, spec):
         raise bad(

@@ -35,6 +35,7 @@ class Layer:
         network: which has the module.
         normalise: images to what the network takes.
         channels_last: whether the module itself gives (N, h, w, C).
+        once: whether it runs once for a picture, so that what comes after it need not run at all.
     """
 
     name: str
@@ -45,10 +46,11 @@ class Layer:
     network: nn.Module
     normalise: Callable[[Tensor], Tensor]
     channels_last: bool = False
+    once: bool = False
 
     def __call__(self, x_NCHW: Tensor) -> Tensor:
         """The module's output for images (N, 3, H, W), in `layout`."""
-        found = _output(self.network, self.module, self.normalise(x_NCHW))
+        found, _ = _output(self.network, self.module, self.normalise(x_NCHW), self.once)
         if self.channels_last:
             return found.permute(0, 3, 1, 2)
         # hidden layers that are written as convolutions have one cell at the network's own size
@@ -81,18 +83,19 @@ def find_layer(
     module = _module_name(name, network)
     blank = torch.zeros(2, 3, *shape, device=next((value.device for value in network.parameters()), None))
     with evaluating(network), torch.no_grad():
-        found = _output(network, module, normalise(blank))
+        found, runs = _output(network, module, normalise(blank))
     sizes = tuple(found.shape)
     if len(sizes) not in (2, 3, 4) or sizes[0] != 2:
         got = f"{name!r}, which gives {sizes} for 2 pictures"
         raise bad("layer", got, "a module that gives a map, tokens or a vector for each picture")
     if len(sizes) == 2 or (name in ("fc6", "fc7") and sizes[2:] == (1, 1)):
-        return Layer(name, module, "NC", sizes[1], 0, network, normalise)
+        return Layer(name, module, "NC", sizes[1], 0, network, normalise, once=runs == 1)
     if len(sizes) == 3:
         prefix = int(getattr(network, "num_prefix_tokens", 0))
-        return Layer(name, module, "NTC", sizes[2], prefix if sizes[1] == cells + prefix else 0, network, normalise)
+        prefix = prefix if sizes[1] == cells + prefix else 0
+        return Layer(name, module, "NTC", sizes[2], prefix, network, normalise, once=runs == 1)
     last = _channels_last(network, module, sizes, shape)
-    return Layer(name, module, "NCHW", sizes[3 if last else 1], 0, network, normalise, last)
+    return Layer(name, module, "NCHW", sizes[3 if last else 1], 0, network, normalise, last, runs == 1)
 
 
 def layer_names(network: nn.Module) -> list[str]:
@@ -151,21 +154,36 @@ def _module_name(name: str, network: nn.Module) -> str:
     raise bad("layer", f"{name[:80]!r}", f"one of the {len(known)} layers of the network", f"Such as {listed}.")
 
 
-def _output(network: nn.Module, module: str, x: Tensor) -> Tensor:
+class _Reached(Exception):
+    """The output that was asked for is there; what comes after it need not run."""
+
+
+def _output(network: nn.Module, module: str, x: Tensor, once: bool = False) -> tuple[Tensor, int]:
+    """What a module gives when it runs for the last time, and how often it ran; with `once` nothing runs after it."""
     kept: list[Tensor] = []
+    runs = 0
+    # a graph that is being traced must not end in an error; what it does not need is cut off there anyway
+    traced = torch.jit.is_tracing() or torch.compiler.is_compiling() or torch.compiler.is_exporting()
+    stops = once and not traced
 
     def keep(_module: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal runs
+        runs += 1
         # the module that follows may work in place
-        kept[:] = [output.clone()] if isinstance(output, Tensor) else []
+        kept[:] = [output if stops else output.clone()] if isinstance(output, Tensor) else []
+        if stops:
+            raise _Reached
 
     hook = network.get_submodule(module).register_forward_hook(keep)
     try:
         network(x)
+    except _Reached:
+        pass
     finally:
         hook.remove()
     if not kept:
         raise InputError(f"layer: {module!r} gives no tensor of its own, or has no part in the network's vector")
-    return kept[0]
+    return kept[0], runs
 
 
 def _channels_last(network: nn.Module, module: str, sizes: tuple[int, ...], shape: tuple[int, int]) -> bool:

@@ -27,9 +27,11 @@ class NetworkEncoder(nn.Module):
             `maps` then says so.
         config: timm's pretrained configuration (crop, interpolation, mean, std ...), with the `model_args` that the
             network was built with where these are not its own.
+        ends: the layer that it ends at (see `LayerEncoder`); empty where it ends where its network does.
     """
 
     input_size: int
+    ends: str = ""
 
     def __init__(
         self, name: str, network: nn.Module, config: dict[str, Any], input_size: int | tuple[int, int]
@@ -151,6 +153,10 @@ class NetworkEncoder(nn.Module):
         if not hasattr(self.network, "forward_head"):
             return self.network(x)
         return self.network.forward_head(self.network.forward_features(x), pre_logits=True)
+
+    def beyond(self) -> list[nn.Parameter]:
+        """The parameters that the vector does not depend on; none where it ends where its network does."""
+        return []
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """The pooled vector (N, D)."""

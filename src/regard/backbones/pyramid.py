@@ -127,7 +127,8 @@ def _own_strides(encoder: Encoder) -> tuple[list[float], bool]:
             encoder.maps(torch.zeros(1, 3, 2 * _TRIAL, 2 * _TRIAL, device=device))
             trials, any_size = [(_TRIAL, _TRIAL), (2 * _TRIAL, 2 * _TRIAL)], True
         widths = [[one.shape[3] for one in encoder.maps(torch.zeros(1, 3, *two, device=device))] for two in trials]
-    told = [one.get("reduction") for one in getattr(getattr(encoder, "network", None), "feature_info", ())]
+    network = None if getattr(encoder, "ends", "") else getattr(encoder, "network", None)  # of which it has fewer maps
+    told = [one.get("reduction") for one in getattr(network, "feature_info", ())]
     if len(told) == len(widths[0]) and all(told):
         return [float(one) for one in told], any_size
     if not any_size:

@@ -43,6 +43,7 @@ _FLOW = (
     "predict",
     "evaluate",
     "robustness",
+    "decompose",
     "compare",
     "learn",
     "play",

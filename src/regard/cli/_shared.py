@@ -29,13 +29,27 @@ From = Annotated[
     str | None,
     typer.Option("--from", metavar="REP", help="Go on from this representation.", show_default="fresh weights"),
 ]
+InitFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--init-from", metavar="REP", help="Put its weights in where name and shape agree.", show_default=False
+    ),
+]
+InitLayers = Annotated[
+    str, typer.Option("--init-layers", help="Of these layers alone, such as ..layer2.", show_default="of all")
+]
 With = Annotated[
     str,
     typer.Option(
         "--with",
         metavar="REP",
-        help="The representation: imagenet, random:NAME, timm:NAME, torchvision:NAME or a folder.",
+        help="The representation: imagenet, random:NAME, timm:NAME, torchvision:NAME or a folder; REP@LAYER ends at a "
+        "layer.",
     ),
+]
+Layer = Annotated[
+    str | None,
+    typer.Option("--layer", help="End it at this layer: its name (layer3.1, conv5, fc7), or the place of its map."),
 ]
 Images = Annotated[str, typer.Argument(metavar="IMAGES", help="A folder, a table, or builtin:NAME.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Images a call of the network.")]

@@ -11,6 +11,8 @@ from ._shared import (
     Epochs,
     From,
     Images,
+    InitFrom,
+    InitLayers,
     Json,
     Minutes,
     NoResume,
@@ -35,6 +37,8 @@ def create(
     out: Annotated[Path, typer.Option("--out", help="The run's folder, which is the representation, too.")],
     backbone: Annotated[str, typer.Option(help="The network: convnet4, or any of timm or torchvision.")] = "convnet4",
     from_: From = None,
+    init_from: InitFrom = None,
+    init_layers: InitLayers = "",
     epochs: Epochs = None,
     steps: Steps = None,
     minutes: Minutes = None,
@@ -50,7 +54,25 @@ def create(
     ] = None,
     clip: Clip = None,
     holdout: Annotated[float, typer.Option(help="Share of the images kept for scoring the task itself.")] = 0.1,
+    holdout_by: Annotated[
+        str | None,
+        typer.Option(
+            "--holdout-by",
+            help="What stays on one side: a column, such as identity, or near-copies.",
+            show_default="copies of an image",
+        ),
+    ] = None,
     keep: Annotated[str, typer.Option(help="Which weights become the representation: last or best.")] = "last",
+    ema: Annotated[
+        float | None, typer.Option(help="Average the weights along the run, such as 0.999.", show_default="no average")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Stop after so many scorings without a better one; ten along a run.", show_default="never"
+        ),
+    ] = None,
+    balanced: Annotated[bool, typer.Option("--balanced", help="Draw each class equally often.")] = False,
     no_resume: NoResume = False,
     set_: Set = None,
     precision: Precision = "auto",
@@ -66,7 +88,8 @@ def create(
     follows from the number of images. A run that was stopped goes on when the same command is given again, to the
     same weights. What is scored at the end is the task itself, on images that were held out, against chance. With
     several tasks each has a folder of its own below --out, and a table compares them. With --from the network and its
-    weights are those of another representation, which is not changed.
+    weights are those of another representation, which is not changed. A run from labels also writes report.html:
+    mistakes, calibration, and whether the labels leak.
     """
     from ..core.processes import first as first_process
     from ..verbs import create as verb
@@ -77,6 +100,8 @@ def create(
         out=out,
         backbone=backbone,
         from_=from_,
+        init_from=init_from,
+        init_layers=init_layers,
         epochs=epochs,
         steps=steps,
         minutes=minutes,
@@ -87,7 +112,11 @@ def create(
         weight_decay=weight_decay,
         clip=clip,
         holdout=holdout,
+        holdout_by=holdout_by,
         keep=keep,
+        ema=ema,
+        patience=patience,
+        balanced=balanced,
         no_resume=no_resume,
         set_=settings(set_),
         precision=precision,

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from ._shared import Batch, Device, Images, Json, NoCache, Precision, Quiet, With, bar, give
+from ._shared import Batch, Device, Images, Json, Layer, NoCache, Precision, Quiet, With, bar, give
 
 
 def embed(
     images: Images,
     out: Annotated[Path, typer.Option("--out", help="The .parquet or .npz file to write.")],
     with_: With = "imagenet",
-    layer: Annotated[str | None, typer.Option(help="Average this map or layer: its place, or its name.")] = None,
+    layer: Layer = None,
     batch: Batch = 8,
     shard: Annotated[str, typer.Option(metavar="I/N", help="Only every N-th image, from the I-th on.")] = "0/1",
     no_cache: NoCache = False,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._shared import Device, Json, Precision, Quiet, bar, give
+from ._shared import Device, Json, Layer, Precision, Quiet, bar, give
 from ._stores import AllowHost
 
 
@@ -16,6 +16,7 @@ def index(
         str | None,
         typer.Option("--with", metavar="REP", help="The representation.", show_default="imagenet, or the index's own"),
     ] = None,
+    layer: Layer = None,
     add: Annotated[
         bool, typer.Option("--add", help="Add to the index that is there; same files are replaced.")
     ] = False,
@@ -68,6 +69,7 @@ def index(
         images,
         out,
         with_=with_,
+        layer=layer,
         add=add,
         replace=replace,
         update=update,

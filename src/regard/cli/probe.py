@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ._shared import Device, Json, Labelled, Precision, Quiet, Seed, With, bar, give
+from ._shared import Device, Json, Labelled, Layer, Precision, Quiet, Seed, With, bar, give
 
 
 def probe(
@@ -14,6 +14,7 @@ def probe(
         typer.Argument(metavar="[TEST]", help="The same for scoring; without it a part of TRAIN.", show_default=False),
     ] = None,
     with_: With = "imagenet",
+    layer: Layer = None,
     classifier: Annotated[str, typer.Option(help="linear, knn, or both as linear,knn.")] = "linear,knn",
     shots: Annotated[str, typer.Option(help="Also with so few labels a class, such as 1,5,10.")] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Draws for each of --shots.")] = 3,
@@ -39,6 +40,7 @@ def probe(
         train,
         test,
         with_=with_,
+        layer=layer,
         classifier=classifier,
         shots=shots,
         seeds=seeds,

@@ -21,7 +21,8 @@ def whiten(
     pooling: Annotated[
         str | None,
         typer.Option(
-            help="gem, mac, spoc, rmac, vlad or fisher, of the last map.", show_default="the representation's own"
+            help="gem, mac, spoc, rmac, vlad, fisher or bag_of_words, of the last map.",
+            show_default="the representation's own",
         ),
     ] = None,
     scales: Annotated[str, typer.Option(help="Sizes of the image to pool together, as in 1,0.71,1.41.")] = "1",

@@ -3,11 +3,17 @@
 import copy
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..backbones.encoder import Encoder, make_encoder, with_norm
 from ..core.runtime import derive_seed, seeded_init
-from ..learning.look import Look, pick_size, split_by_hash
+from ..learning.balanced import Balanced
+from ..learning.batches import Feed
+from ..learning.held_out import held_out
+from ..learning.look import Look, pick_size
 from ..learning.module import LearningModule
 from ..learning.objective import Objective, Split
+from ..learning.sampling import Batches, Shuffled
 from ..learning.settings import TrainSettings
 from ..representation.preprocess import Preprocess
 from ..representation.representation import Representation
@@ -25,6 +31,9 @@ class Plan:
         backbone: the network's name.
         settings: with a batch and a length.
         preprocess: how pictures are prepared.
+        balanced: each class is drawn equally often.
+        rows: (m,) the places of the held-out images in `found`.
+        notes: what to know of the cut.
         norm: the normalisation in place of the network's own; None: its own.
     """
 
@@ -35,7 +44,16 @@ class Plan:
     backbone: str
     settings: TrainSettings
     preprocess: Preprocess
+    balanced: bool
+    rows: np.ndarray
+    notes: tuple[str, ...]
     norm: str | None = None
+
+    def batches(self, feed: Feed) -> Batches:
+        """Which images each step takes."""
+        if self.balanced:
+            return Balanced(feed, self.known.train.targets, self.settings.batch, self.settings.seed)
+        return Shuffled(feed, len(self.known.train), self.settings.batch or 1, self.settings.seed)
 
     def encoder(self) -> Encoder:
         """What learns: a copy of the parent's, or one with fresh weights; raises InputError where it cannot."""
@@ -48,9 +66,9 @@ class Plan:
         self.objective.admits(encoder)
         return encoder
 
-    def module(self) -> LearningModule:
-        """The encoder with a head that is drawn from the seed."""
-        encoder = self.encoder()
+    def module(self, encoder: Encoder | None = None) -> LearningModule:
+        """The encoder, or one that was made of it, with a head that is drawn from the seed."""
+        encoder = self.encoder() if encoder is None else encoder
         with seeded_init(derive_seed(self.settings.seed, "head")):
             return LearningModule(self.objective, encoder, self.objective.head(encoder))
 
@@ -65,9 +83,12 @@ def planned(
     size: int | None,
     holdout: float,
     norm: str | None = None,
+    by: str | None = None,
+    balanced: bool = False,
 ) -> Plan:
     """Hold images out, and choose what was left open; see `train_events` for the arguments."""
-    rows, out = split_by_hash(found.hashes, holdout)
+    classes, marks = _marked(found, objective)
+    rows, out, notes = held_out(found, holdout, by, marks, classes)
     known = Split(found.images.subset(rows), found.images.subset(out), found.symbols)
     objective, count = objective.configure(known), len(rows)
     batch = asked.batch or min((128 if count < 5000 else 256) // objective.copies, count)
@@ -78,4 +99,13 @@ def planned(
     if parent is not None:
         own = parent.preprocess
         preprocess = replace(own, size=size, resize=size) if size else own
-    return Plan(found, known, objective, parent, backbone, settings, preprocess, norm)
+    return Plan(found, known, objective, parent, backbone, settings, preprocess, balanced, out, notes, norm)
+
+
+def _marked(found: Look, objective: Objective) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """The classes, and which each image has, where the task needs labels: none may be held out whole."""
+    if not objective.needs_labels:
+        return (), None
+    everything = objective.configure(Split(found.images, found.images, found.symbols))
+    several = everything.targets(found.images)
+    return everything.classes, found.images.targets if several is None else several > 0

@@ -5,12 +5,11 @@ network made of it).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..backbones.encoder import Encoder, evaluating
+from ..backbones.encoder import evaluating
 from ..backbones.norms import parse_norm
 from ..core import processes
 from ..core.checks import bad, check_choice, check_number
@@ -20,20 +19,24 @@ from ..core.records import whole
 from ..core.storage import hash_json
 from ..data.sources import open_images
 from ..learning.batches import Feed
+from ..learning.held_out import check_by
 from ..learning.look import look
 from ..learning.method_settings import method_settings
 from ..learning.module import LearningModule
-from ..learning.objective import Objective, Split, is_fitted
+from ..learning.objective import Objective, is_fitted
+from ..learning.partial import source_of, take_from
 from ..learning.preview import save_preview
 from ..learning.run import Run, Watch, learn, started_from, watched, write
-from ..learning.sampling import Shuffled
 from ..learning.scored import Scores
-from ..learning.scores import control_scores, feature_scores, held_out_scores, shortcut_scores
+from ..learning.scores import control_scores, held_out_scores, shortcut_scores
 from ..learning.settings import TrainSettings, completed
-from ..representation.preprocess import Preprocess
+from ..representation.classifier import ANSWERS as ANSWERS_BY
 from ..representation.representation import Representation
+from .findings import course_notes, selected_from
+from .health import Health
 from .plan import Plan, planned
-from .traditional._run import fitted_events, refuse
+from .selection import ANSWERS, FINDINGS
+from .traditional._run import fitted_events
 
 BACKBONE = "convnet4"
 
@@ -58,6 +61,8 @@ def train_events(
     *,
     backbone: str | None = None,
     start: Representation | str | Path | None = None,
+    init_from: Representation | str | Path | None = None,
+    init_layers: Sequence[str] | str = (),
     out: str | Path,
     settings: TrainSettings | None = None,
     method: Mapping[str, Any] | None = None,
@@ -66,6 +71,8 @@ def train_events(
     holdout: float = 0.1,
     resume: bool = True,
     keep: str = "last",
+    holdout_by: str | None = None,
+    balanced: bool = False,
 ) -> Iterator[Event]:
     """Create a representation, and yield what happens; the last event is `done`.
 
@@ -78,6 +85,9 @@ def train_events(
             are fitted and not trained, and take `size`, `holdout`, `method`, and of `settings` seed and device.
         backbone: any name that `make_encoder` takes, with fresh weights; None: convnet4, or that of `start`.
         start: a representation to go on from, by name or folder, in place of fresh weights; it is not changed.
+        init_from: a representation whose tensors are put into the fresh network where name and shape agree; the card
+            says which were taken, and which not.
+        init_layers: of these layers alone, such as `..layer2` (see `learning.partial.chosen`); none: of all.
         out: the run's folder: new, empty, or of the same run.
         settings: length, rate, seed, device ...; what is left open is chosen from the number of images: batches that
             give the network 128 inputs (256 from 5,000 images on), and 30 epochs, but at least 600 and at most 20,000
@@ -89,22 +99,32 @@ def train_events(
             image are on one side.
         resume: False starts anew, and deletes what an unfinished run left.
         keep: `last` or `best` (by the held-out main score): the weights that become the representation.
+        holdout_by: what stays on one side beside copies of an image: all images with one value of a column, such as
+            `identity`, or with `near-copies` all that look nearly the same.
+        balanced: draw each class equally often; the images need one label each.
 
     Raises:
         InputError: images, names or settings that cannot be used, or `out` holds another run.
         RunError: the run went wrong: NaN, collapse.
     """
     given = method_settings(task, method)
-    check_asked(images, [task], keep=keep, holdout=holdout, method=given)
+    check_asked(images, [task], keep=keep, holdout=holdout, method=given, holdout_by=holdout_by, balanced=balanced)
     if is_fitted(task):
-        others = {"backbone": backbone, "from": start, "keep": None if keep == "last" else keep}
-        asked = settings or TrainSettings()
+        others = of_a_training(
+            backbone=backbone,
+            from_=start,
+            init_from=init_from,
+            keep=keep,
+            norm=norm,
+            holdout_by=holdout_by,
+            balanced=balanced,
+        )
         yield from fitted_events(
             images,
             task,
             out=out,
             method=given,
-            settings=asked,
+            settings=settings or TrainSettings(),
             size=size,
             holdout=holdout,
             resume=resume,
@@ -113,10 +133,14 @@ def train_events(
         return
     if start is not None and backbone is not None:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
+    if start is not None and init_from is not None:
+        raise bad("--init-from", "a representation beside --from", "one of the two", "--from has all its weights.")
+    source, taken = source_of(init_from, init_layers)
     parent = None if start is None else start if isinstance(start, Representation) else Representation.load(start)
     objective: Objective = load("task", task)(**given)
     asked = completed(settings or TrainSettings(), objective.weight_decay)
     found = look(open_images(images, argument="IMAGES"))
+    found = replace(found, images=objective.labelled(found.images))
     arguments = {
         "task": task,
         "backbone": backbone or BACKBONE,
@@ -128,17 +152,43 @@ def train_events(
         **asked.recipe(),
         "images": found.content,
     }
+    arguments |= taken
     if parent is not None:
         arguments |= {"backbone": parent.encoder.name, "from": parent.fingerprint}
-    if objective.needs_labels:
-        arguments["labels"] = hash_json(sorted(zip(found.hashes.tolist(), found.images.need_labels("IMAGES").tolist())))
-    run = Run.open(out, arguments, resume)
+    if holdout_by is not None:
+        arguments["holdout_by"] = holdout_by
+    if balanced:
+        arguments["balanced"] = True
+    if objective.needs_labels or balanced:
+        labels = found.images.need_labels("IMAGES", 1)
+        arguments["labels"] = hash_json(sorted(zip(found.hashes.tolist(), labels.tolist())))
+    run = Run.open(out, arguments, resume, results=(ANSWERS, FINDINGS) if objective.classifies else ())
     if ended := run.finished({"steps": whole()}):
         yield ended
         return
-    backbone = str(arguments["backbone"])
-    plan = planned(found, objective, parent, asked, backbone=backbone, size=size, holdout=holdout, norm=norm)
-    yield from run.logged(carried_out(plan, run, keep, {"name": f"{task}-{plan.backbone}", "task": task}))
+    network = str(arguments["backbone"])
+    plan = planned(
+        found,
+        objective,
+        parent,
+        asked,
+        backbone=network,
+        size=size,
+        holdout=holdout,
+        norm=norm,
+        by=holdout_by,
+        balanced=balanced,
+    )
+    encoder = plan.encoder()
+    told: dict[str, Any] = {"name": f"{task}-{plan.backbone}", "task": task}
+    if source is not None:  # before the head, which may copy the encoder
+        told["begun_with"] = {"network": take_from(source, encoder.network, init_layers).as_dict()}
+    yield from run.logged(carried_out(plan, run, keep, told, plan.module(encoder), source))
+
+
+def of_a_training(**given: Any) -> dict[str, Any]:
+    """Options of a training as `fitted_events` takes them: what was left at its default is None."""
+    return {name.rstrip("_"): None if value in (None, False, "last") else value for name, value in given.items()}
 
 
 def check_asked(
@@ -148,6 +198,8 @@ def check_asked(
     keep: str = "last",
     holdout: float = 0.1,
     method: Mapping[str, Any] | None = None,
+    holdout_by: str | None = None,
+    balanced: bool = False,
 ) -> None:
     """Refuse names, shares and images without labels that `train` would refuse; nothing is read through for it."""
     for task in tasks:
@@ -155,12 +207,23 @@ def check_asked(
     check_choice("--keep", keep, ["last", "best"])
     check_number("--holdout", holdout, 0.01, 0.5)
     opened = open_images(images, argument="IMAGES")
-    if any(load("task", task)(**method or {}).needs_labels for task in tasks):
+    check_by(opened, holdout_by)
+    for task in tasks:
+        objective: Objective = load("task", task)(**method or {})
+        objective.check_images(opened)
+        if balanced and objective.main != "accuracy":
+            raise bad("--balanced", f"the task {task}, in which an image has several labels", "one label an image")
+    if balanced:
         opened.need_labels("IMAGES")
 
 
 def carried_out(
-    plan: Plan, run: Run, keep: str, told: Mapping[str, Any], module: LearningModule | None = None
+    plan: Plan,
+    run: Run,
+    keep: str,
+    told: Mapping[str, Any],
+    module: LearningModule | None = None,
+    source: Representation | None = None,
 ) -> Iterator[Event]:
     """Train by a plan, score, and write the run folder.
 
@@ -170,16 +233,23 @@ def carried_out(
         keep: `last` or `best`.
         told: what the card says beside the rest: `name`, `task`, more for `training`.
         module: what learns; None: the plan's own.
+        source: whose weights it has in part, beside the plan's parent.
     """
     settings, known = plan.settings, plan.known
     module = plan.module() if module is None else module
     encoder, objective = module.encoder, module.objective
     feed, held_out = (
-        Feed(images, plan.preprocess, classes=objective.classes, workers=settings.threads)
+        Feed(
+            images,
+            plan.preprocess,
+            classes=objective.classes,
+            targets=objective.targets(images),
+            workers=settings.threads,
+        )
         for images in (known.train, known.held_out)
     )
     module.follow(feed, settings.seed)
-    health = _Health(encoder, feed, held_out, known, plan.preprocess)
+    health = Health(encoder, feed, held_out, known, plan.preprocess)
     if processes.first():
         save_preview(run.folder / "preview.png", objective, next(held_out.in_order(4)).images, settings.seed)
     # similar pictures are similar vectors for any network: what no training reaches is the honest floor beside chance
@@ -188,7 +258,7 @@ def carried_out(
     def evaluate() -> Scores:
         return held_out_scores(module, held_out, settings.seed).with_more(health.scores())
 
-    batches = Shuffled(feed, len(known.train), settings.batch or 1, settings.seed)
+    batches = plan.batches(feed)
     done = yield from learn(run, module, batches, settings, evaluate, keep)
     if not processes.first():
         return
@@ -198,6 +268,13 @@ def carried_out(
         | control_scores(module, held_out, settings.seed)
         | shortcut_scores(module, held_out, settings.seed)
     )
+    notes = [*plan.notes, *course_notes(plan, batches.steps_per_epoch, done.steps, keep)]
+    selected = None
+    if objective.classifies:
+        selected = selected_from(plan, module, feed, held_out, notes, done.precision if keep == "last" else "fp32")
+        scores |= selected.scores()
+        notes = selected.notes
+        selected.write(run.folder)
     with evaluating(module):
         images = next(held_out.in_order(4)).images.to(next(encoder.parameters()).device)
         save_preview(run.folder / "answers.png", objective, images, settings.seed, encoder, module.head)
@@ -207,7 +284,7 @@ def carried_out(
     card = {
         "made_by": f"{told['task']} from {len(known.train)} images",
         **told,
-        "training": {"keep": keep, **told.get("training", {})},
+        "training": {"keep": keep, **({"balanced": True} if plan.balanced else {}), **told.get("training", {})},
         "backbone": plan.backbone,
         **({} if plan.norm is None else {"norm": str(parse_norm(plan.norm))}),
         "size": plan.preprocess.shape[0],
@@ -219,28 +296,17 @@ def carried_out(
             "held_out": len(known.held_out),
             "content": plan.found.content,
             "set_aside": aside,
+            **({"notes": notes} if notes else {}),
         },
         "scores": scores,
     }
+    if selected is not None and selected.several:
+        card[ANSWERS_BY] = "the sigmoid of each of `regard.representation.classifier.read_classifier(RUN, layer=True)`"
     learned = plan.found.hashes.tolist()
-    write(run, module, plan.preprocess, done, metrics, card, settings, learned, plan.parent)
+    temperature = None if selected is None else selected.temperature
+    parents = [one for one in (plan.parent, source) if one is not None]
+    write(run, module, plan.preprocess, done, metrics, card, settings, learned, parents, temperature)
     yield Event("done", done.steps, done.steps, metrics, _closing(run.folder, aside, len(plan.found.images)))
-
-
-class _Health:
-    """The features' health and, where labels are known, an online k-NN: what is looked at while training goes on."""
-
-    def __init__(self, encoder: Encoder, feed: Feed, held_out: Feed, known: Split, preprocess: Preprocess) -> None:
-        self.encoder, self.held_out, self.known, self.labels = encoder, held_out, None, None
-        if known.train.labels is None or known.held_out.labels is None:
-            return
-        rows = np.unique(np.linspace(0, len(known.train) - 1, 2000).astype(int))
-        self.known = feed if len(rows) == len(known.train) else Feed(known.train.subset(rows), preprocess)
-        self.labels = known.train.labels[rows], known.held_out.labels
-
-    def scores(self) -> dict[str, float]:
-        """As `feature_scores`."""
-        return feature_scores(self.encoder, self.held_out, self.known, self.labels)
 
 
 def _closing(folder: Path, aside: list[dict[str, str]], used: int) -> str:

@@ -21,6 +21,7 @@ class Feed:
     """Makes the batch of some rows of an image set: `feed(rows) -> Batch` with uint8 images (N, 3, size, size).
 
     `classes` are all labels in order, shared by the training and the held-out feed; without them there are no labels.
+    `targets` (n, ...) stand in their place where an image's label is no class among several.
     `failed` names the pictures that could not be decoded, by name, with the cause.
     """
 
@@ -30,13 +31,16 @@ class Feed:
         preprocess: Preprocess,
         *,
         classes: Sequence[str] = (),
+        targets: np.ndarray | None = None,
         memory: int = MEMORY,
         workers: int | None = None,
     ) -> None:
         self.images, self.preprocess, self.workers = images, preprocess, workers or images.readers
         self.failed: dict[str, str] = {}
         self.labels: Tensor | None = None
-        if classes and images.labels is not None:
+        if targets is not None:
+            self.labels = torch.from_numpy(targets)
+        elif classes and images.labels is not None:
             self.labels = torch.from_numpy(np.searchsorted(np.array(list(classes)), images.labels.astype(str)))
         self.held: Tensor | None = None
         if len(images) * 3 * prod(preprocess.shape) <= memory:

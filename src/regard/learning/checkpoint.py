@@ -15,7 +15,7 @@ from torch import nn
 
 from ..core.checks import InputError, RunError, bad
 from ..core.reading import parsed
-from ..core.records import anything, check_record, mapped, number, one_of, text, whole
+from ..core.records import anything, check_record, mapped, maybe, number, one_of, text, whole
 from ..core.storage import load_tensors, plain, read_header, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -29,13 +29,21 @@ _STATE = {
     "about": mapped(anything),
     "main": text,
     "score": number(),
+    "best": maybe(number()),
+    "waited": whole(),
 }
 
 
 def save_checkpoint(
-    path: Path, module: nn.Module, optimisers: Mapping[str, torch.optim.Optimizer], state: Mapping[str, Any]
+    path: Path,
+    module: nn.Module,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    state: Mapping[str, Any],
+    average: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Write weights, buffers, the optimisers' state and a plain mapping; whole or not at all.
+
+    `average` holds the average of the weights by name, where there is one.
 
     Raises:
         RunError: a weight is NaN or infinite. The checkpoint before stays.
@@ -50,11 +58,19 @@ def save_checkpoint(
     for name, optimiser in optimisers.items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optim/{name}/{index}/{key}": v for key, v in values.items() if torch.is_tensor(v)}
+    tensors |= {f"average/{name}": value for name, value in (average or {}).items()}
     save_tensors(path, tensors, {"state": json.dumps(plain(state))}, seal=True)
 
 
-def load_checkpoint(path: Path, module: nn.Module, optimisers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Any]:
+def load_checkpoint(
+    path: Path,
+    module: nn.Module,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    average: Mapping[str, torch.Tensor] | None = None,
+) -> dict[str, Any]:
     """Put a checkpoint's weights and optimiser state in place, and return the plain mapping saved with them.
+
+    The tensors of `average` get the values that were saved with them.
 
     Raises:
         InputError: the file is broken, or holds another network or other optimisers.
@@ -70,6 +86,8 @@ def load_checkpoint(path: Path, module: nn.Module, optimisers: Mapping[str, torc
         raise bad(str(path), "weights of another network", "the weights of this run", "Name another --out.")
     module.load_state_dict({name.removeprefix("module/"): value for name, value in held.items()})
     try:
+        for name, value in (average or {}).items():
+            value.copy_(tensors[f"average/{name}"])
         _restore(optimisers, tensors)
     except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:  # no names or shapes of these
         raise _unreadable(path, error) from None

@@ -1,24 +1,34 @@
 """Which part of a network learns: all of it, its last stages, matrices of low rank beside it, or only the new head.
 
+And when (`learning.gradual`), how fast (`learning.layer_rates`), and held by what (`learning.l2_sp`).
+
 What is frozen is frozen whole: no gradients, batch normalisation keeps the statistics it came with, dropout is off.
 What learns of the network does so at a lower rate than the head, which starts from nothing (Yosinski et al. 2014,
 NIPS: transferred layers are worth keeping, the more so the earlier they are).
 """
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..backbones.encoder import Encoder
-from ..core.checks import bad, check_number
+from ..core import processes
+from ..core.checks import bad, check_choice, check_number
+from .batch import Batch
+from .gradual import Gradual
+from .l2_sp import StartingPoint
 from .layer_rates import stages_above
 from .lora import RANK, adaptable, add_lora, merge
-from .module import LearningModule
-from .objective import Objective
-from .trainable import Player
+from .module import LearningModule, learn_no_further
+from .objective import Objective, Puzzle
+from .trainable import Log, Moment, Player
 
-RATES = ("layers", "backbone_lr_factor", "layer_decay")  # what a card says of them, as verbs call them
+# what a card says of them, as verbs call them
+RATES = ("layers", "backbone_lr_factor", "layer_decay", "unfreeze", "l2_sp")
+UNFREEZE = ("all", "gradual", "lp-ft")
 
 
 class Tuned(LearningModule):
@@ -33,6 +43,11 @@ class Tuned(LearningModule):
         factor: the encoder's rate is this times the head's.
         seed: of what `lora` draws.
         decay: each stage of the encoder has the next one's rate times this, in (0, 1]; see `learning.layer_rates`.
+        unfreeze: when the layers that learn begin to: `all` at once, or `gradual`, from the last stage down (see
+            `learning.gradual`); `lp-ft` is `all` with a head that the caller has fitted to the encoder as it
+            predicts, so that batch normalisation goes on with the statistics that it has.
+        l2_sp: (alpha, beta) of the pull back to the encoder's weights as they are now, in place of weight decay (see
+            `learning.l2_sp`); None: no such pull.
     """
 
     def __init__(
@@ -44,22 +59,52 @@ class Tuned(LearningModule):
         factor: float,
         seed: int = 0,
         decay: float = 1.0,
+        unfreeze: str = "all",
+        l2_sp: tuple[float, float] | None = None,
     ) -> None:
+        check_tuning(layers, unfreeze, l2_sp is not None)
         super().__init__(objective, encoder, head)
         check_number("--backbone-lr-factor", factor, 0, 1, open_low=True)
         check_number("--layer-decay", decay, 0, 1, open_low=True)
         self.factor = factor
-        # names, not modules: a copy of this must freeze its own
+        # names, not modules: a copy of this must freeze its own; these are in evaluation mode
         self.frozen = freeze(encoder, layers, seed)
+        learn_no_further(encoder)
         self.above = {name: decay**above for name, above in stages_above(encoder).items()} if decay < 1 else {}
+        if unfreeze == "lp-ft":  # with those of a batch the features would be others than the head was fitted to
+            self.frozen |= {name for name, one in encoder.network.named_modules() if isinstance(one, _BatchNorm)}
+        self.gradual = Gradual(encoder) if unfreeze == "gradual" else None
+        self.start = StartingPoint(encoder.network, *l2_sp) if l2_sp is not None else None
 
     def train(self, mode: bool = True) -> Self:
         """Training mode for what learns; the rest stays as it is when it predicts."""
         super().train(mode)
+        still = self.frozen | self.gradual.waiting if self.gradual else self.frozen
         for name, module in self.encoder.network.named_modules():
-            if name in self.frozen:
+            if name in still:
                 module.training = False
         return self
+
+    def before_step(self, at: Moment) -> Iterable[nn.Parameter]:
+        """The objective's hooks; with `gradual` unfreezing those begin to learn whose turn it is."""
+        if self.gradual is not None:
+            self.gradual.take_turns(self.encoder.network, at.progress, processes.world_size() > 1)
+            self.train(self.training)
+        return super().before_step(at)
+
+    def before_update(self, at: Moment) -> None:
+        """The objective's hook; with `gradual` unfreezing the gradients of those go whose turn it is not."""
+        if self.gradual is not None:
+            self.gradual.hold_back(self.encoder.network, at.progress)
+        super().before_update(at)
+
+    def forward(self, at: Moment, batch: Batch | Puzzle, generator: torch.Generator) -> tuple[Tensor, Log]:
+        """The loss with the pull back to the start, where there is one, which is logged as `l2_sp`."""
+        loss, log = super().forward(at, batch, generator)
+        if self.start is None:
+            return loss, log
+        penalty = self.start.penalty(self.encoder.network, self.head)
+        return loss + penalty, {**log, "l2_sp": penalty.detach()}
 
     def players(self) -> list[Player]:
         """One player whose optimiser has the encoder's weights at the lower rate, or at those of their stages."""
@@ -76,6 +121,8 @@ class Tuned(LearningModule):
             rated = []
             for group in groups:
                 at: dict[tuple[bool, float], list[nn.Parameter]] = {}
+                if self.start is not None:  # which pulls in its place
+                    group = {**group, "weight_decay": 0.0}
                 for parameter in group["params"]:
                     at.setdefault(place(parameter), []).append(parameter)
                 rated += [{**group, "params": at[key], "lr": lr * key[1]} for key in sorted(at)]
@@ -87,6 +134,24 @@ class Tuned(LearningModule):
     def settle(self) -> None:
         """Add what `lora` learned to the weights: the network is an ordinary one then."""
         merge(self.encoder.network)
+
+
+def check_tuning(layers: str, unfreeze: str, l2_sp: bool) -> None:
+    """Refuse ways of fine-tuning that do not go together.
+
+    Raises:
+        InputError: an unknown name; `gradual`, `lp-ft` or a pull with layers of which none, or none of the network's
+            own weights, would learn.
+    """
+    check_choice("--unfreeze", unfreeze, UNFREEZE)
+    kind = layers.partition(":")[0]
+    if kind == "head" and (unfreeze != "all" or l2_sp):
+        what = f"--unfreeze {unfreeze}" if unfreeze != "all" else "--l2-sp"
+        raise bad(what, "--layers head, with which the network does not learn", "layers that do", "Try --layers all.")
+    if kind == "lora" and (unfreeze == "gradual" or l2_sp):
+        what = "--unfreeze gradual" if unfreeze == "gradual" else "--l2-sp"
+        why = "--layers lora, with which the weights themselves stay as they are"
+        raise bad(what, why, "all or last:N", "Low rank is a hold of its own.")
 
 
 def freeze(encoder: Encoder, layers: str, seed: int = 0) -> set[str]:

@@ -8,11 +8,19 @@ from ..backbones.encoder import Encoder
 from ..core.checks import bad
 
 
-def stages_above(encoder: Encoder) -> dict[str, int]:
+def stages_above(
+    encoder: Encoder, argument: str = "--layer-decay", got: str = "a number below 1", instead: str = "1"
+) -> dict[str, int]:
     """How many stages lie above each parameter of a network: 0 for those of the last one and whatever comes after it.
 
     A stage is one of `encoder.feature_info`, such as a block of a transformer, with what lies between it and the one
     before; what comes before the first of them, such as patches, tokens and positions, is a stage of its own.
+
+    Args:
+        encoder: whose network it is.
+        argument: the option that needs it, for the message.
+        got: its value.
+        instead: what to give in place of that.
 
     Raises:
         InputError: the stages of the network are not modules of their own.
@@ -25,7 +33,7 @@ def stages_above(encoder: Encoder) -> dict[str, int]:
     modules = dict(encoder.network.named_modules())
     stages = [info.module for info in encoder.feature_info]
     if not stages or any(stage not in modules for stage in stages):
-        raise bad("--layer-decay", "a number below 1", f"1: the stages of {encoder.name} are not modules of their own")
+        raise bad(argument, got, f"{instead}: the stages of {encoder.name} are not modules of their own")
     places = {name: place for place, name in enumerate(modules)}
     ends = [max(places[one] for one in places if one == stage or one.startswith(stage + ".")) for stage in stages]
     first = modules[stages[0]]

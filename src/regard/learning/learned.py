@@ -6,7 +6,7 @@ say. So whoever scores a representation can tell whether it has seen the test pi
 file, and of these nothing is told.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,15 @@ class Learned:
     unknown: tuple[str, ...] = ()
 
 
-def write_learned(folder: Path, pictures: Iterable[str], parent: Representation | None) -> None:
-    """Write the file into a run's folder; `parent` is what the run started from, None for fresh weights."""
-    before = Learned() if parent is None else read_learned(parent)
-    known = sorted((set(pictures) | before.pictures) - {""})
-    write_json(folder / LEARNED, {"pictures": known, "unknown": list(before.unknown)})
+def write_learned(
+    folder: Path, pictures: Iterable[str], parent: Representation | Sequence[Representation] | None
+) -> None:
+    """Write the file into a run's folder; `parent` is what the run started from, several too; None: fresh weights."""
+    several = [parent] if isinstance(parent, Representation) else parent or ()
+    before = [read_learned(one) for one in several]
+    known = set(pictures).union(*(one.pictures for one in before)) - {""}
+    unknown = dict.fromkeys(name for one in before for name in one.unknown)
+    write_json(folder / LEARNED, {"pictures": sorted(known), "unknown": list(unknown)})
 
 
 def read_learned(rep: Representation) -> Learned:
@@ -46,7 +50,7 @@ def read_learned(rep: Representation) -> Learned:
     Raises:
         InputError: a file that is no such record.
     """
-    return learned_in(Path(rep.loaded_from) if rep.loaded_from else None, rep.card, rep.loaded_from or rep.name)
+    return learned_in(rep.folder, rep.card, rep.loaded_from or rep.name)
 
 
 def learned_in(folder: Path | None, card: Mapping[str, Any], name: str) -> Learned:

@@ -11,8 +11,9 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..core.checks import bad
 from ..core.events import Event
 from ..core.runtime import kept_memory, launch, pick_device, torch_rng
 from ..core.storage import save_tensors
+from .averaging import Average
 from .checkpoint import BEST, CHECKPOINT, load_checkpoint, read_best, read_state, refuse_other, save_checkpoint
 from .divergence import Window
 from .precision import settle_precision
@@ -45,6 +47,8 @@ class Progress:
     flat: int = 0
     precision: str = "fp32"
     about: Mapping[str, Any] = field(default_factory=dict)
+    best: float | None = None  # the best main score so far, and how many scorings ago that was
+    waited: int = 0
 
 
 def training(
@@ -104,6 +108,7 @@ class _Loop:
         # moved before the optimisers look at the parameters
         trainable.to(self.fabric.device)
         self.updates = Updates(self.fabric, trainable, settings)
+        self.average = Average(trainable, settings.ema) if settings.ema else None
         self._take_up()
         self.updates.module = self.fabric.setup_module(trainable)
         self.fabric.barrier()
@@ -126,7 +131,8 @@ class _Loop:
     def _take_up(self) -> None:
         """Go on from a checkpoint, and clear what a kill left beside it."""
         if self.saved and self.saved.exists():
-            load_checkpoint(self.saved, self.trainable, self.updates.optimisers)
+            average = self.average.values if self.average else None
+            load_checkpoint(self.saved, self.trainable, self.updates.optimisers, average)
         if self.saved and self.fabric.global_rank == 0:
             for left_over in self.saved.parent.glob(f".{CHECKPOINT}.*.tmp"):
                 left_over.unlink(missing_ok=True)
@@ -139,8 +145,10 @@ class _Loop:
         yield self._started()
         done = self._share()
         with kept_memory(), small_maps_as_products(self.trainable), closing(ahead(self._moves, at.step)) as feed:
-            while done < 1:
+            while done < 1 and not self._has_waited():
                 rate = self._step(next(feed), done)
+                if self.average:
+                    self.average.update(self.trainable, at.step)
                 at.step += 1
                 done = self._share()
                 over = done >= 1
@@ -150,10 +158,15 @@ class _Loop:
                     self.seen.check()
                     if event := self._examine(done):
                         yield event
+                    if not over and self._has_waited():
+                        over = True
+                        yield Event("note", at.step, self._ends(done), text=f"stopped early at step {at.step}")
                 if self._is_time_to_save(over):
                     self.seen.check()
                     yield self._save(done)
         self.fabric.barrier()
+        if self.average:
+            self.average.put(self.trainable)
         yield Event("done", at.step, at.step, {"seconds": time.monotonic() - self.began})
 
     def _moves(self, step: int) -> list[tuple[Player, Place, Any]]:
@@ -205,21 +218,36 @@ class _Loop:
         return Event("train", self.at.step, self._ends(done), {"lr": rate, **values})
 
     def _examine(self, done: float) -> Event | None:
-        """Held-out scores; the best weights by them are kept."""
+        """Held-out scores; the best weights by them are kept. Where there is an average, both are of it."""
         if self.evaluate is None or self.fabric.global_rank != 0:
+            self._count(None)
             return None
-        self.trainable.eval()
-        try:
-            with torch.no_grad(), self.fabric.autocast():
-                scores = self.evaluate()
-        finally:
-            self.trainable.train()
-        # the file itself is the record of the best so far, whatever the checkpoint's step
-        if self.saved and scores.main in scores.values and scores.better_than(read_best(self.saved.parent / BEST)):
-            text = {"state": json.dumps({"step": self.at.step, "main": scores.main, "score": scores.score})}
-            best = {f"module/{name}": value for name, value in self.trainable.state_dict().items()}
-            save_tensors(self.saved.parent / BEST, best, text, seal=True)
+        with self.average.standing_in(self.trainable) if self.average else nullcontext():
+            self.trainable.eval()
+            try:
+                with torch.no_grad(), self.fabric.autocast():
+                    scores = self.evaluate()
+            finally:
+                self.trainable.train()
+            # the file itself is the record of the best so far, whatever the checkpoint's step
+            if self.saved and scores.main in scores.values and scores.better_than(read_best(self.saved.parent / BEST)):
+                text = {"state": json.dumps({"step": self.at.step, "main": scores.main, "score": scores.score})}
+                best = {f"module/{name}": value for name, value in self.trainable.state_dict().items()}
+                save_tensors(self.saved.parent / BEST, best, text, seal=True)
+        self._count(scores)
         return Event("eval", self.at.step, self._ends(done), dict(scores.values))
+
+    def _count(self, scores: Scores | None) -> None:
+        """Note how long ago the best score was; the first process, which scores, tells the others."""
+        if scores is not None and scores.main in scores.values:
+            better = isfinite(scores.score) and scores.better_than(self.at.best)
+            self.at.best, self.at.waited = (scores.score, 0) if better else (self.at.best, self.at.waited + 1)
+        if self.settings.patience and self.fabric.world_size > 1:
+            self.at.waited = int(self.fabric.broadcast(self.at.waited))
+
+    def _has_waited(self) -> bool:
+        """Whether the scores have not become better for so long that the run ends."""
+        return bool(self.settings.patience and self.at.waited >= self.settings.patience)
 
     def _is_time_to_save(self, over: bool) -> bool:
         if not self.saved:
@@ -230,6 +258,7 @@ class _Loop:
     def _save(self, done: float) -> Event:
         self.at.seconds = time.monotonic() - self.began
         if self.saved and self.fabric.global_rank == 0:
-            save_checkpoint(self.saved, self.trainable, self.updates.optimisers, asdict(self.at))
+            average = self.average.values if self.average else None
+            save_checkpoint(self.saved, self.trainable, self.updates.optimisers, asdict(self.at), average)
         self.noted = time.monotonic()
         return Event("checkpoint", self.at.step, self._ends(done), {"seconds": self.at.seconds}, str(self.saved))

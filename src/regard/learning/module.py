@@ -19,6 +19,7 @@ class LearningModule(Trainable):
     def __init__(self, objective: Objective, encoder: Encoder, head: nn.Module) -> None:
         super().__init__()
         objective.equip(encoder)
+        learn_no_further(encoder)
         self.objective, self.encoder, self.head = objective, encoder, head
         self.weight_decay = objective.weight_decay
         self.seed, self.feed = 0, None
@@ -93,6 +94,12 @@ def features_of(encoder: nn.Module, feed: Any, device: Any = None, size: int = 2
         x = batch.images.to(device).float() / 255
         parts.append(encoder(channels_last(x)).float())
     return torch.cat(parts)
+
+
+def learn_no_further(encoder: Encoder) -> None:
+    """Stop what lies behind an encoder's end from learning: it gets no gradients, for which several processes wait."""
+    for parameter in encoder.beyond():
+        parameter.requires_grad_(False)
 
 
 def channels_last(value: Any) -> Any:

@@ -50,7 +50,9 @@ def check_objective(argument: str, task: str) -> str:
     """Return the name of a task that trains a network, else raise."""
     check_choice(argument, task, names("task"), see="regard methods task")
     if is_fitted(task):
-        raise bad(argument, repr(task), "a task that trains a network", f"{task} is fitted: regard create --task {task}.")
+        raise bad(
+            argument, repr(task), "a task that trains a network", f"{task} is fitted: regard create --task {task}."
+        )
     return task
 
 
@@ -87,6 +89,11 @@ class Objective(ABC):
     example_backbone: ClassVar[tuple[str, int]] = ("convnet4", 32)
 
     @property
+    def classifies(self) -> bool:
+        """Whether what is learned names the classes of images: `logits` gives a number for each."""
+        return type(self).logits is not Objective.logits
+
+    @property
     def copies(self) -> int:
         """How many inputs the network gets for one image; batches are chosen accordingly."""
         return 1
@@ -109,6 +116,10 @@ class Objective(ABC):
     @abstractmethod
     def prepare(self, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
         """Make the puzzle: (inputs for the network, targets) from images in [0, 1]; all draws from `generator`."""
+
+    def logits(self, encoder: Encoder, head: Any, inputs: Any) -> Tensor:
+        """Of a task that `classifies`: (N, C) float32, a number for each class, of which probabilities are made."""
+        raise TypeError(f"{type(self).__module__} names no classes")
 
     @abstractmethod
     def head(self, encoder: Encoder) -> nn.Module:
@@ -139,6 +150,21 @@ class Objective(ABC):
     ) -> Pictures:
         """The very puzzles that the network gets; with an encoder and its head also how they answer."""
         return []
+
+    def check_images(self, images: ImageSet) -> None:
+        """Raise InputError where images lack the labels that the task needs; none is read through for it."""
+        if self.needs_labels:
+            images.need_labels("IMAGES")
+
+    def labelled(self, images: ImageSet) -> ImageSet:
+        """The images with the labels that the task uses, which make a run itself; raises InputError without any."""
+        if self.needs_labels:
+            images.need_labels("IMAGES")
+        return images
+
+    def targets(self, images: ImageSet) -> np.ndarray | None:
+        """(n, classes) what a `Feed` gives as `labels`; None: the place of each image's label among the classes."""
+        return None
 
     def configure(self, known: Split) -> Self:
         """The same with settings completed from the data: classes, counts, views."""

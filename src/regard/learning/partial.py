@@ -64,6 +64,26 @@ class Report:
         return [*found, self.note] if self.note else found
 
 
+def source_of(
+    init_from: Representation | str | Path | None, init_layers: Sequence[str] | str = ()
+) -> tuple[Representation | None, dict[str, Any]]:
+    """Whose weights a network begins with (`--init-from`), and what of it makes a run itself.
+
+    Raises:
+        InputError: layers of nothing; layers beside a representation that ends at one.
+    """
+    layers = init_layers if isinstance(init_layers, str) else ",".join(init_layers)
+    if init_from is None:
+        if init_layers:
+            raise bad("--init-layers", repr(init_layers), "--init-from beside it, which names whose they are")
+        return None, {}
+    source = init_from if isinstance(init_from, Representation) else Representation.load(init_from)
+    if source.encoder.ends and layers:
+        got = f"{layers!r} beside {source.name}, which ends at a layer"
+        raise bad("--init-layers", got, "one of the two", f"Alone it means ..{source.encoder.ends}.")
+    return source, {"init_from": source.fingerprint, "init_layers": layers}
+
+
 def begun_with(
     start: Representation, source: Representation | str | Path, layers: Sequence[str] | str = ()
 ) -> tuple[Representation, Report]:
@@ -72,7 +92,7 @@ def begun_with(
     Args:
         start: whose network it is; fresh mostly, `random:NETWORK`.
         source: whose tensors are taken, where name and shape are the same; by name or folder, that of a run too.
-        layers: see `chosen`; none: all that fits.
+        layers: see `chosen`; none: all that fits, of one that ends at a layer up to that.
 
     Returns:
         A representation, which keeps its card and its preprocessing, and the report.
@@ -82,11 +102,18 @@ def begun_with(
     """
     source = source if isinstance(source, Representation) else Representation.load(source)
     encoder = copy.deepcopy(start.encoder)
-    report = take(encoder.network, source.encoder.network.state_dict(), source.name, layers)
+    report = take_from(source, encoder.network, layers)
     mine, its = ([list(one.encoder.config[key]) for key in ("mean", "std")] for one in (start, source))
     if mine != its:
         report = replace(report, note=f"pictures are normalised as {start.name} has it, not as {source.name}")
     return replace(start, encoder=encoder, loaded_from=""), report
+
+
+def take_from(source: Representation, network: nn.Module, layers: Sequence[str] | str = ()) -> Report:
+    """Put a representation's tensors into a network, which is changed in place; arguments as in `begun_with`."""
+    if source.encoder.ends and not layers:
+        layers = f"..{source.encoder.ends}"
+    return take(network, source.encoder.network.state_dict(), source.name, layers)
 
 
 def take(network: nn.Module, tensors: Mapping[str, Tensor], source: str, layers: Sequence[str] | str = ()) -> Report:

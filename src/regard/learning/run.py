@@ -6,7 +6,7 @@ A run folder holds `config.json`, `model.safetensors` (timm's `local-dir:` form)
 finished. Of several processes the first one writes.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,8 @@ def write(
     card: Mapping[str, Any],
     settings: TrainSettings,
     learned: Iterable[str] = (),
-    parent: Representation | None = None,
+    parent: Representation | Sequence[Representation] | None = None,
+    temperature: float | None = None,
 ) -> None:
     """Write what came out: figures, head, classifier and representation, and last the card; then the checkpoint goes.
 
@@ -188,7 +189,9 @@ def write(
         card: what only this verb can say: `name`, `made_by`, `task` (its name), `training`, `parent`, `data`, `scores`.
         settings: as they were used.
         learned: content hashes of the pictures that the run was given.
-        parent: what it started from; None: fresh weights.
+        parent: what it started from, several where weights of one were put into another; None: fresh weights.
+        temperature: what the classifier's weights are divided by, so that whoever answers by it is calibrated; the
+            head stays as it was learned. None: they are as they were learned, too.
     """
     folder, objective, encoder = run.folder, module.objective, module.encoder
     module.cpu().eval().to(memory_format=torch.contiguous_format)
@@ -205,7 +208,11 @@ def write(
         checksums.RESULTS: checksums.of_files(folder, [METRICS, LEARNED, *run.results]),
     }
     if objective.classes and isinstance(module.head, torch.nn.Linear):  # one that `predict` can use
-        written["classifier"] = save_classifier(folder, module.head.state_dict(), objective.classes)
+        own = dict(module.head.named_parameters(recurse=False))  # without auxiliary heads
+        layer = {name: value.detach() / (temperature or 1.0) for name, value in own.items()}
+        written["classifier"] = save_classifier(folder, layer, objective.classes)
+        if temperature is not None:
+            written["classifier"]["temperature"] = temperature
     Representation(encoder, preprocess, written).save(folder)
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)

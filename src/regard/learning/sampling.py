@@ -66,12 +66,16 @@ class Shuffled:
         """Whole batches in an epoch."""
         return self.images // self.size
 
+    def order(self, epoch: int) -> np.ndarray:
+        """The rows of an epoch, one after another."""
+        return numpy_rng(self.seed, *self.names, epoch).permutation(self.images)
+
     def rows(self, step: int) -> np.ndarray:
         """The rows of a step that this process takes."""
         epoch, place = divmod(step, self.steps_per_epoch)
         known, order = self._latest
         if known != epoch:
-            order = numpy_rng(self.seed, *self.names, epoch).permutation(self.images)
+            order = self.order(epoch)
             self._latest = (epoch, order)
         here = order[place * self.size : (place + 1) * self.size]
         return here[processes.rank() :: processes.world_size()]

@@ -20,7 +20,7 @@ from .scored import Scores
 def held_out_scores(
     module: LearningModule, feed: Feed, seed: int, change: Change | None = None, altered: Altered | None = None
 ) -> Scores:
-    """The objective's scores on held-out images; where a guess has a chance also that, n and a binomial p-value.
+    """The objective's scores on held-out images; where a guess has a chance also that and n, and a binomial p-value.
 
     The same puzzles each time: their draws come from the seed and the place in the set. Several answers on one image
     are not independent, so that the test counts each image once: the sum over images of the share that is right,
@@ -46,10 +46,11 @@ def held_out_scores(
     columns = {name: torch.cat([part[name].cpu() for part in parts]).double() for name in parts[0]}
     values = objective.summary(columns)
     if objective.chance is not None:
+        n, chance = len(next(iter(columns.values()))), float(objective.chance)
+        values |= {"chance": chance, "n": n}
+    if objective.chance is not None and objective.main in columns:  # else it is no mean over images
         right = columns[objective.main]
-        n, chance = len(right), float(objective.chance)
-        found = binomial_p(floor(float(right.sum()) + 1e-6), n, chance)
-        values |= {"chance": chance, "n": n, "p_value": found}
+        values["p_value"] = binomial_p(floor(float(right.sum()) + 1e-6), n, chance)
     return Scores(values, objective.main, objective.higher)
 
 

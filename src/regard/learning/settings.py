@@ -26,6 +26,9 @@ class TrainSettings:
         eval_every: steps between held-out scores; None: ten times along the run.
         log_every: steps between `train` events.
         threads: threads that read images; None: as many as there are processors.
+        ema: how much of the average of the weights each step keeps (`learning.averaging`), such as 0.999; None: no
+            average.
+        patience: so many held-out scorings in a row without a better main score end the run; None: it goes to its end.
     """
 
     epochs: int | None = None
@@ -45,11 +48,13 @@ class TrainSettings:
     eval_every: int | None = None
     log_every: int = 10
     threads: int | None = None
+    ema: float | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.epochs, self.steps, self.minutes)) > 1:
             raise InputError("--epochs, --steps, --minutes: expected one of the three, got several. Give one.")
-        for name in ("epochs", "steps", "batch", "checkpoint_steps", "eval_every", "log_every", "threads"):
+        for name in ("epochs", "steps", "batch", "checkpoint_steps", "eval_every", "log_every", "threads", "patience"):
             if getattr(self, name) is not None:
                 check_number("--" + name.replace("_", "-"), getattr(self, name), 1, whole=True)
         for name in ("minutes", "clip", "lr"):
@@ -57,6 +62,8 @@ class TrainSettings:
                 check_number(f"--{name}", getattr(self, name), 0, open_low=True)
         if self.weight_decay is not None:
             check_number("--weight-decay", self.weight_decay, 0)
+        if self.ema is not None:
+            check_number("--ema", self.ema, 0, 0.999999, open_low=True)
         check_number("--warmup", self.warmup, 0, 0.9)
         check_number("--checkpoint-seconds", self.checkpoint_seconds, 0)
         check_number("--seed", self.seed, 0, whole=True)
@@ -64,7 +71,10 @@ class TrainSettings:
 
     def recipe(self) -> dict[str, Any]:
         """The settings that decide the numbers; how often to save, log and score are not among them."""
-        watching = ("checkpoint_seconds", "checkpoint_steps", "eval_every", "log_every", "threads", "device")
+        watching = ["checkpoint_seconds", "checkpoint_steps", "log_every", "threads", "device"]
+        if self.patience is None:  # else how often it is scored decides where it ends
+            watching.append("eval_every")
+        watching += [key for key in ("ema", "patience") if getattr(self, key) is None]  # as runs of before have it
         return {key: value for key, value in asdict(completed(self)).items() if key not in watching}
 
 

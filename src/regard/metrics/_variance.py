@@ -68,6 +68,11 @@ class Parts:
         without = (value.sum() - value) / (1 - size)
         return float((self.units - 1) / self.units * ((without - without.mean()) ** 2).sum())
 
+    def over_units_by_row(self) -> list[float]:
+        """`over_units` of each row alone."""
+        each = zip(self.values[:, None], self.sizes[:, None], self.each[:, None])
+        return [Parts(value, size, mean, self.binary, self.single).over_units() for value, size, mean in each]
+
     def over_rows(self) -> tuple[float, float]:
         """Variance of a row's mean: as observed, and without the part that the units at hand explain (at least 0)."""
         each = self.each

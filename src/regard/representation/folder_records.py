@@ -54,6 +54,7 @@ _OURS = record(
     size=maybe(SIDES),
     pooling=maybe(mapped(anything)),
     norm=maybe(text),
+    layer=maybe(text),
 )
 _COLOURS = listed(number(-1e6, 1e6), 1, 4096)
 _NETWORK = record(

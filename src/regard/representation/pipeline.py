@@ -239,6 +239,8 @@ def open_pipeline(
         raise InputError(f"--shard {shard[0]}/{shard[1]}: empty, as there are only {len(found)} images.")
     rep = named(representation) if isinstance(representation, str | Path) else representation
     layer = as_layer(layer)
+    if isinstance(layer, str):
+        rep, layer = rep.at(layer), None
     if layer is not None and (rep.pooled or rep.transform):
         raise bad("--layer", layer, f"none, as {rep.name} pools or whitens its last map", "Use the one it was made of.")
     # of all images, so that shards are calibrated alike

@@ -5,14 +5,16 @@ A saved folder holds `config.json` and `model.safetensors` in timm's own form, s
 their own `pooling.safetensors` and `transform.json` with its numbers. The card holds a checksum of each of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from ..backbones.layer_encoder import LayerEncoder
 from ..backbones.network_encoder import NetworkEncoder
+from ..core.checks import bad
 from ..core.storage import hash_json, hash_tensors, save_tensors, write_json
 from . import checksums
 from .named import named
@@ -25,6 +27,7 @@ from .transform.steps import Step
 if TYPE_CHECKING:
     from .embeddings import Embeddings
 
+_OF_THE_WHOLE = ("classifier", "answers_by", "head", "scores", checksums.KEY, checksums.RESULTS)
 VOCABULARY, CLASSIFIER = "pooling.safetensors", "classifier.safetensors"
 
 
@@ -66,12 +69,44 @@ class Representation:
             steps["model_args"] = arguments
         if norm := self.encoder.config.get("norm"):  # so may these
             steps["norm"] = norm
+        if self.encoder.ends:
+            steps["layer"] = self.encoder.ends
         return hash_json(steps | {key: self.encoder.config[key] for key in ("mean", "std")})
 
     @property
     def name(self) -> str:
         """What to call it in a table."""
         return str(self.card.get("name") or self.encoder.name)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it was loaded from, also where a layer was named behind it; None where there is none."""
+        named = self.loaded_from
+        for name in (named, named.removesuffix(f"@{self.encoder.ends}")):
+            if name and Path(name).is_dir():
+                return Path(name)
+        return None
+
+    def at(self, layer: str | int) -> "Representation":
+        """The same that ends at a layer: its vector is the layer's, and so is its last map; the network is shared.
+
+        Args:
+            layer: by its name in the network or in the literature (`layer3.1`, `blocks.11`, `conv5`, `fc7`), or the
+                place of a map (`2`, `-1`). A map is averaged over its cells, tokens without those of class and
+                registers; a vector is taken as it is.
+
+        Raises:
+            InputError: no such layer, or a representation that pools, whitens or ends at a layer already.
+        """
+        if self.pooled or self.transform:
+            got = f"{layer!r} of {self.name}, which pools or whitens its last map"
+            raise bad("--layer", got, "a layer of a representation that does not", "Use the one it was made of.")
+        encoder = LayerEncoder(self.encoder, layer)
+        # of the whole network: its classifier and head, and what it scored
+        own = {key: value for key, value in self.card.items() if key not in _OF_THE_WHOLE}
+        card = own | {"name": f"{self.name}@{encoder.ends}", "layer": encoder.ends}
+        name = f"{self.loaded_from}@{encoder.ends}" if self.loaded_from else ""
+        return replace(self, encoder=encoder, card=card, loaded_from=name)
 
     def embed(self, images: Any, **settings: Any) -> "Embeddings":
         """Vectors of images; `representation.embed.embed` says which settings there are."""
@@ -101,6 +136,8 @@ class Representation:
         if norm := self.encoder.config.get("norm"):
             own["norm"] = norm
         vocabulary: dict[str, Tensor] = {}
+        if self.encoder.ends:
+            own["layer"] = self.encoder.ends
         if self.pooled is not None:
             own["pooling"], vocabulary = self.pooled.state()
         if vocabulary:
@@ -145,7 +182,7 @@ class Representation:
             name: `imagenet` (bundled, needs no connection), `random:NETWORK` or `random:NETWORK:SEED`,
                 `timm:NETWORK` or `torchvision:NETWORK` (with published weights, which are fetched), or a folder. Other
                 packages add libraries (`LIBRARY:NETWORK`) and kinds of names by the entry points `regard.library` and
-                `regard.representation`.
+                `regard.representation`. `NAME@LAYER` is the one that ends at a layer; see `at`.
             device: where the network goes.
 
         Raises:

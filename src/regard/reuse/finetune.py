@@ -7,14 +7,16 @@ Beside what every run folder holds there are `classifier.safetensors` (`weight` 
 card names, and `predictions.json`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..backbones.encoder import with_norm
 from ..backbones.norms import parse_norm
 from ..core import processes
 from ..core.checks import bad, check_choice, check_number
@@ -28,7 +30,7 @@ from ..core.values import group_codes
 from ..data.imageset import ImageSet
 from ..data.sampling import hold_out
 from ..learning.batches import Feed
-from ..learning.freezing import RATES, Tuned
+from ..learning.freezing import RATES, Tuned, check_tuning
 from ..learning.method_settings import method_settings
 from ..learning.objective import Objective, Split
 from ..learning.run import Run, Watch, learn, read_metrics, started_from, watched, write
@@ -41,8 +43,10 @@ from ..representation.checksums import check_results
 from ..representation.classifier import read_classifier
 from ..representation.folder_records import read_card
 from ..representation.representation import Representation
+from . import head_first
 from .dense.apart import contents
-from .norm_cost import NOTE, exchanged, swap_cost
+from .dense.beginning import Beginning, beginning
+from .norm_cost import NOTE, swap_cost
 from .pairs import open_pair
 
 RESULTS = ("metrics.json", "predictions.json")
@@ -64,8 +68,8 @@ class FinetuneResult:
     Attributes:
         folder: the tuned representation and its classifier.
         metrics: `accuracy` with `accuracy_low` and `accuracy_high`, `balanced_accuracy`, `majority`, `train_loss`,
-            `train`, `test`, `classes`, `steps`, `seconds`;
-            with `norm` also `knn_before_norm` and `knn_after_norm`.
+            `train`, `test`, `classes`, `steps`, `seconds`; after a probe (`lp-ft`) also `probe_accuracy`, its test
+            accuracy; with `norm` also `knn_before_norm` and `knn_after_norm`.
         interval: the test accuracy with its 95 % interval, over identities where known.
         ids, labels, predictions: (test,) each, for confusion and paired differences.
         notes: what the reader should know before believing the numbers.
@@ -122,6 +126,10 @@ def finetune_events(
     layers: str = "all",
     backbone_lr_factor: float = 0.1,
     layer_decay: float = 1.0,
+    unfreeze: str = "all",
+    l2_sp: float | None = None,
+    init_from: Representation | str | Path | None = None,
+    init_layers: Sequence[str] | str = (),
     settings: TrainSettings | None = None,
     method: Mapping[str, Any] | None = None,
     resume: bool = True,
@@ -138,6 +146,14 @@ def finetune_events(
         layers: `all`, `head`, `last:N` stages of the network, or `lora:R`: matrices of rank R beside it.
         backbone_lr_factor: the network's learning rate is this times the head's, in (0, 1].
         layer_decay: each stage of the network has the next one's rate times this, in (0, 1].
+        unfreeze: when they learn: `all` at once; `gradual`, the head alone first and then one stage more at a time from
+            the last one down (`learning.gradual`); `lp-ft`, after a linear probe whose weights the head begins with
+            (`reuse.head_first`).
+        l2_sp: alpha of the pull back to what the network started from (`learning.l2_sp`); beta, of the head to zero, is
+            the weight decay of `settings`, and there is no other decay then. None: plain weight decay.
+        init_from: whose tensors are put into the network of `representation` (`random:...`) where name and shape agree;
+            what was taken and what not is in the notes and in the card.
+        init_layers: of these layers alone, such as `..layer2` (see `learning.partial.chosen`); none: of all.
         settings: length, rate, seed ...; what is left open: batches of 64 (fewer where there are fewer images), and
             20 epochs, but at least 200 and at most 20,000 steps.
         method: settings of cross-entropy: `smoothing`, `recipe` (photo | digit | none | auto).
@@ -148,20 +164,27 @@ def finetune_events(
             what that cost is among the metrics and notes.
 
     Raises:
-        InputError: no labels, one class, a test class that training lacks, images in both sets, unknown names, or
-            `out` holds something else.
+        InputError: no labels, one class, a test class that training lacks, images in both sets, unknown names, ways
+            that do not go together, or `out` holds something else.
         RunError: the run went wrong (NaN).
     """
+    check_tuning(layers, unfreeze, l2_sp is not None)
     check_number("--backbone-lr-factor", backbone_lr_factor, 0, 1, open_low=True)
     check_choice("--keep", keep, ["last", "best"])
     asked, given = completed(settings or TrainSettings()), method_settings("labels", method)
-    start = representation if isinstance(representation, Representation) else Representation.load(representation)
+    begun = beginning(representation, init_from, init_layers)
+    if norm is not None:
+        begun = replace(begun, encoder=with_norm(begun.encoder, norm))
     known, notes, content = open_pair(train, test, asked.seed)
+    notes = [*notes, *begun.lines()]
     arguments = {
-        "from": start.fingerprint,
+        "from": begun.start.fingerprint,
+        **begun.told,
         "layers": layers,
         "backbone_lr_factor": backbone_lr_factor,
         **({"layer_decay": layer_decay} if layer_decay != 1 else {}),
+        **({"unfreeze": unfreeze} if unfreeze != "all" else {}),
+        **({"l2_sp": float(l2_sp)} if l2_sp is not None else {}),
         **{f"set {key}": value for key, value in given.items()},
         **asked.recipe(),
         "images": content,
@@ -169,14 +192,17 @@ def finetune_events(
         **({"norm": str(parse_norm(norm))} if norm is not None else {}),
     }
     objective: Objective = load("task", "labels")(**given).configure(known)
-    encoder = exchanged(start, norm)
     with seeded_init(derive_seed(asked.seed, "head")):
-        module = Tuned(objective, encoder, objective.head(encoder), layers, backbone_lr_factor, asked.seed, layer_decay)
-    run = Run.open(out, arguments, resume, results=("predictions.json",))
+        head = objective.head(begun.encoder)
+        pull = None if l2_sp is None else (l2_sp, asked.weight_decay or 0.0)
+        rates = (layers, backbone_lr_factor, asked.seed, layer_decay)
+        module = Tuned(objective, begun.encoder, head, *rates, unfreeze, pull)
+    results = ("predictions.json", *([head_first.FILE] if unfreeze == "lp-ft" else []))
+    run = Run.open(out, arguments, resume, results=results)
     if ended := run.finished(NEEDED):
         yield ended
         return
-    cost = {} if norm is None else swap_cost(start, encoder, known)
+    cost = {} if norm is None else swap_cost(begun.start, begun.encoder, known)
     notes = [*notes, *([NOTE.format(norm, *cost.values())] if cost else [])]
     judged, every = known.held_out, known.train
     if keep == "best":
@@ -186,7 +212,7 @@ def finetune_events(
     chosen = replace(asked, batch=asked.batch or min(64, count))
     if asked.epochs is asked.steps is asked.minutes is None:
         chosen = replace(chosen, steps=min(max(20 * (count // (chosen.batch or 1)), 200), 20_000))
-    yield from run.logged(_events(module, start, known, judged, chosen, run, keep, notes, every, cost))
+    yield from run.logged(_events(module, begun, known, judged, chosen, run, keep, notes, every, cost))
 
 
 def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -204,7 +230,7 @@ def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np
 
 def _events(
     module: Tuned,
-    start: Representation,
+    begun: Beginning,
     known: Split,
     judged: ImageSet,
     settings: TrainSettings,
@@ -214,7 +240,7 @@ def _events(
     every: ImageSet,
     cost: Mapping[str, float],
 ) -> Iterator[Event]:
-    objective, classes = module.objective, np.array(module.objective.classes)
+    objective, classes, start = module.objective, np.array(module.objective.classes), begun.start
     feed, test = (
         Feed(images, start.preprocess, classes=objective.classes, workers=settings.threads)
         for images in (known.train, known.held_out)
@@ -225,8 +251,14 @@ def _events(
     wanted, truth = (np.searchsorted(classes, images.need_labels("", 1)) for images in (judged, known.held_out))
 
     def evaluate() -> Scores:
-        return Scores({"accuracy": float(np.mean(_answers(module, exam) == wanted))})
+        return Scores({"accuracy": _accuracy(module, exam, wanted)})
 
+    probe = None
+    if head_first.FILE in run.results:
+        score = partial(_accuracy, module, test, truth)
+        probe = head_first.begin(module, feed, run.folder, settings.seed, settings.device, score)
+        scored = f"{probe.accuracy:.3f} on TEST, which has no say in it"
+        yield Event("note", text=f"the head begins as a linear probe: accuracy {scored}; penalty {probe.penalty:g}")
     batches = Shuffled(feed, len(known.train), settings.batch, settings.seed)
     done = yield from learn(run, module, batches, settings, evaluate, keep)
     if not processes.first():
@@ -248,6 +280,7 @@ def _events(
         "steps": done.steps,
         "seconds": round(done.seconds, 3),
         **cost,
+        **({"probe_accuracy": probe.accuracy} if probe else {}),
     }
     rows = {"ids": known.held_out.ids, "labels": classes[truth], "predictions": classes[answers]}
     write_json(run.folder / "predictions.json", rows | {"interval": interval.as_dict(), "notes": notes})
@@ -256,12 +289,18 @@ def _events(
         "made_by": f"cross-entropy on the labels of {len(known.train)} images, from {start.name}",
         "task": "labels",
         "training": {key: run.arguments[key] for key in RATES if key in run.arguments} | {"keep": keep},
+        **({"probe": asdict(probe)} if probe else {}),
+        **begun.card(),
         "parent": started_from(start, "", settings.seed),
         "data": {"name": known.train.name, "images": len(known.train), "content": run.arguments["images"]},
         "scores": metrics,
     }
-    write(run, module, start.preprocess, done, metrics, card, settings, contents(every), start)
+    write(run, module, start.preprocess, done, metrics, card, settings, contents(every), begun.parents)
     yield Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
+
+
+def _accuracy(module: Tuned, feed: Feed, truth: np.ndarray) -> float:
+    return float(np.mean(_answers(module, feed) == truth))
 
 
 @torch.no_grad()

@@ -1,10 +1,8 @@
 """What exchanging a trained network's normalisation costs, before it learns again."""
 
-import copy
-
 import numpy as np
 
-from ..backbones.encoder import Encoder, evaluating, with_norm
+from ..backbones.encoder import Encoder, evaluating
 from ..data.imageset import ImageSet
 from ..learning.batches import Feed
 from ..learning.module import features_of
@@ -17,11 +15,6 @@ NOTE = (
     "--norm {}: nearest neighbours named {:.1%} of the test images right before the exchange and {:.1%} after it, "
     "before any training."
 )
-
-
-def exchanged(start: Representation, norm: str | None) -> Encoder:
-    """A copy of a representation's encoder, with this normalisation where one is named."""
-    return copy.deepcopy(start.encoder) if norm is None else with_norm(start.encoder, norm)
 
 
 def swap_cost(start: Representation, encoder: Encoder, known: Split) -> dict[str, float]:

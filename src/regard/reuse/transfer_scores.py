@@ -34,7 +34,7 @@ def transfer_scores(
     }
     folders = [rep.loaded_from] * bool(rep.loaded_from) if heads is None else heads
     folder = next((one for one in folders if has_classifier(one)), None)
-    if folder is not None and rep.pooled is None and rep.transform is None:
+    if folder is not None and rep.pooled is None and rep.transform is None and not rep.encoder.ends:
         head = read_classifier(folder)
         if head.weight.shape[1] == vectors.shape[1]:
             p = head.probabilities(vectors).astype(np.float64)

@@ -31,7 +31,8 @@ from .search.evaluate.things import blanks_alone, things_of
 from .whitening_worth import by_crops, by_things
 
 MOST = 100_000  # images that are learned from
-WORDS_FROM = 300  # images whose maps a vocabulary is learned from
+WORDS_FROM = 300  # images whose maps a vocabulary is learned from, or fewer where these are large
+WORDS_NUMBERS = 2**27  # numbers in all of them, 512 MiB
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,13 @@ def _pooled(
 ) -> Pooled:
     if name not in LEARNED:
         return Pooled.of(name, settings, scales)
-    from ..representation.pooling import fisher, vlad
+    from ..representation.pooling import bag_of_words, fisher, vlad
 
     some = numpy_rng(seed, "vocabulary").permutation(len(images))[:WORDS_FROM]
-    maps = []
+    maps: list[torch.Tensor] = []
     for row in some:
+        if sum(one.numel() for one in maps) > WORDS_NUMBERS:
+            break
         try:
             pixels = rep.preprocess.apply(decode(images.items[row], rep.preprocess.decode_side))
         except DecodeError:
@@ -179,7 +182,10 @@ def _pooled(
     if not maps:
         raise InputError(f"IMAGES: none of {len(some)} images drawn from {images.name} can be read")
     try:
-        method = {"vlad": vlad, "fisher": fisher}[name].fit(torch.cat(maps), seed=seed, **settings)
+        fits: dict[str, Any] = {"vlad": vlad.fit, "fisher": fisher.fit, "bag_of_words": bag_of_words.fit}
+        own = getattr(rep.encoder.network, "per_cell", None) if name != "vlad" else None
+        form = {} if own is None else {"per_cell": own, "skip_blank": True}
+        method = fits[name](torch.cat(maps), seed=seed, **(form | settings))
     except TypeError as error:
         raise bad("--set", ", ".join(settings), f"settings of {name}", str(error)) from error
     return Pooled(name, method, tuple(map(float, scales)))

@@ -149,7 +149,7 @@ def ceiling_arm(run: Representation, bench: Bench) -> Representation:
     else:
         bench.notes.append("ceiling: the run does not say how many steps it had, so the length is the usual one.")
     with tempfile.TemporaryDirectory() as folder:
-        return train(
+        made = train(
             bench.known.train,
             "labels",
             backbone=run.encoder.name,
@@ -161,3 +161,4 @@ def ceiling_arm(run: Representation, bench: Bench) -> Representation:
             size=run.encoder.input_size,
             holdout=0.01,
         )
+    return made.at(run.encoder.ends) if run.encoder.ends else made

@@ -95,6 +95,17 @@ def named(given: object) -> str:
     return f"{len(given)} images" if isinstance(given, Sequence) else type(given).__name__
 
 
+def at_layer(given: Rep, layer: str | int | None) -> Rep:
+    """A representation as it is given, or the one that ends at a layer of it (`--layer`).
+
+    Raises:
+        InputError: as `Representation.at`.
+    """
+    if layer is None:
+        return given
+    return (given if isinstance(given, Representation) else Representation.load(given)).at(layer)
+
+
 def words(given: Words) -> list[str]:
     """Names with commas between them, or a list of names.
 

@@ -1,24 +1,31 @@
 """`regard.create`: learn a representation."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ..backbones.encoder import make_encoder, with_norm
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
-from ..create.run import BACKBONE, check_asked, refuse, train
+from ..core.processes import first as first_process
+from ..create.run import BACKBONE, check_asked, of_a_training, train
+from ..create.selection import FINDINGS
+from ..create.traditional._run import refuse
+from ..data.sources import open_images
 from ..learning.method_settings import setting_names
 from ..learning.objective import is_fitted
+from ..learning.partial import source_of, take_from
 from ..learning.settings import TrainSettings
+from ..pages.create_labels import REPORT, write_labels_page
 from ..report.html import Table
 from ..representation.representation import Representation
-from ._given import Rep, check_machine, given_images, several, told_aside
+from ._given import Rep, Words, check_machine, given_images, several, told_aside, words
 from ._result import Progress, Result, verb, watch_of
 
 COLUMNS = (
     "accuracy",
+    "map",
     "untrained_accuracy",
     "chance",
     "p_value",
@@ -37,12 +44,14 @@ class Created(Result):
         out: the folder of the run, or with several tasks the folder of the runs.
         backbone: the network.
         representations: by task.
+        pages: by task, of those that name classes: mistakes, calibration, leaks.
     """
 
     verb: ClassVar[str] = "create"
     out: Path
     backbone: str
     representations: Mapping[str, Representation]
+    pages: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def representation(self) -> Representation:
@@ -57,7 +66,8 @@ class Created(Result):
     def told(self) -> Mapping[str, object]:
         """The card, or the cards by task."""
         cards = self.cards
-        return {"out": self.out, **({"card": self.representation.card} if len(cards) == 1 else {"cards": cards})}
+        told = {"out": self.out, **({"card": self.representation.card} if len(cards) == 1 else {"cards": cards})}
+        return told | ({"pages": self.pages} if self.pages else {})
 
     def shown(self) -> Iterator[str | Table]:
         """The figures, or with several tasks a line for each, and what was set aside."""
@@ -73,7 +83,11 @@ class Created(Result):
             ]
             title = f"{first['data']['trained_on']} images, {self.backbone}: {self.out}"
             yield Table(["task", *known, "seconds"], rows, title)
+        for note in self.notes:
+            yield f"note: {note}"
         yield from told_aside(self.set_aside, "card.json")
+        for page in self.pages.values():
+            yield f"page: {page}"
 
 
 @verb
@@ -84,6 +98,8 @@ def create(
     out: str | Path,
     backbone: str = "convnet4",
     from_: Rep | None = None,
+    init_from: Rep | None = None,
+    init_layers: Words = "",
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -94,7 +110,11 @@ def create(
     weight_decay: float | None = None,
     clip: float | None = None,
     holdout: float = 0.1,
+    holdout_by: str | None = None,
     keep: str = "last",
+    ema: float | None = None,
+    patience: int | None = None,
+    balanced: bool = False,
     no_resume: bool = False,
     set_: Mapping[str, Any] | None = None,
     precision: str = "auto",
@@ -109,7 +129,8 @@ def create(
     from the number of images. A run that was stopped goes on when the same call is made again, to the same weights.
     What is scored at the end is the task itself, on images that were held out, against chance. With several tasks each
     has a folder of its own below `out`, and a table compares them. With `from_` the network and its weights are those
-    of another representation, which is not changed.
+    of another representation, which is not changed. A run from labels also writes `report.html`: mistakes,
+    calibration, and whether the labels leak.
 
     Args:
         images: a folder, a table, `builtin:NAME`, an `ImageSet`, a list of paths or arrays, or (X, y) of images and
@@ -118,6 +139,9 @@ def create(
         out: the run's folder, which is the representation, too.
         backbone: the network: `convnet4`, or any of timm or torchvision.
         from_: a representation to go on from (`--from`), by name, folder or itself, in place of fresh weights.
+        init_from: a representation whose weights are put into the fresh network where name and shape agree; what was
+            taken, and what not, is in the card.
+        init_layers: of these layers alone, such as `..layer2`; empty: of all.
         epochs: passes over the images.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
@@ -128,7 +152,13 @@ def create(
         weight_decay: decoupled; None: 0.01, or the task's own.
         clip: longest norm of the gradient.
         holdout: share of the images kept for scoring the task itself.
+        holdout_by: what stays on one side: all images with one value of a column, such as `identity`, or all that look
+            nearly the same (`near-copies`); None: copies of an image.
         keep: which weights become the representation: last or best.
+        ema: average the weights along the run, with so much kept at each step, such as 0.999; the average is scored,
+            and becomes the representation.
+        patience: stop after so many scorings in a row, of ten along a run, without a better main score.
+        balanced: draw each class equally often; the images need one label each.
         no_resume: start anew where a run was stopped.
         set_: settings of the task by name (`--set name=value`).
         precision: auto | fp32 | bf16.
@@ -146,10 +176,13 @@ def create(
     check_machine(device, precision)
     chosen_by_task = _settings(tasks, set_ or {})
     given = given_images("IMAGES", images)
-    check_asked(given, tasks, keep=keep, holdout=holdout)
+    check_asked(given, tasks, keep=keep, holdout=holdout, holdout_by=holdout_by, balanced=balanced)
+    (source, _), taken = source_of(init_from, words(init_layers)), []
     fitted = [name for name in tasks if is_fitted(name)]
     if from_ is None:
-        make_encoder(backbone, size=size, norm=norm)
+        fresh = make_encoder(backbone, size=size, norm=norm)
+        if source is not None:
+            taken = take_from(source, fresh.network, words(init_layers)).lines()
     elif backbone != BACKBONE:
         raise bad("--backbone", f"{backbone} and --from", "one of the two", "--from has a network already.")
     parent = from_ if from_ is None or isinstance(from_, Representation) else Representation.load(from_)
@@ -166,16 +199,28 @@ def create(
         seed=seed,
         device=device,
         precision=precision,
+        ema=ema,
+        patience=patience,
     )
     for name in fitted:
-        others = {"backbone": backbone if backbone != BACKBONE else None, "from": from_}
-        refuse(name, recipe, others | {"keep": None if keep == "last" else keep})
+        others = of_a_training(
+            backbone=None if backbone == BACKBONE else backbone,
+            from_=from_,
+            init_from=init_from,
+            keep=keep,
+            norm=norm,
+            holdout_by=holdout_by,
+            balanced=balanced,
+        )
+        refuse(name, recipe, others)
     made = {
         name: train(
             given,
             name,
             backbone=backbone if parent is None and name not in fitted else None,
             start=parent,
+            init_from=source,
+            init_layers=words(init_layers),
             out=folder if len(tasks) == 1 else folder / name,
             settings=recipe,
             method=chosen,
@@ -183,6 +228,8 @@ def create(
             norm=norm,
             holdout=holdout,
             keep=keep,
+            holdout_by=holdout_by,
+            balanced=balanced,
             resume=not no_resume,
             watch=watch_of(progress, f"create {name}"),
         )
@@ -197,7 +244,36 @@ def create(
     }
     metrics["images"] = data["trained_on"]
     shown = parent.name if parent else made[tasks[0]].card["backbone"] if len(fitted) == len(tasks) else backbone
-    return Created(out=folder, backbone=shown, representations=made, metrics=metrics, set_aside=data["set_aside"])
+    folders = {name: folder if len(tasks) == 1 else folder / name for name in made}
+    return Created(
+        out=folder,
+        backbone=shown,
+        representations=made,
+        pages=_pages(folders, given, anew=no_resume),
+        metrics=metrics,
+        notes=[*taken, *_notes(made)],
+        set_aside=data["set_aside"],
+    )
+
+
+def _pages(folders: Mapping[str, Path], images: object, *, anew: bool) -> dict[str, Path]:
+    """The page of each run that has something to show on it; one that is there already is left as it is."""
+    found = {name: folder / REPORT for name, folder in folders.items() if (folder / FINDINGS).is_file()}
+    for name, page in found.items():
+        if first_process() and (anew or not page.is_file()):
+            write_labels_page(folders[name], open_images(images, argument="IMAGES"))  # type: ignore[arg-type]
+    return found
+
+
+def _notes(made: Mapping[str, Representation]) -> list[str]:
+    """What to know of each run, once."""
+    several = len(made) > 1
+    every = [
+        f"{name}: {note}" if several else str(note)
+        for name, one in made.items()
+        for note in one.card["data"].get("notes", [])
+    ]
+    return list(dict.fromkeys(every))
 
 
 def _settings(tasks: Sequence[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

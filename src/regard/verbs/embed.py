@@ -116,7 +116,7 @@ def embed(
             labels. It does not take vectors.
         out: the .parquet or .npz file to write; None, which the command line does not have, keeps them in memory.
         with_: the representation (`--with`): a name, a folder, or a `Representation`.
-        layer: average this map or layer instead of the pooled vector: its place, or its name.
+        layer: average this map or layer instead of the pooled vector: its place, or its name (as `NAME@LAYER`).
         batch: images a call of the network.
         shard: "I/N" or (i, n): only every n-th image, from the i-th on.
         no_cache: compute every vector again.

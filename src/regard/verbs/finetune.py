@@ -11,7 +11,7 @@ from ..report.html import Table
 from ..representation.representation import Representation
 from ..reuse.finetune import FinetuneResult
 from ..reuse.finetune import finetune as run
-from ._given import Rep, check_machine, given_images
+from ._given import Rep, Words, check_machine, given_images, words
 from ._result import Progress, Result, verb, watch_of
 
 
@@ -55,6 +55,10 @@ def finetune(
     backbone_lr_factor: float = 0.1,
     layer_decay: float = 1.0,
     norm: str | None = None,
+    unfreeze: str = "all",
+    l2_sp: float | None = None,
+    init_from: Rep | None = None,
+    init_layers: Words = "",
     epochs: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -86,6 +90,10 @@ def finetune(
         backbone_lr_factor: the network's rate is this times the classifier's.
         layer_decay: each stage of the network has the next one's rate times this.
         norm: the normalisation in place of the network's own: `bn`, `ln`, `in`, `gn:G` with G groups.
+        unfreeze: when that learns: `all` at once, `gradual` from the last stage down, or `lp-ft`, after a linear probe.
+        l2_sp: pull the network back to where it started, this strongly, in place of weight decay.
+        init_from: a representation whose weights are put into the network of `with_` where name and shape agree.
+        init_layers: of these layers alone, such as `..layer2`; empty: of all.
         epochs: passes over `train`.
         steps: steps, instead of epochs.
         minutes: minutes, instead of epochs.
@@ -130,6 +138,10 @@ def finetune(
         backbone_lr_factor=backbone_lr_factor,
         layer_decay=layer_decay,
         norm=norm,
+        unfreeze=unfreeze,
+        l2_sp=l2_sp,
+        init_from=init_from,
+        init_layers=words(init_layers),
         settings=recipe,
         method=dict(set_ or {}),
         resume=not no_resume,

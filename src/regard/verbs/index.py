@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.checks import InputError, check_choice, check_output
+from ..core.checks import InputError, bad, check_choice, check_output
 from ..core.runtime import measured
 from ..report.html import Table
 from ..reuse.search.index.change import (
@@ -24,7 +24,7 @@ from ..reuse.search.nearest.metric import METRICS
 from ..reuse.search.regions.step import Stepped, in_step
 from ..reuse.search.regions.table import drop, has_regions
 from ..reuse.search.store.allowed import origin_of
-from ._given import SHOWN, Rep, check_machine, given_source
+from ._given import SHOWN, Rep, at_layer, check_machine, given_source
 from ._result import Progress, Result, verb, watch_of
 
 DONE = ("new", "changed", "moved", "copied", "replaced", "removed", "unchanged", "relabelled")
@@ -73,6 +73,7 @@ def index(
     out: str | Path,
     *,
     with_: Rep | None = None,
+    layer: str | int | None = None,
     add: bool = False,
     replace: bool = False,
     update: bool = False,
@@ -94,6 +95,7 @@ def index(
             a file of them, or an array (n, d). With `update` it does not take vectors, which say nothing of files.
         out: the index's folder.
         with_: the representation; by default imagenet, or the index's own.
+        layer: end it at this layer, by its name or the place of its map; the same as `NAME@LAYER`.
         add: add to the index that is there; same files are replaced.
         replace: with `add`: same ids are replaced, even by other files.
         update: bring the index in step with the images: new ones in, moved ones renamed, gone ones out.
@@ -115,6 +117,12 @@ def index(
     _check(metric, store, add=add, replace=replace, update=update, remove=remove, overwrite=overwrite)
     folder = check_output("--out", out, folder=True)
     check_machine(device)
+    if layer is not None:
+        if with_ is None and (add or update or remove):
+            raise bad(
+                "--layer", repr(layer), "--with beside it", "An index that is there knows its own representation."
+            )
+        with_ = at_layer(with_ or "imagenet", layer)
     options: dict[str, Any] = {"precision": precision, "device": device}
     regions = True if regions is None and has_regions(folder) else regions
     source = given_source("IMAGES", images) if isinstance(images, np.ndarray | tuple) else images

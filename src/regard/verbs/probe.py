@@ -17,7 +17,7 @@ from ..representation.representation import Representation
 from ..representation.sources import check_alike, load_vectors, settle_sides
 from ..reuse.probe import LayersResult, ProbeResult, check_sides, probe_layers
 from ..reuse.probe import probe as run
-from ._given import Rep, Words, check_machine, given_source, named, set_aside, whole_numbers, words
+from ._given import Rep, Words, at_layer, check_machine, given_source, named, set_aside, whole_numbers, words
 from ._result import Progress, Result, verb, watch_of
 
 
@@ -84,6 +84,7 @@ def probe(
     test: object = None,
     *,
     with_: Rep = "imagenet",
+    layer: str | int | None = None,
     classifier: Words = "linear,knn",
     shots: str | list[int] | tuple[int, ...] = "",
     seeds: int = 3,
@@ -105,6 +106,7 @@ def probe(
             vectors or images. It does not take anything without labels.
         test: the same for scoring; None takes a part of `train`, which must then be images, or have a column `split`.
         with_: the representation (`--with`) of what is images: a name, a folder, or a `Representation`.
+        layer: end it at this layer, by its name or the place of its map; the same as `NAME@LAYER`.
         classifier: linear, knn, or both as "linear,knn" or a list.
         shots: also with so few labels a class: "1,5,10" or a list.
         seeds: draws for each of `shots`.
@@ -135,6 +137,10 @@ def probe(
         raise bad("--layers", "an embeddings file", "images", "A file of vectors holds one layer.")
     if by is not None:
         check_choice("--by", by, sides["TRAIN"].columns)
+    if layer is not None:
+        if layers:
+            raise bad("--layer", f"{layer!r} and --layers", "one of the two", "--layers probes every one.")
+        with_ = at_layer(with_, layer)
     notes = _cut(sides, share, seed, by)
     check_sides(sides["TRAIN"], sides["TEST"], chosen, counts, seeds)
     check_alike(sides, with_)

@@ -89,7 +89,8 @@ def whiten(
         out: the new folder of the whitened representation.
         with_: the representation: a name, a folder, or a `Representation`.
         things: the column that says which thing an image shows: identity, label, or another.
-        pooling: gem | mac | spoc | rmac | vlad | fisher, of the last map; by default the representation's own.
+        pooling: gem | mac | spoc | rmac | vlad | fisher | bag_of_words, of the last map; None: as the representation
+            has it.
         scales: sizes of the image to pool together, as "1,0.71,1.41" or numbers.
         dim: numbers a vector keeps; fewer cost recall; by default all.
         check: queries that its worth is measured with; 0: none.

@@ -185,12 +185,22 @@ def test_the_built_in_ones_are_named_like_any_other(name, length, tmp_path, monk
     kept = rep.save(Path(name))
     with pytest.raises(InputError, match="a folder that holds one"):
         Representation.load(name)
-    assert Representation.load(f"./{name}").fingerprint == rep.fingerprint == Representation.load(f"folder:{kept}").fingerprint
+    assert (
+        Representation.load(f"./{name}").fingerprint
+        == rep.fingerprint
+        == Representation.load(f"folder:{kept}").fingerprint
+    )
 
 
 def test_a_seed_draws_other_descriptors(tmp_path):
     ends = [
-        train(crops(), "bag_of_words", out=tmp_path / str(seed), settings=TrainSettings(device="cpu", seed=seed), method=FEW)
+        train(
+            crops(),
+            "bag_of_words",
+            out=tmp_path / str(seed),
+            settings=TrainSettings(device="cpu", seed=seed),
+            method=FEW,
+        )
         for seed in (0, 1)
     ]
     assert not torch.equal(*(one.pooled.method.centres for one in ends))

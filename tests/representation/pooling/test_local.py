@@ -96,9 +96,7 @@ def test_a_fisher_vector_is_that_of_a_plain_double_loop(monkeypatch, positions, 
 def test_a_bag_of_words_is_that_of_a_plain_loop(monkeypatch, norm, skip_blank, pyramid):
     monkeypatch.setattr("regard.representation.pooling.bag_of_words._PIECE", 140)
     words = np.random.default_rng(1).uniform(0, 2, (K, D))
-    method = bag_of_words.Method(
-        torch.from_numpy(words), norm=norm, per_cell=S, skip_blank=skip_blank, pyramid=pyramid
-    )
+    method = bag_of_words.Method(torch.from_numpy(words), norm=norm, per_cell=S, skip_blank=skip_blank, pyramid=pyramid)
     for image, vector in zip(maps().numpy(), method(maps())):
         local = list(read_plainly(image, False, skip_blank))
         parts = parts_plainly(local) if pyramid == PYRAMID else [[x for x, _, _ in local]]

@@ -66,7 +66,9 @@ def test_pieces_make_no_difference_and_no_more_than_one_is_held(monkeypatch):
     for one, other in ((whole.means, cut.means), (whole.variances, cut.variances), (words[0], others[0])):
         np.testing.assert_allclose(one, other, rtol=1e-9)
     assert np.array_equal(words[1], others[1])
-    assert np.array_equal(some(X, 100, 5, "test"), some(rows, 100, 5, "test")) and len(some(rows, 100, 5, "test")) == 100
+    assert (
+        np.array_equal(some(X, 100, 5, "test"), some(rows, 100, 5, "test")) and len(some(rows, 100, 5, "test")) == 100
+    )
     np.testing.assert_allclose(moments(rows).covariance, np.cov(X.T, bias=True))
     np.testing.assert_allclose(moments(rows).mean, X.mean(0))
 
@@ -103,7 +105,9 @@ def test_a_gaussian_without_rows_takes_half_of_the_heaviest(monkeypatch):
 
     monkeypatch.setattr(_mixture, "_start", lonely)
     found = fit_mixture(X, 2, 0, "test")
-    assert found.weights.min() > 0.2 and log_likelihood(X, found) > log_likelihood(X, fit_mixture(X, 1, 0, "test")) + 0.1
+    assert (
+        found.weights.min() > 0.2 and log_likelihood(X, found) > log_likelihood(X, fit_mixture(X, 1, 0, "test")) + 0.1
+    )
 
 
 def test_floors_hold_and_each_step_is_at_least_as_likely(monkeypatch):

@@ -12,11 +12,11 @@ from regard.core.checks import InputError
 from regard.data.builtin import photo_crops, photos
 from regard.data.decode import content_hash
 from regard.data.imageset import ImageSet
+from regard.data.phash import grey_32
 from regard.representation.embeddings import Embeddings
 from regard.reuse.duplicates.candidates import by_hash, by_vector, unit_vectors
 from regard.reuse.duplicates.find import Duplicates, Pair, find_duplicates
 from regard.reuse.duplicates.groups import decide, grouped, ordered, read_decisions
-from regard.reuse.duplicates.phash import grey_32
 
 FILES = {Path(str(path)).stem: Path(str(path)) for path in photos().items}
 

@@ -1,4 +1,4 @@
-"""What networks of SIFT descriptors share: gradients by orientation, and Lowe's way to bring a descriptor to length 1."""
+"""What networks of SIFT descriptors share: gradients by orientation, and Lowe's way to length 1."""
 
 from math import pi
 
@@ -27,6 +27,7 @@ def settled(h: Tensor, lengths: Tensor, kept: Tensor, root: bool, dim: int) -> T
         h: histograms.
         lengths: of them, with 1 along `dim`, none of them 0.
         kept: which are no noise, of the same shape.
+        dim: along which they lie.
         root: divide by the sum and take square roots (RootSIFT), which have length 1.
     """
     h = h.div(lengths).clamp_max_(0.2).mul_(kept)  # in place: new memory costs more than arithmetic

@@ -33,10 +33,20 @@ default_cfgs = default_config("googlenet", 224, 31)
 
 
 @register_model
-def googlenet(pretrained: bool = False, **kwargs: object) -> Chain:
-    """Build GoogLeNet, (N, 3, H, W) with H, W >= 31 to (N, 1024); there are no published weights."""
+def googlenet(pretrained: bool = False, drop_rate: float = 0.4, **kwargs: object) -> Chain:
+    """Build GoogLeNet, (N, 3, H, W) with H, W >= 31 to (N, 1024); there are no published weights.
+
+    `drop_rate` is the paper's dropout in front of the last layer.
+    """
     return build_model_with_cfg(
-        Chain, "googlenet", pretrained, body=inceptions(STEM, 1), maps=MAPS, auxiliary=auxiliary(1, 4), **kwargs
+        Chain,
+        "googlenet",
+        pretrained,
+        body=inceptions(STEM, 1),
+        maps=MAPS,
+        auxiliary=auxiliary(1, 4),
+        drop_rate=drop_rate,
+        **kwargs,
     )
 
 

@@ -3,8 +3,8 @@
 Szegedy et al. 2015, Going deeper with convolutions, CVPR (arXiv 1409.4842), for pictures of 32 or 64 pixels in place of
 224. A quarter of the channels, and a stem that divides the sides by 4 in place of 8: its first layer sees 5×5 pixels
 every 2 in place of 7×7, and no maximum follows it. Kept are response normalisation, the modules of table 1, the average
-over all cells at the end, and the auxiliary heads, which learn from labels alone (a quarter as wide, on one cell). It
-has no published figures: 0.38 M parameters without the heads.
+over all cells at the end, and the auxiliary heads, which learn from labels alone (a quarter as wide, on one cell);
+left out is the dropout in front of the last layer. It has no published figures: 0.38 M parameters without the heads.
 """
 
 from timm.models import build_model_with_cfg, register_model

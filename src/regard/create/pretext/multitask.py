@@ -68,6 +68,14 @@ class Heads(nn.Module):
         return 1 / scale.clamp(min=1e-6)
 
 
+# hooks of a task that others cannot share a training with, and what it then has
+_ALONE = {
+    "players": "several players",
+    "every_epoch": "new targets in each epoch",
+    "targets": "several labels for an image",
+}
+
+
 @dataclass(frozen=True)
 class Method(Objective):
     """Several tasks.
@@ -107,7 +115,7 @@ class Method(Objective):
         """Each task fitted; raises InputError for tasks that train in a way of their own."""
         fitted = []
         for name, part in self.all.items():
-            for hook, what in (("players", "several players"), ("every_epoch", "new targets in each epoch")):
+            for hook, what in _ALONE.items():
                 if getattr(type(part), hook) is not getattr(Objective, hook):
                     others = "Leave it out, or train it alone: --task " + name
                     raise bad("--set tasks", f"{name}, which has {what}", "tasks that learn by one loss alone", others)

@@ -1,1 +1,1 @@
-"""Representations that are fitted, not trained: fixed descriptors, a vocabulary learned without labels; one file each."""
+"""Fitted, not trained: fixed descriptors, and a vocabulary learned without labels; one file a way."""

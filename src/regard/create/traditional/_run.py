@@ -43,7 +43,16 @@ LEAST = 32  # descriptors of an image: of a large set so many images are drawn t
 SIDES = (64, 128, 256)
 BATCH = 4
 # settings of a training that say how it is watched, or where it runs
-_ALLOWED = {"seed", "device", "precision", "threads", "checkpoint_seconds", "checkpoint_steps", "eval_every", "log_every"}
+_ALLOWED = {
+    "seed",
+    "device",
+    "precision",
+    "threads",
+    "checkpoint_seconds",
+    "checkpoint_steps",
+    "eval_every",
+    "log_every",
+}
 
 
 def fitted_events(
@@ -103,11 +112,12 @@ def refuse(task: str, settings: TrainSettings, given: Mapping[str, Any]) -> None
             said[f"--{one.name.replace('_', '-')}"] = getattr(settings, one.name)
     if said:
         name, value = next(iter(said.items()))
+        own = ", ".join(one.name for one in fields(load("task", task)))
         raise bad(
             name,
             value,
             f"nothing with --task {task}, which is fitted and not trained",
-            f"Leave it out; --size, --holdout, --seed and --set ({', '.join(one.name for one in fields(load('task', task)))}) are its own.",
+            f"Leave it out; it takes --size, --holdout, --seed, --device and --set ({own}).",
         )
     check_choice("--precision", settings.precision, ["auto", "fp32"])
 

@@ -71,9 +71,7 @@ class Fitted(ABC):
 
     def form(self) -> Local:
         """How maps are read: places without structure do not count."""
-        return Local(
-            per_cell=self.network().per_cell, positions=self.positions, skip_blank=True, pyramid=self.pyramid
-        )
+        return Local(per_cell=self.network().per_cell, positions=self.positions, skip_blank=True, pyramid=self.pyramid)
 
     @abstractmethod
     def fit(

@@ -1,8 +1,8 @@
-"""Makes the vocabulary that the built-in `fisher` and `bag_of_words` have, from photographs that ship with the package's
-dependencies: `python -m regard.create.traditional._vocabulary FOLDER` writes the two files of `representation/kinds/`.
+"""Makes the vocabulary of the built-in `fisher` and `bag_of_words` from photographs.
 
-400 crops of 256 pixels from the built-in photographs (`photo_crops`), seed 0, as `regard create` fits them; a tenth of
-the crops is held out, for the scores on the card alone.
+`python -m regard.create.traditional._vocabulary FOLDER` writes the two files of `representation/kinds/`: 400 crops of
+256 pixels from the built-in photographs (`photo_crops`), seed 0, as `regard create` fits them; a tenth of the crops is
+held out, for the scores on the card alone. Crops overlap, so that these scores say little of other photographs.
 """
 
 import sys

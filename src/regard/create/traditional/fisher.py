@@ -1,8 +1,8 @@
 """Fisher vectors of dense SIFT: a mixture of Gaussians fitted to descriptors of one's own images, without labels.
 
-Perronnin, Sánchez and Mensink 2010, "Improving the Fisher kernel for large-scale image classification", ECCV; Sánchez,
-Perronnin, Mensink and Verbeek 2013, "Image classification with the Fisher vector", IJCV 105. Fixed descriptors (`phow`),
-principal axes without whitening, a mixture of Gaussians; what changes in the mixture to fit an image is its vector.
+Perronnin, Sánchez and Mensink 2010, "Improving the Fisher kernel for large-scale image classification", ECCV;
+Sánchez, Perronnin, Mensink and Verbeek 2013, "Image classification with the Fisher vector", IJCV 105. Fixed descriptors
+(`phow`), principal axes without whitening, a mixture of Gaussians; what changes in it to fit an image is the vector.
 
 What differs: RootSIFT; opponent colours in one descriptor in place of a second vector of means and deviations of RGB;
 descriptors without structure do not count.

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ...backbones.encoder import read_encoder
+from ...backbones.layer_encoder import LayerEncoder
 from ...backbones.network_encoder import NetworkEncoder
 from ...core.checks import bad
 from ...core.reading import check_plain
@@ -43,6 +44,8 @@ def load(rest: str) -> Representation:
             if key in cfg:
                 buffer.copy_(torch.tensor(cfg[key]).view_as(buffer))
                 encoder.config[key] = tuple(cfg[key])
+    if ours.get("layer") is not None:
+        encoder = LayerEncoder(encoder, ours["layer"])
     steps = ours.get("preprocess")
     preprocess = steps_of(folder, steps) if steps else own_steps(encoder)
     transform = saved.load(folder) if (folder / saved.CARD).exists() else None

@@ -93,7 +93,9 @@ def fit_projection(rows: np.ndarray | Moments, dim: int | None, aside: int = 0) 
     if dim is None or not known.count or dim >= len(known.mean) - aside:
         return None
     if known.count <= dim:
-        raise bad("maps", f"{known.count} descriptors", f"more than {dim}, as dim is", "Give more images or a lower dim.")
+        raise bad(
+            "maps", f"{known.count} descriptors", f"more than {dim}, as dim is", "Give more images or a lower dim."
+        )
     own = len(known.mean) - aside
     axes = eigh(known.covariance[:own, :own])[1][:, ::-1][:, :dim]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(dim)]

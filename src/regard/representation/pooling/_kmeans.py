@@ -1,6 +1,6 @@
 """k-means on any number of descriptors in bounded memory: Lloyd's steps over all rows, a piece at a time.
 
-Lloyd 1982 (Least squares quantization in PCM, IEEE Trans. Information Theory 28); first centres by k-means++ (Arthur and
+Lloyd 1982 (Least squares quantization in PCM, IEEE TIT 28); first centres by k-means++ (Arthur and
 Vassilvitskii 2007, SODA) on at most 20,000 rows. Every step is exact: sums of all rows in double precision. A word that
 has no rows moves to the row that is farthest from its own word, as in scikit-learn.
 """
@@ -60,9 +60,7 @@ def _first(rows: Rows, k: int, seed: int, purpose: str, argument: str) -> np.nda
     return kmeans_plusplus(drawn, k, random_state=state)[0]
 
 
-def _step(
-    rows: Rows, centres: np.ndarray, device: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
+def _step(rows: Rows, centres: np.ndarray, device: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
     """Sums (k, D) and counts (k,) of each centre's rows, each row's centre, the error, and the rows farthest off."""
     k, d = centres.shape
     middle = centres.mean(axis=0)  # taken off: small numbers keep their digits
@@ -86,4 +84,10 @@ def _step(
         far.append((float(apart[farthest]), x[farthest].double().cpu().numpy()))
     total += count[:, None] * middle
     far = sorted(far[1:], key=lambda one: -one[0])
-    return total, count, np.concatenate(words), error, np.array([row for distance, row in far if distance > 0]).reshape(-1, d)
+    return (
+        total,
+        count,
+        np.concatenate(words),
+        error,
+        np.array([row for distance, row in far if distance > 0]).reshape(-1, d),
+    )

@@ -6,6 +6,7 @@ features", CVPR; here each part weighs the same.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...core.checks import bad, check_number
-from ._common import check_descriptors, project
+from ._common import _NUMBERS, check_descriptors, project
 
 # a field that folders of before do not have: at its default it is not written, so that their fingerprints stay
 LATER = {"later": True}
@@ -60,19 +61,23 @@ class Local:
         x, grid = self._descriptors(maps)
         counted = None
         if self.skip_blank:
-            counted = (x != 0).any(2)
+            counted = _there(x)
             counted = counted | ~counted.any(1, keepdim=True)  # a picture that is blank all over is described as that
-        if self.positions:
-            x = torch.cat([x, self.places(*grid).to(x).expand(len(x), -1, -1)], 2)
         pieces, parts = self._pieces(*grid)
-        return Read(project(x, mean, axes), counted, pieces, parts.to(x))
+        where = self.places(*grid).to(x) if self.positions else None
+        return Read(_projected(x, where, mean, axes), counted, pieces, parts.to(x))
+
+    def each(self, maps: Tensor) -> Iterator[Tensor]:
+        """Some images at a time, so that what is made of their descriptors stays in the processor's reach."""
+        numbers = maps[0].numel() if isinstance(maps, Tensor) and maps.ndim > 2 and len(maps) else 1
+        yield from maps.split(max(1, _NUMBERS // max(1, numbers))) if numbers > 1 else [maps]
 
     def rows(self, maps: Tensor) -> Tensor:
         """(M, D) what there is to learn a vocabulary from: descriptors that count, with their positions."""
         x, grid = self._descriptors(maps)
-        counted = (x != 0).any(2)
+        counted = _there(x)
         if self.positions:
-            x = torch.cat([x, self.places(*grid).to(x).expand(len(x), -1, -1)], 2)
+            x = _with(x, self.places(*grid).to(x))
         return x[counted] if self.skip_blank else x.flatten(0, 1)
 
     def places(self, height: int, width: int) -> Tensor:
@@ -101,14 +106,35 @@ class Local:
         codes = []
         for rows, columns in levels:
             # a cell is where its middle is, in whole numbers, which know what lies on a border
-            down, across = ((2 * torch.arange(n) + 1) * many // (2 * n) for n, many in ((height, rows), (width, columns)))
+            down, across = (
+                (2 * torch.arange(n) + 1) * many // (2 * n) for n, many in ((height, rows), (width, columns))
+            )
             part = down[:, None] * columns + across
             codes.append(part[:, :, None].expand(height, width, self.per_cell).flatten())
         kinds, piece = torch.unique(torch.stack(codes, 1), dim=0, return_inverse=True)
-        member = [
-            (kinds[:, level] == part).double() for level, both in enumerate(levels) for part in range(prod(both))
-        ]
+        member = [(kinds[:, level] == part).double() for level, both in enumerate(levels) for part in range(prod(both))]
         return [torch.nonzero(piece == one)[:, 0] for one in range(len(kinds))], torch.stack(member)
+
+
+def _projected(x_NPD: Tensor, where_P2: Tensor | None, mean: Tensor | None, axes: Tensor | None) -> Tensor:
+    """Descriptors with their positions along the axes, or as they are where there are none."""
+    if mean is None or axes is None or where_P2 is None:
+        return project(x_NPD if where_P2 is None else _with(x_NPD, where_P2), mean, axes)
+    own = x_NPD.shape[2]
+    if own + 2 != len(mean):
+        raise bad("maps", f"{own} channels", f"{len(mean) - 2}, as at the fit")
+    mean, axes = mean.to(x_NPD), axes.to(x_NPD)
+    # equal to the projection of all of them together, which would be copied for it
+    return x_NPD @ axes[:own] + ((where_P2 - mean[own:]) @ axes[own:] - mean[:own] @ axes[:own])
+
+
+def _there(x_NPD: Tensor) -> Tensor:
+    """(N, P) which descriptors are not all zeros."""
+    return torch.linalg.vector_norm(x_NPD, 1, dim=2) > 0
+
+
+def _with(x_NPD: Tensor, where_P2: Tensor) -> Tensor:
+    return torch.cat([x_NPD, where_P2.expand(len(x_NPD), -1, -1)], 2)
 
 
 def told(form: Local) -> dict[str, Any]:

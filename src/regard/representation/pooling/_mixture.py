@@ -117,10 +117,10 @@ def fit_mixture(
 
 def log_likelihood(rows: Rows, mixture: Mixture, device: str = "cpu") -> float:
     """Mean log-likelihood of a row, in nats."""
-    total, terms = 0.0, None
+    total = 0.0
+    terms: Terms | None = None
     for x in pieces(rows, device):
-        given = (torch.from_numpy(one) for one in (mixture.weights, mixture.means, mixture.variances))
-        terms = terms or Terms.of(*given, x)
+        terms = terms or _terms(mixture.weights, mixture.means, mixture.variances, x)
         total += float(torch.logsumexp(terms.of_rows(x)[1], 1).cpu().double().sum())
     return total / rows.shape[0]
 
@@ -153,7 +153,7 @@ def _sums(
     terms: Terms | None = None
     for x in pieces(rows, device):
         if terms is None:
-            terms = Terms.of(*(torch.from_numpy(one) for one in (weights, means, variances)), x)
+            terms = _terms(weights, means, variances, x)
         both, logs = terms.of_rows(x)
         likely = torch.logsumexp(logs, 1, keepdim=True)
         q = (logs - likely).exp()
@@ -168,11 +168,15 @@ def _sums(
     return count, first + count[:, None] * centre, second, fit / rows.shape[0]
 
 
+def _terms(weights: np.ndarray, means: np.ndarray, variances: np.ndarray, like: Tensor) -> Terms:
+    return Terms.of(torch.from_numpy(weights), torch.from_numpy(means), torch.from_numpy(variances), like)
+
+
 def _refill(empty: np.ndarray, weights: np.ndarray, means: np.ndarray, variances: np.ndarray) -> None:
     """Give each empty Gaussian half of the heaviest one, in place."""
     for one in np.flatnonzero(empty):
         heavy = int(weights.argmax())
-        weights[[one, heavy]] = weights[heavy] / 2
+        weights[one] = weights[heavy] = weights[heavy] / 2
         axis = int(variances[heavy].argmax())
         means[one], variances[one] = means[heavy], variances[heavy]
         half = np.sqrt(variances[heavy, axis]) / 2

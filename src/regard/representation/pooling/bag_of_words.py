@@ -48,7 +48,8 @@ class Method(Local):
 
     def __call__(self, maps_NCHW: Tensor) -> Tensor:
         """Maps (N, C, h, w), or descriptors (N, P, D), to vectors (N, parts K)."""
-        return _pooled(self.read(maps_NCHW, self.mean, self.axes), self.centres, self.norm)
+        own = self.centres, self.norm
+        return torch.cat([_pooled(self.read(some, self.mean, self.axes), *own) for some in self.each(maps_NCHW)])
 
 
 def fit(
@@ -73,7 +74,10 @@ def fit(
         dim: principal axes of descriptors that are kept; None keeps all channels.
         norm: `hellinger` or `l1`.
         most: descriptors to learn from; more are drawn from.
-        per_cell, positions, skip_blank, pyramid: see `Local`.
+        per_cell: see `Local`, as for the next three.
+        positions: see there.
+        skip_blank: see there.
+        pyramid: see there.
 
     Raises:
         InputError: fewer different descriptors than words.
@@ -127,8 +131,6 @@ def _counts(x_NPD: Tensor, counted_NP: Tensor | None, centres_KD: Tensor) -> Ten
     for start in range(0, p, step):
         part = x_NPD[:, start : start + step]
         words = nearest(part.flatten(0, 1), centres_KD)[0].view(n, -1)
-        ones = torch.nn.functional.one_hot(words, k).to(part)
-        if counted_NP is not None:
-            ones = ones * counted_NP[:, start : start + step, None]
-        found = found + ones.sum(1)
+        ones = torch.ones_like(words, dtype=part.dtype)
+        found.scatter_add_(1, words, ones if counted_NP is None else ones * counted_NP[:, start : start + step])
     return found

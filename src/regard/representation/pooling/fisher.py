@@ -60,8 +60,8 @@ class Method(Local):
 
     def __call__(self, maps_NCHW: Tensor) -> Tensor:
         """Maps (N, C, h, w), or descriptors (N, P, D), to vectors (N, parts 2 K d) of length 1."""
-        read = self.read(maps_NCHW, self.mean, self.axes)
-        return _pooled(read, self.weights, self.means, self.variances, self.power)
+        given = self.weights, self.means, self.variances, self.power
+        return torch.cat([_pooled(self.read(some, self.mean, self.axes), *given) for some in self.each(maps_NCHW)])
 
 
 def fit(
@@ -89,7 +89,10 @@ def fit(
         floor: least variance of a Gaussian, as a share of the variance of all descriptors along that axis; without
             one a Gaussian on a few equal descriptors would rule every vector.
         most: descriptors to learn from; more are drawn from.
-        per_cell, positions, skip_blank, pyramid: see `Local`.
+        per_cell: see `Local`, as for the next three.
+        positions: see there.
+        skip_blank: see there.
+        pyramid: see there.
 
     Raises:
         InputError: fewer different descriptors than Gaussians.
@@ -115,8 +118,8 @@ def learned(
     """The pooling with the mixture of rows (M, d) that are projected already, and that mixture."""
     found = fit_mixture(rows, k, seed, "fisher", floor=floor, device=device, argument=argument)
     mean, axes = (None, None) if projection is None else projection.tensors()
-    parts = (torch.from_numpy(part) for part in (found.weights, found.means, found.variances))
-    return Method(*parts, mean, axes, power, **told(form)), found
+    weights, means, variances = (torch.from_numpy(part) for part in (found.weights, found.means, found.variances))
+    return Method(weights, means, variances, mean, axes, power, **told(form)), found
 
 
 def _pooled(read: Read, weights_K: Tensor, means_KD: Tensor, variances_KD: Tensor, power: float) -> Tensor:

@@ -16,7 +16,7 @@ from ...backbones.encoder import Encoder
 from ...core.checks import bad
 from ...core.runtime import seeded_init
 from ...core.storage import hash_tensors
-from ...learning.partial import Report, begun_with, share_of
+from ...learning.partial import Report, begun_with, share_of, source_of
 from ...representation.representation import Representation
 from .anchors import Anchors
 from .model import DenseModel
@@ -36,6 +36,7 @@ class Beginning:
         told: what of it makes the run itself.
         before: the run that it goes on from.
         reports: what was taken from elsewhere, of the `network` and of the `head`.
+        source: whose weights were put into the network.
     """
 
     start: Representation
@@ -43,6 +44,12 @@ class Beginning:
     told: Mapping[str, Any]
     before: DenseModel | None = None
     reports: dict[str, Report] = field(default_factory=dict)
+    source: Representation | None = None
+
+    @property
+    def parents(self) -> list[Representation]:
+        """All that it has weights of: the pictures that these learned from are known to it."""
+        return [self.start, *([self.source] if self.source is not None else [])]
 
     def settled(self, what: str, head: str | None, size: int | None, usual: str) -> tuple[str, int]:
         """The head and the side of the squares, where they are left open: those of the run before, or the usual."""
@@ -87,15 +94,11 @@ def beginning(
         told = {"from_run": [start.fingerprint, hash_tensors(before.head.state_dict())]}
         return Beginning(start, copy.deepcopy(start.encoder), told, before)
     start = representation if isinstance(representation, Representation) else Representation.load(representation)
-    if init_from is None:
-        if init_layers:
-            raise bad("--init-layers", repr(init_layers), "--init-from beside it, which names whose they are")
+    source, made = source_of(init_from, init_layers)
+    if source is None:
         return Beginning(start, copy.deepcopy(start.encoder), {})
-    source = init_from if isinstance(init_from, Representation) else Representation.load(init_from)
     filled, report = begun_with(start, source, init_layers)
-    layers = init_layers if isinstance(init_layers, str) else ",".join(init_layers)
-    made = {"init_from": source.fingerprint, "init_layers": layers}
-    return Beginning(start, filled.encoder, made, reports={"network": report})
+    return Beginning(start, filled.encoder, made, reports={"network": report}, source=source)
 
 
 def head_from(before: DenseModel, source: str, objective: Dense, head: OnPyramid) -> Report:

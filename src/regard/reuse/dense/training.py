@@ -100,7 +100,7 @@ class Ready:
         if report is not None and examined is not None:
             report(run.folder, self.val, found, examined, self._facts(metrics, found), self.notes)
         card, start = self._card(metrics, choice), self.begun.start
-        write(run, self.module, start.preprocess, done, metrics, card, settings, self.learned, start)
+        write(run, self.module, start.preprocess, done, metrics, card, settings, self.learned, self.begun.parents)
         return Event("done", done.steps, done.steps, metrics, f"wrote {run.folder}")
 
     def _card(self, metrics: dict[str, Any], choice: Choice | None) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core.checks import bad, check_matrix
+from ...data.phash import as_hashes, hash_of, near_hashes, turned
 from ...representation.embeddings import Embeddings
 from ..search.nearest.exact import top_by_product
-from .phash import as_hashes, hash_of, near_hashes, turned
 
 Candidates = dict[tuple[int, int], dict[str, Any]]
 

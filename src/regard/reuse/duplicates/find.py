@@ -32,6 +32,7 @@ from ...core.events import Event
 from ...core.runtime import one_blas_thread, threads
 from ...data.decode import DecodeError, content_hash, read
 from ...data.imageset import ImageSet
+from ...data.phash import SIDE, grey_32
 from ...data.sources import open_images
 from ...representation.embed import Watch
 from ...representation.embeddings import Embeddings
@@ -40,7 +41,6 @@ from ..search.verify.cache import FeatureCache
 from .candidates import by_hash, by_vector, unit_vectors
 from .groups import Decisions, grouped, ordered, read_decisions
 from .judge import Found, judge
-from .phash import SIDE, grey_32
 
 KINDS = ("identical", "same photo", "same scene")
 GREYS = "grey-32-2"  # the cache of small grey pictures, by content

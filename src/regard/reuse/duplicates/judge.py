@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ...data.frames import later_frames, later_pages
+from ...data.phash import turned
+from ...data.pixels import pixels
 from ..search.verify.agreement import agreement, overlap, resizing
 from ..search.verify.cache import FeatureCache
 from ..search.verify.changes import Changes, changes
-from ..search.verify.features import pixels
 from ..search.verify.geometry import verify
 from .candidates import Candidates
-from .phash import turned
 
 SAME_PHOTO = 0.6  # agreement; another camera 19 cm beside reaches 0.54, strongly compressed copies 0.66
 SAME_SCENE = 0.3  # two photographs with one caption in common stay below

@@ -97,6 +97,8 @@ def _about(rep: Representation, classifier: Classifier | None, format: str, grap
         "mean": list(rep.encoder.config["mean"]),
         "std": list(rep.encoder.config["std"]),
     }
+    if rep.encoder.ends:
+        found["layer"] = rep.encoder.ends
     if rep.pooled is not None:
         found["pooling"] = rep.pooled.state()[0]
     if rep.transform is not None:

@@ -28,8 +28,8 @@ def refuse(rep: Representation) -> None:
     if norm := rep.encoder.config.get("norm"):
         what = f"timm for {rep.encoder.name} with --norm {norm}"
         raise bad("--format", what, "a network as timm builds it", "Use onnx, openvino or torchscript.")
-    if rep.pooled is not None or rep.transform is not None:
-        what = "pools" if rep.pooled is not None else "whitens"
+    if rep.pooled is not None or rep.transform is not None or rep.encoder.ends:
+        what = "pools" if rep.pooled is not None else "whitens" if rep.transform is not None else "ends"
         raise bad(
             "--format",
             f"timm for {rep.name}, which {what} in a way of its own",

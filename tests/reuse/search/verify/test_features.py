@@ -10,10 +10,11 @@ from PIL import Image
 from regard.core.checks import InputError
 from regard.data.builtin import photos
 from regard.data.decode import DecodeError
+from regard.data.pixels import pixels
 from regard.reuse.search.verify.agreement import agreement, overlap
 from regard.reuse.search.verify.cache import FeatureCache
 from regard.reuse.search.verify.draw import draw
-from regard.reuse.search.verify.features import extract, mirrored, pixels, root_sift
+from regard.reuse.search.verify.features import extract, mirrored, root_sift
 from regard.reuse.search.verify.geometry import verify
 from regard.reuse.search.verify.matching import match
 

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 
 from regard.core.checks import InputError
 from regard.data.builtin import photos
+from regard.data.pixels import pixels
 from regard.reuse.search.verify.cache import FeatureCache
-from regard.reuse.search.verify.features import Features, extract, pixels
+from regard.reuse.search.verify.features import Features, extract
 from regard.reuse.search.verify.geometry import Verification, corners, implausible, project, verify
 from regard.reuse.search.verify.rerank import rerank_spatial
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ....core.checks import check_number
-from .features import Image, pixels
+from ....data.pixels import Image, pixels
 from .geometry import Verification
 
 _GAP = 8

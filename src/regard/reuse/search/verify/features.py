@@ -9,22 +9,16 @@ OpenCV's, as the strongest points alone are kept anyway, so that pale pictures (
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pillow
 
 from ....core.checks import bad, check_number
-from ....core.images import as_rgb
-from ....data.decode import decode, decode_pillow
+from ....data.pixels import Image, pixels
 
 SCALE = 512  # of descriptors as bytes; a component of a RootSIFT vector of length 1 hardly ever reaches 255 / 512
 SMALL = 320  # pictures whose longer side is shorter than this are enlarged to it ...
 ENLARGED = 4  # ... but no more than so many times
 _CONTRAST = 0.01
-
-
-Image = str | Path | bytes | np.ndarray | Pillow.Image  # what points are found in
 
 
 @dataclass(frozen=True)
@@ -92,20 +86,6 @@ def mirrored(features: Features) -> Features:
     if features.mirror is None:
         raise bad("features", "features without a mirror", "those of extract(image, mirror=True)")
     return features.mirror
-
-
-def pixels(image: Image, short_side: int | None = None) -> np.ndarray:
-    """A path, bytes, array or Pillow image as uint8 (H, W, 3), upright; raises DecodeError or InputError.
-
-    With `short_side`, the side that a resize will bring it to, a large JPEG is decoded at reduced scale.
-    """
-    if isinstance(image, str | Path):
-        image = Path(image)
-    elif not isinstance(image, bytes):
-        from PIL import Image
-
-        return decode_pillow(image) if isinstance(image, Image.Image) else as_rgb(np.asarray(image))
-    return np.ascontiguousarray(decode(image, short_side).permute(1, 2, 0).numpy())
 
 
 def root_sift(sift_KD: np.ndarray) -> np.ndarray:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.fft import dctn
 
-from ...core.checks import bad, check_number
-from ..search.verify.features import pixels
+from ..core.checks import bad, check_number
+from .pixels import pixels
 
 SIDE = 32
 FLAT = 2.0  # grey levels of standard deviation

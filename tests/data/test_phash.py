@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from regard.core.checks import InputError
+from regard.data import phash
 from regard.data.builtin import photo_crops, photos
-from regard.reuse.duplicates import phash
-from regard.reuse.duplicates.phash import (
+from regard.data.phash import (
     as_hashes,
     dihedral_hashes,
     grey_32,

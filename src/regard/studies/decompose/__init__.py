@@ -1,0 +1,1 @@
+"""What a learner's error is made of: approximation, estimation, optimisation."""
