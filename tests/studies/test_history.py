@@ -162,6 +162,8 @@ def test_things_stay_together_and_are_the_units(tmp_path: Path) -> None:
     given = {"networks": "resnet", "classic": False, "references": ("random",), "seeds": 1, "steps": 1, "batch": 8}
     found = run_history(pictures(80, 0, 2), out=tmp_path / "out", size=16, rates=(1e-3,), device="cpu", **given)
     assert found.about["pictures"] == {"train": 60, "test": 20} and found.value("resnet_scaled").n == 10
+    card = json.loads((tmp_path / "out" / "runs" / "resnet_scaled" / "seed-0" / "card.json").read_text())
+    assert card["data"]["held_out"] % 2 == 0, "both pictures of a thing"
     assert list(found.references) == ["random"] and found.facts["random"].rate is None
     assert found.facts["random"].depth == 18 and any("held out" in note for note in found.notes)
 

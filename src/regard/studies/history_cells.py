@@ -160,9 +160,16 @@ def _choose_rate(job: Job) -> None:
 
 
 def _trained(job: Job, place: Path, seed: int, rate: float, short: bool = False) -> Representation:
-    settings = job.plan.settings(seed, rate, short)
+    images = job.known.train
     return train(
-        job.known.train, "labels", backbone=job.name, out=place, settings=settings, size=job.plan.size, holdout=HELD_OUT
+        images,
+        "labels",
+        backbone=job.name,
+        out=place,
+        settings=job.plan.settings(seed, rate, short),
+        size=job.plan.size,
+        holdout=HELD_OUT,
+        holdout_by="identity" if "identity" in images.columns else None,
     )
 
 
