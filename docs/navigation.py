@@ -17,6 +17,7 @@ GUIDE = (
     "pairs",
     "dense",
     "representations",
+    "seeing-features",
     "python",
     "normalization",
     "precision-and-speed",

@@ -7,6 +7,7 @@ is docs/images/verification.jpg: a turned part of a photograph, found in the who
 docs/images/pairs.png, digits of the three pairs of domains, and docs/images/corruptions.jpg, the 15 corruptions.
 `toy` is docs/images/verbs/demo-toy.png, the page of `regard demo --toy` down to the shifts. `normalization` is
 docs/images/normalization.png: which values each normalisation averages, as derivatives of its layers tell it.
+`look` is docs/images/look.jpg, from a page of `regard look`.
 """
 
 import sys
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from tryouts import page_picture
 
-from regard import demo
+from regard import demo, look
 from regard.backbones.norms import swap_norm
 from regard.core.discover import load, names
 from regard.core.plots import drawing
@@ -36,6 +37,7 @@ from regard.reuse.search.verify.geometry import verify
 
 SIDE = 64
 TALL = 1760  # pixels of the toy's page that are shown
+LOOKED = (510, 2832)  # and of the page of a look inside, from where to where
 
 
 def verification(folder: Path) -> None:
@@ -116,6 +118,17 @@ def normalization(folder: Path) -> None:
         canvas.savefig(folder / "normalization.png", facecolor="white", metadata={"Software": None})
 
 
+def look_inside(folder: Path) -> None:
+    """Units of two layers of the default network, and pictures explained, from its page on crops of photographs."""
+    with tempfile.TemporaryDirectory() as place:
+        page = Path(place) / "look.html"
+        ways = ("patches", "guided", "gradcam", "occlusion")
+        look("imagenet", "builtin:photo_crops", layer=("blocks.2", "blocks.6"), way=ways, units=4, out=page)
+        shot = page_picture(page, Path(place) / "look.png", height=LOOKED[1], colours=0)
+        with Image.open(shot, formats=["PNG"]) as drawn:
+            drawn.crop((0, LOOKED[0], drawn.width, LOOKED[1])).save(folder / "look.jpg", quality=80, optimize=True)
+
+
 def main(chosen: list[str]) -> None:
     """Write the pictures of the tasks that are named, or of all."""
     if not chosen or "verification" in chosen:
@@ -126,7 +139,9 @@ def main(chosen: list[str]) -> None:
         toy(Path(__file__).parent / "images")
     if not chosen or "normalization" in chosen:
         normalization(Path(__file__).parent / "images")
-    others = ("verification", "pairs", "toy", "normalization")
+    if not chosen or "look" in chosen:
+        look_inside(Path(__file__).parent / "images")
+    others = ("verification", "pairs", "toy", "normalization", "look")
     chosen = [one for one in chosen if one not in others] if chosen else names("task")
     if not chosen:
         return

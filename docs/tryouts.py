@@ -73,8 +73,8 @@ def terminal(command: str, printed: str, out: Path) -> Path:
     return out
 
 
-def page_picture(page: Path, out: Path, height: int = HEIGHT) -> Path:
-    """The top of a page, as a browser shows it."""
+def page_picture(page: Path, out: Path, height: int = HEIGHT, colours: int = 128) -> Path:
+    """The top of a page, as a browser shows it; 0 colours: all of them, for pages of photographs."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         raise SystemExit("tryouts: pictures of pages need chromium on the path")
@@ -83,8 +83,9 @@ def page_picture(page: Path, out: Path, height: int = HEIGHT) -> Path:
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", size, f"--screenshot={shot}"]
     subprocess.run([chromium, *options, page.resolve().as_uri()], check=True, capture_output=True, timeout=120)
     with Image.open(shot, formats=["PNG"]) as drawn:
+        whole = drawn.convert("RGB")
         # 128 colours: a third of the bytes, and text stays sharp
-        drawn.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, optimize=True)
+        (whole.quantize(colours, dither=Image.Dither.NONE) if colours else whole).save(out, optimize=True)
     return out
 
 

@@ -172,6 +172,7 @@ VERBS = {
     "lineage": "lineage {f}/rep",
     "robustness": "robustness {f}/rep {f}/photos --train {f}/photos --corruptions fog --severities 1",
     "decompose": "decompose {f}/v.npz {f}/table.csv --with {f}/rep --cuts 3",
+    "look": "look {f}/rep {f}/photos --units 1 --images 1 --out {f}/look.html",
     "next": "next {f}/table.csv --from {f}/rep",
     "instances": "instances evaluate {f}/rep {f}/photos",
     "segment": "segment predict {f}/rep {f}/photos",

@@ -24,6 +24,7 @@ LINES = {
     "finetune": f"finetune train test --with {SMALL} --steps 2 --out tuned",
     "evaluate": f"evaluate {SMALL} --on train test --shots 1 --seeds 2 --no-finetune --no-layers",
     "robustness": f"robustness {SMALL} test --train train --against {SMALL}:1 --corruptions contrast --severities 2",
+    "look": f"look {SMALL} train --layer blocks.2 --units 1 --images 1",
     "compare": f"compare train test --task retrieve --with A={SMALL}:1 --with random --seeds 3",
     "history": "history train test --networks alexnet --no-references --no-classic --seeds 2 --steps 2 --batch 8 "
     "--lr 0.001 --size 16 --out line",
@@ -117,6 +118,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
         "images": (
             "embed",
             "robustness",
+            "look",
             "create",
             "learn",
             "index",

@@ -48,6 +48,7 @@ COMMANDS = {
     "learn": "learn builtin:digits_5x2 --task digits_5x2-1 --with random:convnet4 --method ncm --out learned",
     "play": "play builtin:digits_5x2 --with random:convnet4 --methods ncm,slda --seeds 2 --out plays",
     "lineage": "lineage .",
+    "look": "look run builtin:faces --layer blocks.1 --units 1 --images 1",
     "robustness": "robustness random:convnet4 builtin:digits --train builtin:rendered_digits --corruptions fog "
     "--severities 1 --against random:convnet4:2",
     "decompose": "decompose builtin:digits --with random:convnet4 --axes 8,16 --cuts 3",

@@ -136,6 +136,12 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         ),
     ),
     "lineage": ("lineage .. --report page.html", lambda: regard.lineage("..", report="page.html")),
+    "look": (
+        "look ../tuned test --layer blocks.0 --layer blocks.2 --units 2 --images 2 --class b --out page.html",
+        lambda: regard.look(
+            "../tuned", "test", layer=["blocks.0", "blocks.2"], units=2, shown=2, class_="b", out="page.html"
+        ),
+    ),
     "index_upgrade": (
         "index-upgrade ../there --with random:convnet4:3 --pairs 12 --budget 2 --seed 1 --out upgraded",
         lambda: regard.index_upgrade("../there", "random:convnet4:3", pairs=12, budget=2, seed=1, out="upgraded"),

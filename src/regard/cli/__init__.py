@@ -42,6 +42,7 @@ _FLOW = (
     "finetune",
     "predict",
     "evaluate",
+    "look",
     "robustness",
     "decompose",
     "compare",
