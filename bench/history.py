@@ -130,9 +130,10 @@ def table(name: str, found: History) -> list[dict[str, Any]]:
         rows.append({"what": what, "value": 100 * gap.mean, "unit": gap.told(100, 1, "+")})
     for later, before, gap in found.reversed:
         rows.append({"what": f"  reversed: {later.title} behind {before.title}", "value": 100 * gap.mean})
-    if found.order is not None:
-        ends = found.order.told(digits=2, sign="+")
-        rows.append({"what": f"{name}: Spearman with the published order", "value": found.order.mean, "unit": ends})
+    for what, order in (("", found.order), (", networks alone", found.networks_order)):
+        if order is not None:
+            said = f"{name}: Spearman with the published order{what}"
+            rows.append({"what": said, "value": order.mean, "unit": order.told(digits=2, sign="+")})
     return rows
 
 

@@ -26,7 +26,8 @@ def test_the_page(tmp_path: Path) -> None:
     page = write_history_page(found, tmp_path / "page.html", "regard history x")
     text, html = seen(page), page.read_text("utf-8")
     for words in (
-        "Twenty years of recognition, on digits",
+        "Twenty years of recognition, on your images",
+        "100 to learn from (digits)",
         "Small data reverse the published order",
         "VGG (2014) over AlexNet (2012)",
         "loss",

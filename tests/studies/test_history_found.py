@@ -53,7 +53,8 @@ def test_references_are_no_part_of_the_order():
     found = line(RISING, random=0.99, imagenet=0.2)
     assert found.order is not None and found.order.n == 4 and found.metrics["spearman"] == 1
     assert found.metrics["random"] == pytest.approx(0.99, abs=0.02) and found.metrics["imagenet_low"] is not None
-    assert len(found.differences()) == 3
+    assert len(found.differences()) == 3 and found.networks_order is not None and found.networks_order.n == 3
+    assert "; of the networks alone +1.00 [+1.00, +1.00]." in found.answer and found.metrics["spearman_networks"] == 1
     marked = {row["name"]: row["reference"] for row in found.as_dict()["rows"]}
     assert marked["imagenet"] and marked["random"] and not marked["fisher"]
 
@@ -77,7 +78,8 @@ def test_two_forms_of_one_network_share_a_place():
 
 def test_of_two_representations_there_is_no_rank():
     found = line({"alexnet_scaled": 0.5, "resnet_scaled": 0.7})
-    assert found.order is None and "no rank correlation" in found.answer and found.metrics["spearman"] is None
+    assert found.order is None and found.metrics["spearman_networks"] is None and found.networks_order is None
+    assert "no rank correlation" in found.answer and found.metrics["spearman"] is None
 
 
 def test_it_is_plain_json():

@@ -32,15 +32,15 @@ def write_history_page(found: History, path: str | Path, command: str = "") -> P
     about = found.about
     facts: dict[str, object] = {"command": command} if command else {}
     facts |= {
-        "pictures": f"{about['pictures']['train']} to learn from, {about['pictures']['test']} to be asked about, "
-        f"{about['classes']} classes",
+        "images": f"{about['pictures']['train']} to learn from ({about['train_set']}), "
+        f"{about['pictures']['test']} to be asked about ({about['test_set']}), {about['classes']} classes",
         "budget of a network": budget(found),
         "seeds": ", ".join(map(str, about["seeds"])),
     }
     sections = [_years(found), _costs(found), _rows(found), _published(found), _known(found)]
     return write_report(
         path,
-        f"Twenty years of recognition, on {about['train_set']}",
+        "Twenty years of recognition, on your images",
         sections,
         literal(_minus(found.answer)),
         gains=_gains(found),

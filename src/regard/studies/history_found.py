@@ -89,10 +89,19 @@ class History:
     @cached_property
     def order(self) -> RankOrder | None:
         """Spearman's correlation with the published order; None of fewer than three places in it."""
-        places = [row.place for row in self.rows]
+        return self._order_of(self.rows)
+
+    @cached_property
+    def networks_order(self) -> RankOrder | None:
+        """The same of the networks alone, as bag of words and Fisher vectors learn otherwise than these."""
+        networks = [row for row in self.rows if row.entry is not None and row.entry.scaled]
+        return self._order_of(networks) if len(networks) < len(self.rows) else None
+
+    def _order_of(self, rows: Sequence[Row]) -> RankOrder | None:
+        places = [row.place for row in rows]
         if len(set(places)) < 3:
             return None
-        scores = [self.experiment.arms[row.name].scores[MAIN] for row in self.rows]
+        scores = [self.experiment.arms[row.name].scores[MAIN] for row in rows]
         return rank_order(scores, places, self.experiment.units, draws=DRAWS)
 
     def value(self, name: str) -> Interval:
@@ -145,10 +154,11 @@ class History:
             said = f"the published order holds{' in part' if self.reversed else ''}"
         if self.order.high < 0:
             said = "the published order is turned around"
-        ends = self.order.told(digits=2, sign="+")
+        only = self.networks_order
+        alone = "" if only is None else f"; of the networks alone {_correlation(only)}"
         return (
-            f"On these pictures {said}: Spearman's correlation of {many} accuracies with it is {self.order.mean:+.2f} "
-            f"{ends}."
+            f"On these pictures {said}: Spearman's correlation of {many} accuracies with it is "
+            f"{_correlation(self.order)}{alone}."
         )
 
     def _reversals(self) -> str:
@@ -165,11 +175,11 @@ class History:
     @property
     def metrics(self) -> dict[str, float | None]:
         """Flat names to numbers; see docs/verbs/history.md."""
-        order = None if self.order is None else self.order.as_dict()
-        found: dict[str, float | None] = {
-            "spearman": None if order is None else order["mean"],
-            "spearman_low": None if order is None else order["low"],
-            "spearman_high": None if order is None else order["high"],
+        found: dict[str, float | None] = {}
+        for key, order in (("spearman", self.order), ("spearman_networks", self.networks_order)):
+            ends = {"mean": None, "low": None, "high": None} if order is None else order.as_dict()
+            found |= {key: ends["mean"], f"{key}_low": ends["low"], f"{key}_high": ends["high"]}
+        found |= {
             "spearman_chance": None if self.order is None else self.order.chance,
             "reversed": len(self.reversed),
             "majority": self.majority,
@@ -217,3 +227,7 @@ class History:
             "failed": dict(self.failed),
             **self.about,
         }
+
+
+def _correlation(found: RankOrder) -> str:
+    return f"{found.mean:+.2f} {found.told(digits=2, sign='+')}"
