@@ -23,7 +23,8 @@ from regard.representation.runner import Pixels
 from regard.representation.transform.whitening import fit_whitening
 from regard.representation.vector_cache import VectorCache
 from regard.reuse.duplicates.groups import decide, read_decisions
-from regard.reuse.finetune import FinetuneResult, classify, finetune, finetune_events
+from regard.reuse.finetune import classify, finetune, finetune_events
+from regard.reuse.finetuned import FinetuneResult
 from regard.reuse.search.index import snapshot
 from regard.reuse.search.index.search_index import SearchIndex
 

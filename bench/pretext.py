@@ -36,12 +36,13 @@ from _table import finish
 from styles import icons
 
 from regard.backbones.encoder import make_encoder
-from regard.core.discover import load, names
+from regard.core.discover import load
 from regard.core.storage import write_json
 from regard.create.run import train
 from regard.data.builtin import builtin
 from regard.data.imageset import ImageSet
 from regard.data.sampling import few_shot, split
+from regard.learning.objective import objectives
 from regard.learning.settings import TrainSettings
 from regard.metrics.knn import unit
 from regard.representation.embed import embed
@@ -76,7 +77,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--steps", type=int, help="other than 600 on digits and 2,500 on icons")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--tasks", nargs="+", choices=names("task"), default=names("task"))
+    parser.add_argument("--tasks", nargs="+", choices=objectives(), default=objectives())
     parser.add_argument("--on", nargs="+", choices=MEASURES, default=list(MEASURES), help="the data sets")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=Path("runs/bench-pretext"))

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file
 
-from regard.core.discover import names
 from regard.data.builtin import builtin
+from regard.learning.objective import objectives
 
 DIGITS, COLOUR = "builtin:digits", "builtin:photo_crops"
 COLOURFUL = ("colorization", "colorization_hypercolumn", "split_brain")
@@ -38,7 +38,7 @@ def commands(root: Path) -> dict[str, list[str]]:
         return ["--out", str(root / name)]
 
     made = {}
-    for task in names("task"):
+    for task in objectives():
         backbone = ["--backbone", "vit_tiny_patch16_224"] if task in ("mae",) else []
         folder = ["--out", str(root / f"run-{task}")]
         shown = COLOUR if task in COLOURFUL else DIGITS

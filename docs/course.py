@@ -3,9 +3,10 @@
     python docs/course.py [NAME ...]
 
 A slide is a heading of docs/course.md with one `sh` block that begins `# runs as it stands`, and an image. Where the
-line `<!-- picture: FILE -->` stands before the image, it shows that file of the slide's folder: the top of a page
-(headless Chromium must be there), or a picture. Otherwise it shows what the last command prints. docs/cours.md is the
-same in French: tests/docs/test_course.py sees to it, and runs the commands.
+line `<!-- picture: FILE -->` stands before the image, it shows that file of the slide's folder: a picture, or the top
+of a page; `FILE from 600 to 1500` is what lies between these pixels of it (headless Chromium must be there). Otherwise
+it shows what the last command prints. docs/cours.md is the same in French: tests/docs/test_course.py sees to it, and
+runs the commands.
 """
 
 import re
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from tryouts import page_picture, run, terminal
+from tryouts import HEIGHT, page_picture, run, terminal
 
 DOCS = Path(__file__).parent
 SLIDE = re.compile(
     r"^### (?P<number>\d+)\. (?P<title>[^\n]+)\n(?P<text>(?:(?!^###? ).)*?)"
     r"^```sh\n# runs as it stands\n(?P<commands>.*?)^```\n\n"
-    r"(?:<!-- picture: (?P<file>\S+) -->\n)?!\[(?P<alt>[^\]]+)\]\((?P<image>images/course/\S+)\)\n",
+    r"(?:<!-- picture: (?P<file>\S+)(?: from (?P<top>\d+) to (?P<bottom>\d+))? -->\n)?"
+    r"!\[(?P<alt>[^\]]+)\]\((?P<image>images/course/\S+)\)\n",
     re.S | re.M,
 )
 
@@ -36,6 +38,7 @@ class Slide(NamedTuple):
         title: its heading.
         commands: words of each command, without `regard`.
         file: what the image shows, below the slide's folder; None: what the last command prints.
+        part: from where to where of a page, in pixels; None: its top.
         image: below docs/.
         alt: what is to be seen on it.
     """
@@ -44,6 +47,7 @@ class Slide(NamedTuple):
     title: str
     commands: tuple[tuple[str, ...], ...]
     file: str | None
+    part: tuple[int, int] | None
     image: str
     alt: str
 
@@ -55,7 +59,9 @@ def slides(page: str = "course.md") -> list[Slide]:
     for match in SLIDE.finditer(text):
         lines = match["commands"].replace("\\\n", " ").splitlines()
         words = tuple(tuple(shlex.split(line, comments=True)[1:]) for line in lines if line.startswith("regard "))
-        found.append(Slide(int(match["number"]), match["title"], words, match["file"], match["image"], match["alt"]))
+        part = (int(match["top"]), int(match["bottom"])) if match["top"] else None
+        named = (int(match["number"]), match["title"], words)
+        found.append(Slide(*named, match["file"], part, match["image"], match["alt"]))
     return found
 
 
@@ -69,10 +75,12 @@ def picture(slide: Slide) -> Path:
         if slide.file is None:
             return terminal(shlex.join(["regard", *words]), printed, out)
         shown = Path(temporary) / slide.file
+        top, bottom = slide.part or (0, HEIGHT)
         if shown.suffix == ".html":
-            return page_picture(shown, out)
+            shown = page_picture(shown, Path(temporary) / "whole.png", height=bottom, colours=0)
         with Image.open(shown, formats=["PNG"]) as drawn:
-            drawn.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, optimize=True)
+            part = drawn.crop((0, top, drawn.width, bottom)) if slide.part else drawn
+            part.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, optimize=True)
     return out
 
 

@@ -22,14 +22,14 @@ from tryouts import page_picture
 
 from regard import demo, look
 from regard.backbones.norms import swap_norm
-from regard.core.discover import load, names
+from regard.core.discover import load
 from regard.core.plots import drawing
 from regard.data.builtin import photo_crops, photos
 from regard.data.corruptions import NAMES, corrupted
 from regard.data.decode import decode
 from regard.data.pairs import pair, pair_names
 from regard.data.rendered import font_file
-from regard.learning.objective import Split
+from regard.learning.objective import Split, objectives
 from regard.learning.preview import save_preview
 from regard.reuse.search.verify.draw import draw
 from regard.reuse.search.verify.features import extract
@@ -142,7 +142,7 @@ def main(chosen: list[str]) -> None:
     if not chosen or "look" in chosen:
         look_inside(Path(__file__).parent / "images")
     others = ("verification", "pairs", "toy", "normalization", "look")
-    chosen = [one for one in chosen if one not in others] if chosen else names("task")
+    chosen = [one for one in chosen if one not in others] if chosen else objectives()
     if not chosen:
         return
     folder = Path(__file__).parent / "images" / "tasks"

@@ -32,8 +32,8 @@ def test_every_heading_is_a_slide_with_a_picture() -> None:
 
 
 def test_both_languages_have_the_same_slides() -> None:
-    assert [(one.commands, one.file, one.image) for one in SLIDES] == [
-        (one.commands, one.file, one.image) for one in COURS
+    assert [(one.commands, one.file, one.part, one.image) for one in SLIDES] == [
+        (one.commands, one.file, one.part, one.image) for one in COURS
     ]
     assert not {one.title for one in SLIDES[1:]} & {one.title for one in COURS[1:]} - {"Normalisation", "Rotation"}
 

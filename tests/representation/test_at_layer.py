@@ -128,3 +128,10 @@ def test_probe_takes_one_layer(class_folder):
     assert found.told()["with"] == "random:convnet4@blocks.0"
     with pytest.raises(InputError, match="--layer: expected one of the two"):
         probe("builtin:digits", with_="random:convnet4", layer="blocks.0", layers=True)
+
+
+def test_timm_has_no_place_for_a_layer(tmp_path):
+    from regard.reuse.export.run import export
+
+    with pytest.raises(InputError, match="timm for random:convnet4@blocks.1, which ends in a way of its own"):
+        export(NAME, tmp_path / "out", "timm")

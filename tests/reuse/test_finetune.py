@@ -23,7 +23,8 @@ from regard.learning.scored import Scores
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import START
 from regard.representation.representation import Representation
-from regard.reuse.finetune import FinetuneResult, classify, finetune, finetune_events
+from regard.reuse.finetune import classify, finetune, finetune_events
+from regard.reuse.finetuned import FinetuneResult
 
 SETTINGS = TrainSettings(steps=40, batch=32, precision="fp32", device="cpu", lr=5e-3)
 PLAIN = {"recipe": "none"}

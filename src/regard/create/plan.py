@@ -107,5 +107,5 @@ def _marked(found: Look, objective: Objective) -> tuple[tuple[str, ...], np.ndar
     if not objective.needs_labels:
         return (), None
     everything = objective.configure(Split(found.images, found.images, found.symbols))
-    several = everything.targets(found.images)
+    several = everything.marks(found.images)
     return everything.classes, found.images.targets if several is None else several > 0

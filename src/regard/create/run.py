@@ -245,7 +245,7 @@ def carried_out(
             images,
             plan.preprocess,
             classes=objective.classes,
-            targets=objective.targets(images),
+            targets=objective.marks(images),
             workers=settings.threads,
         )
         for images in (known.train, known.held_out)

@@ -37,7 +37,7 @@ class StartingPoint(nn.Module):
         >>> _ = nn.init.ones_(network.weight), nn.init.ones_(head.weight)
         >>> start = StartingPoint(network, alpha=2.0, beta=4.0)
         >>> _ = nn.init.constant_(network.weight, 4.0)
-        >>> float(start.penalty(network, head))     # 2/2 * 3^2 + 4/2 * 1^2
+        >>> start.penalty(network, head).item()     # 2/2 * 3^2 + 4/2 * 1^2
         11.0
         """
         own = dict(network.named_parameters())

@@ -162,7 +162,7 @@ class Objective(ABC):
             images.need_labels("IMAGES")
         return images
 
-    def targets(self, images: ImageSet) -> np.ndarray | None:
+    def marks(self, images: ImageSet) -> np.ndarray | None:
         """(n, classes) what a `Feed` gives as `labels`; None: the place of each image's label among the classes."""
         return None
 

@@ -8,8 +8,8 @@ covariance.
 
 For a given alpha and s the curve is linear in E and a. So these two run over a grid, and all else is exact: with W the
 matrix of `joint_means` (half widths, not variances) and Q = r^T W^-1 r, the interval of a figure g holds each value
-that some curve with Q <= min Q + 1 has. Of what is linear this is the interval mean +- sqrt(w^T W w) itself. Where the data
-do not say which alpha and s it is, all that fit are in, and the interval is wide.
+that some curve with Q <= min Q + 1 has. Of what is linear this is the interval mean +- sqrt(w^T W w) itself. Where the
+data do not say which alpha and s it is, all that fit are in, and the interval is wide.
 
 Sources: Cortes et al. 1993 (NIPS, "Learning curves: asymptotic values and rate of convergence"); Hestness et al. 2017
 (arXiv 1712.00409: a region of small data before the power law; exponents of 0.07 to 0.35 for networks, where classic

@@ -166,7 +166,8 @@ def _method(found: Decomposition, family: str) -> str:
         "learner has; how much more is not known, as it holds what the largest member lacks, and wrong labels.",
         "Nobody has endless images. e(∞, c, T) comes from a curve `e(n) = E + a ((N + s) / (n + s))^α` with E, a, "
         f"s ≥ 0 and {plan.slowest:g} ≤ α ≤ {ALPHAS[1]:g}, fitted to the errors with "
-        f"{', '.join(f'{one:,}' for one in plan.sizes)} images, those of c and C together.",
+        f"{', '.join(f'{one:,}' for one in plan.sizes)} images, those of c and C together. s is "
+        "how many images it takes to get on the curve, α how fast errors shrink in the end, a what N images lack.",
         "The intervals hold three kinds of luck: which images are tested; which images there are to learn from, by the "
         f"difference between the two halves of the training set, cut {plan.cuts} times; and which curve it is, as "
         "each that fits as well as the ends of an interval do is in. Where these lead to ends farther apart than the "

@@ -61,6 +61,9 @@ class TorchRunner:
     def run(self, batches: Iterator[tuple[Any, np.ndarray]]) -> Iterator[tuple[Any, np.ndarray]]:
         """See `Runner`."""
         for tag, pixels in batches:
+            if not len(pixels):  # all of the group are kept already
+                yield tag, np.zeros((0, 0), np.float32)
+                continue
             with torch.inference_mode(), torch.autocast(self.device.partition(":")[0], torch.bfloat16, self.low):
                 x = torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)
                 vectors = self.network(x).float().cpu().numpy()
@@ -91,7 +94,7 @@ def make_runner(
 
     On a CPU: OpenVINO, for `auto` in bf16 where the processor has it (with as much of the network's start in fp32 as
     it needs to agree with torch on check pictures), otherwise in fp32; torch in fp32 stands in where OpenVINO cannot
-    run a network. On CUDA: torch, bf16.
+    run a network. On CUDA: torch, bf16. A network that says why it must be computed `exactly`: torch in fp32, anywhere.
 
     Args:
         encoder: the network.

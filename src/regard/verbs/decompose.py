@@ -226,10 +226,10 @@ def _linear(
             sides[side], said = one_part(one, side.lower(), side)
             notes += said
     notes += check_sides(sides["TRAIN"], sides["TEST"], ["linear"])
-    rungs(sides["TRAIN"].need_labels("TRAIN"))
     check_alike(sides, rep)
     if not all(isinstance(one, Embeddings) for one in sides.values()) and not isinstance(rep, Representation):
         rep = Representation.load(rep)
+    rungs(sides["TRAIN"].need_labels("TRAIN"))
     precision = settle_sides("auto", list(sides.values()), rep, device=device)
     train, test = (
         load_vectors(

@@ -9,8 +9,8 @@ from ..core.checks import check_output
 from ..learning.settings import TrainSettings
 from ..report.html import Table
 from ..representation.representation import Representation
-from ..reuse.finetune import FinetuneResult
 from ..reuse.finetune import finetune as run
+from ..reuse.finetuned import FinetuneResult
 from ._given import Rep, Words, check_machine, given_images, words
 from ._result import Progress, Result, verb, watch_of
 

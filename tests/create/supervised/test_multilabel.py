@@ -41,7 +41,7 @@ def test_classes_targets_and_chance_come_from_the_data() -> None:
     method = Method().configure(Split(train_set, held, True))
     assert method.classes == ("cat", "dog", "sofa") and method.recipe == "digit"
     assert method.chance == pytest.approx((0.5 + 0.25) / 2)
-    assert method.targets(held).tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]]
+    assert method.marks(held).tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]]
     with pytest.raises(InputError, match="no image has a label"):
         Method().configure(Split(tagged(["|", "|"]), tagged(["|"]), True))
 

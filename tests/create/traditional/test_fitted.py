@@ -13,8 +13,8 @@ from regard.core.checks import InputError
 from regard.core.discover import load
 from regard.core.events import last
 from regard.core.storage import hash_file, load_tensors, read_json
+from regard.create import vocabulary
 from regard.create.run import train, train_events
-from regard.create.traditional import _vocabulary
 from regard.create.traditional._rows import RowFile
 from regard.data.builtin import photo_crops
 from regard.data.imageset import ImageSet
@@ -157,17 +157,17 @@ def test_the_verb_tells_of_several_tasks(tmp_path):
 
 def test_the_built_in_vocabulary_is_what_the_function_that_makes_it_writes(tmp_path):
     """Here from a few crops: the same tensors by name and number of axes, and cards that say the same things."""
-    _vocabulary.make(tmp_path, crops=20, side=32, descriptors=600, dim=8)
+    vocabulary.make(tmp_path, crops=20, side=32, descriptors=600, dim=8)
     small, own = (load_tensors(folder / built_in.TENSORS) for folder in (tmp_path, built_in.HERE))
     assert {name: value.ndim for name, value in small.items()} == {name: value.ndim for name, value in own.items()}
     cards = [json.loads((folder / built_in.CARD).read_text()) for folder in (tmp_path, built_in.HERE)]
-    for name, settings in _vocabulary.SETTINGS.items():
+    for name, settings in vocabulary.SETTINGS.items():
         told, kept = (card[name] for card in cards)
         assert told.keys() == kept.keys() and told["settings"] == kept["settings"]
         assert kept["task"] == {**load("task", name)(**settings).as_dict(), "name": name}
         assert "photographs that ship with scikit-learn and scikit-image" in kept["made_by"]
-        assert kept["data"]["images"] == _vocabulary.CROPS and kept["training"] == {"seed": 0}
-        crop = photo_crops(_vocabulary.CROPS, _vocabulary.SIDE, seed=0)
+        assert kept["data"]["images"] == vocabulary.CROPS and kept["training"] == {"seed": 0}
+        crop = photo_crops(vocabulary.CROPS, vocabulary.SIDE, seed=0)
         assert kept["data"]["name"] == crop.name
     sizes = sum((built_in.HERE / name).stat().st_size for name in (built_in.TENSORS, built_in.CARD))
     assert sizes < 200_000
@@ -204,3 +204,17 @@ def test_a_seed_draws_other_descriptors(tmp_path):
         for seed in (0, 1)
     ]
     assert not torch.equal(*(one.pooled.method.centres for one in ends))
+
+
+def test_every_verb_takes_it_by_name_of_its_folder(class_folder, tmp_path):
+    folder = tmp_path / "words"
+    train(class_folder, "bag_of_words", out=folder, settings=HERE, method=FEW | {"k": 16})
+    found = regard.probe(class_folder, with_=folder, classifier="knn")
+    assert found.metrics["knn"] == 1, "stripes along and across have other words"
+    regard.index(class_folder, with_=folder, out=tmp_path / "index")
+    hits = regard.search(tmp_path / "index", class_folder / "along/00.png", top=5).hits
+    assert all(str(one.id).startswith("along") for one in hits[0]) and len(hits[0]) == 5
+    adapted = regard.adapt(class_folder, class_folder, with_=folder, method="coral")
+    assert adapted.metrics["adapted"] == 1
+    with pytest.raises(InputError):
+        regard.finetune(class_folder, class_folder, with_=folder, out=tmp_path / "tuned", steps=2)

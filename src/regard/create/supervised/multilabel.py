@@ -77,7 +77,7 @@ class Method(Objective):
         texts = [BETWEEN.join(tags) or BETWEEN for tags in tags_of(images)]
         return replace(images, labels=np.array(texts, np.str_), annotations=None)
 
-    def targets(self, images: ImageSet) -> np.ndarray:
+    def marks(self, images: ImageSet) -> np.ndarray:
         """(n, classes) float32: 1 for each label that an image has."""
         return tag_matrix(tags_of(images), self.classes).astype(np.float32)
 

@@ -1,7 +1,7 @@
 """What the built-in fitted representations share: PHOW, with a vocabulary made from photographs and kept beside this.
 
 `vocabulary.safetensors` holds the tensors of each pooling as `NAME/TENSOR`, `vocabulary.json` its settings and how it
-was made: `python -m regard.create.traditional._vocabulary FOLDER` writes both.
+was made: `python -m regard.create.vocabulary FOLDER` writes both.
 """
 
 from pathlib import Path

@@ -14,7 +14,7 @@ from ...learning.objective import Split
 from ...metrics.power_law import ALPHAS
 from ...representation.embeddings import Embeddings
 from . import networks, vectors
-from .plan import RUNGS, Learner, Plan
+from .plan import RUNGS, Learner, Plan, rungs
 
 CUTS = 8  # of a family that learns in a moment
 NETWORK_CUTS, NETWORK_RUNGS, NETWORK_SEEDS = 4, 4, 2
@@ -121,6 +121,7 @@ def network_family(
     if len(set(backbones)) < len(backbones):
         raise bad("--backbone", ", ".join(backbones), "each network once")
     images, asked = known.train, networks.STEPS if steps is None else steps
+    rungs(images.need_labels("TRAIN"), NETWORK_RUNGS)
     side = pick_size(look(images).side)
     several = tuple(factor * asked for factor in networks.FACTORS)
     learner = networks.NetworkLearner(images, known.held_out, tuple(backbones), several, side, device)

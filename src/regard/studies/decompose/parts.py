@@ -122,10 +122,14 @@ class Decomposition:
                 continue
             about = f"about {100 * one.mean:.1f}, 95 % interval {one.told(100, 1)}"
             if one.high <= 0:
-                said.append(f"{whats[name].capitalize()}: worth nothing, and does harm ({about} points).")
+                said.append(
+                    f"{whats[name][0].upper()}{whats[name][1:]}: worth nothing, and does harm ({about} points)."
+                )
             else:
-                said.append(f"{whats[name].capitalize()}: worth at most {100 * one.high:.1f} points ({about}).")
-        said += [f"{whats[name].capitalize()}: {CANNOT}." for name in whats if name not in told]
+                said.append(
+                    f"{whats[name][0].upper()}{whats[name][1:]}: worth at most {100 * one.high:.1f} points ({about})."
+                )
+        said += [f"{whats[name][0].upper()}{whats[name][1:]}: {CANNOT}." for name in whats if name not in told]
         return said
 
 
@@ -164,7 +168,7 @@ def taken_apart(plan: Plan, answers: Mapping[Cell, np.ndarray]) -> Decomposition
     step = trained.interval(unit[plan.length] - unit[end])
     found["optimisation"] = _part("optimisation", step, "", error.mean)
     total = sum(one[0] for one in ends.values()) + step.mean
-    if not why and abs(total - error.mean) > 5e-4:
+    if all(one.told for one in found.values()) and abs(total - error.mean) > 5e-4:
         notes.append(
             f"The parts add up to {100 * total:.1f} %, the error of the fitted curve; measured was "
             f"{100 * error.mean:.1f} %."
@@ -179,7 +183,7 @@ def _part(name: str, found: Difference, why: str, error: float) -> Part:
     unknown = Difference(found.mean, float("-inf"), float("inf"), found.n, found.draws)
     if not why and found.n < FEWEST_UNITS:
         why = f"{found.n} test images or things are too few"
-    if not why and found.high - found.low > max(error, 1e-9) and found.n < np.inf:
+    if not why and found.high - found.low > max(error, 1e-9):
         why = "its interval is longer than the whole error"
     return Part(name, unknown if why else found, why)
 
@@ -203,10 +207,9 @@ def _joint(plan: Plan, answers: Mapping[Cell, np.ndarray], cells: list[Cell]) ->
     """Means of cells in the order given, of all samples or of halves and parts."""
     whole, parts = ([cell for cell in cells if (cell[0] == 0) == first] for first in (True, False))
     twins = [(1, *cell[1:]) for cell in whole]
-    stack = lambda several, rows: np.stack([answers[one] for one in several], axis=1) if several else rows  # noqa: E731
-    first = stack(whole, None)
-    empty = np.zeros((2 * plan.cuts, 0, first.shape[2]))
-    found = joint_means(first, stack(twins, empty), stack(parts, empty), plan.units)
+    first, mirror = (np.stack([answers[one] for one in several], axis=1) for several in (whole, twins))
+    rest = np.stack([answers[one] for one in parts], axis=1) if parts else mirror[:, :0]
+    found = joint_means(first, mirror, rest, plan.units)
     order = np.argsort([cells.index(cell) for cell in [*whole, *parts]])
     by = np.ix_(order, order)
     return JointMeans(

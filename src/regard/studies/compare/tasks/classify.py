@@ -20,7 +20,8 @@ from ....data.sampling import hold_out
 from ....learning.settings import TrainSettings
 from ....representation.representation import Representation
 from ....reuse.dense.rates import FIFTH, LEAST, RATES, Tried, best_of
-from ....reuse.finetune import FinetuneResult, finetune
+from ....reuse.finetune import finetune
+from ....reuse.finetuned import FinetuneResult
 from ....reuse.logistic import fit_logistic
 from ..contract import FROZEN, WAYS, Answered, Asked, Measure, Sides
 from ._labelled import labelled_sides, labelled_vectors, test_vectors

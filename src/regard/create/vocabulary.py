@@ -1,6 +1,6 @@
 """Makes the vocabulary of the built-in `fisher` and `bag_of_words` from photographs.
 
-`python -m regard.create.traditional._vocabulary FOLDER` writes the two files of `representation/kinds/`: 400 crops of
+`python -m regard.create.vocabulary FOLDER` writes the two files of `representation/kinds/`: 400 crops of
 256 pixels from the built-in photographs (`photo_crops`), seed 0, as `regard create` fits them; a tenth of the crops is
 held out, for the scores on the card alone. Crops overlap, so that these scores say little of other photographs.
 """
@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ...core.storage import save_tensors, write_json
-from ...data.builtin import photo_crops
-from ...learning.settings import TrainSettings
-from ...representation.kinds._vocabulary import CARD, TENSORS
-from ..run import train
+from ..core.storage import save_tensors, write_json
+from ..data.builtin import photo_crops
+from ..learning.settings import TrainSettings
+from ..representation.kinds._vocabulary import CARD, TENSORS
+from .run import train
 
 CROPS, SIDE = 400, 256
 SETTINGS: dict[str, dict[str, Any]] = {"fisher": {"k": 64}, "bag_of_words": {"k": 256}}
