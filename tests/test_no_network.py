@@ -165,6 +165,7 @@ VERBS = {
     "export": "export {f}/rep --format timm --out {f}/exported",
     "detect": "detect train {f}/table.csv --with {f}/rep --steps 1 --out {f}/boxes",
     "compare": "compare {f}/table.csv {f}/photos --with {f}/rep --with random --task retrieve --seeds 3",
+    "history": "history {f}/photos --networks alexnet --no-classic --seeds 1 --steps 1 --out {f}/line",
     "bet": "bet {f}/photos --out {f}/bet",
     "learn": "learn {f}/table.csv --with {f}/rep --method ncm --out {f}/learned",
     "play": "play {f}/days.toml --with {f}/rep --methods ncm --seeds 1 --out {f}/plays",

@@ -26,6 +26,8 @@ LINES = {
     "robustness": f"robustness {SMALL} test --train train --against {SMALL}:1 --corruptions contrast --severities 2",
     "look": f"look {SMALL} train --layer blocks.2 --units 1 --images 1",
     "compare": f"compare train test --task retrieve --with A={SMALL}:1 --with random --seeds 3",
+    "history": "history train test --networks alexnet --no-references --no-classic --seeds 2 --steps 2 --batch 8 "
+    "--lr 0.001 --size 16 --out line",
     "whiten": f"whiten train --with {SMALL} --dim 8 --out white",
     "index": f"index train --with {SMALL} --out index-new",
     "index-upgrade": f"index-upgrade index --with {SMALL}:3 --pairs 12 --out index-other",
@@ -126,7 +128,7 @@ def test_the_shape(given, monkeypatch, capsys, verb):
             "detect evaluate",
             "detect predict",
         ),
-        "train": ("probe", "finetune", "evaluate", *(verb for verb in LINES if verb.endswith(" train"))),
+        "train": ("probe", "finetune", "evaluate", "history", *(verb for verb in LINES if verb.endswith(" train"))),
         "source": ("adapt", "compare-adapt", "compare-adapt --deep", "shift"),
         "collection": ("search", "search-eval"),
     }

@@ -53,6 +53,8 @@ COMMANDS = {
     "--severities 1 --against random:convnet4:2",
     "decompose": "decompose builtin:digits --with random:convnet4 --axes 8,16 --cuts 3",
     "next": "next builtin:digits --from run --most 40",
+    "history": "history builtin:rendered_digits --networks alexnet,resnet --no-classic --steps 2 --seeds 2 "
+    "--size 16 --out line",
     "detect train": "detect train scenes --with run --size 32 --steps 2 --out boxes",
     "detect evaluate": "detect evaluate boxes others",
     "detect predict": "detect predict boxes others",

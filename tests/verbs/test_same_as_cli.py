@@ -118,6 +118,23 @@ CASES: dict[str, tuple[str, Callable[[], Result]]] = {
         "play ../days.toml --with random:convnet4 --methods ncm,slda --against slda --seeds 2 --out plays",
         lambda: regard.play("../days.toml", **SMALL, methods=["ncm", "slda"], against="slda", seeds=2, out="plays"),
     ),
+    "history": (
+        "history train test --networks alexnet,resnet --no-classic --no-references --seeds 2 --steps 2 --batch 8 "
+        "--lr 0.001 --size 16 --out line",
+        lambda: regard.history(
+            "train",
+            "test",
+            networks=["alexnet", "resnet"],
+            no_classic=True,
+            no_references=True,
+            seeds=2,
+            steps=2,
+            batch=8,
+            lr=0.001,
+            size=16,
+            out="line",
+        ),
+    ),
     "lineage": ("lineage .. --report page.html", lambda: regard.lineage("..", report="page.html")),
     "look": (
         "look ../tuned test --layer blocks.0 --layer blocks.2 --units 2 --images 2 --class b --out page.html",

@@ -55,6 +55,7 @@ _FLOW = (
     "segment",
     "depth",
     "boxes3d",
+    "history",
     "bet",
     "whiten",
     "index",

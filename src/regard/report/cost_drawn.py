@@ -1,7 +1,8 @@
 """What arms reached against what that cost, as inline SVG (see `_style` for how it looks)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -87,3 +88,66 @@ def against_cost(
         _style.end_labels(axes, [(right, mean, name, colour) for mean, name, colour in ends])
 
     return _style.figure(max(260, 60 + 20 * len(points)), draw, alt)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A kind of cost: the cost of each point in their order, and how it is written at the axis."""
+
+    costs: Sequence[float]
+    written_as: Callable[[float], str] = "{:g}".format
+
+
+def against_costs(points: Sequence[Point], axes: Mapping[str, Axis], alt: str, *, y: str = "accuracy") -> Markup:
+    """Draw the same points against four kinds of cost, side by side in two rows, with one legend below them.
+
+    Args:
+        points: one for each arm, in the order of its colour; their own `cost` is not used.
+        axes: by name, four kinds of cost above 0, each on a logarithmic axis.
+        alt: what the picture shows, for readers who cannot see it.
+        y: name of the vertical axis, of shares.
+
+    Raises:
+        InputError: no points, other than four kinds, or one that has not a cost above 0 for each point.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    if not points or len(axes) != 4:
+        raise bad("points, axes", f"{len(points)} and {len(axes)}", "points, and four kinds of cost")
+    for name, one in axes.items():
+        if len(one.costs) != len(points) or min(one.costs) <= 0:
+            raise bad(name, list(one.costs), f"{len(points)} costs above 0")
+
+    def draw(panels: Any) -> None:
+        handles = []
+        for (name, axis), panel in zip(axes.items(), panels.flat):
+            panel.set_xscale("log")
+            handles = [_mark(panel, at, one, cost) for at, (one, cost) in enumerate(zip(points, axis.costs))]
+            low, high = min(axis.costs), max(axis.costs)
+            panel.set_xlim(low / 1.6, high * 1.6)
+            wide = high / low
+            panel.xaxis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0) if wide < 30 else (1.0,), numticks=6))
+            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _, write=axis.written_as: write(value)))
+            panel.xaxis.set_minor_locator(NullLocator())
+            panel.grid(axis="y")
+            panel.spines["left"].set_visible(False)
+            _style.percent_axis(panel.yaxis)
+            panel.tick_params(labelsize=10.5)
+            panel.set_xlabel(written(name), fontsize=11.5)
+        panels[0, 0].set_title(written(y), loc="left", fontsize=13, color=MUTED)
+        names = [written(one.name) for one in points]
+        panels[0, 0].figure.legend(
+            handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=11.5, handletextpad=0.3
+        )
+
+    return _style.figure(430 + 20 * ((len(points) + 2) // 3), draw, alt, rows=2, columns=2)
+
+
+def _mark(axes: Axes, at: int, one: Point, cost: float) -> Any:
+    """A point with its interval; gives what a legend shows."""
+    colour, marker = PALETTE[at % len(PALETTE)], MARKERS[at % len(MARKERS)]
+    if one.reached.known:
+        axes.plot([cost, cost], [one.reached.low, one.reached.high], color=colour, linewidth=2.2, alpha=0.5)
+    face = colour if one.whole else PAPER
+    shown = {"color": colour, "markerfacecolor": face, "markersize": 7.5, "mew": 1.8, "ls": ""}
+    return axes.plot([cost], [one.reached.mean], marker, **shown)[0]
