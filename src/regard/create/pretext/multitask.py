@@ -72,7 +72,7 @@ class Heads(nn.Module):
 _ALONE = {
     "players": "several players",
     "every_epoch": "new targets in each epoch",
-    "targets": "several labels for an image",
+    "marks": "several labels for an image",
 }
 
 
