@@ -75,6 +75,8 @@ def picture(slide: Slide) -> Path:
         if slide.file is None:
             return terminal(shlex.join(["regard", *words]), printed, out)
         shown = Path(temporary) / slide.file
+        if not shown.is_file():
+            raise SystemExit(f"{slide.number}. {slide.title}: there is no {slide.file}")
         top, bottom = slide.part or (0, HEIGHT)
         if shown.suffix == ".html":
             shown = page_picture(shown, Path(temporary) / "whole.png", height=bottom, colours=0)
