@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -25,7 +26,8 @@ sys.exit(cli.main([]))
 
 def started(path, *before):
     command = [*before, sys.executable, "-c", WORK, str(path)]
-    work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # which `nohup`, around all tests, has ignored
+    work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     assert work.stdout.readline() == "begun\n"
     return work
 
