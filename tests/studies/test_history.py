@@ -104,7 +104,7 @@ def test_more_seeds_and_networks_are_all_that_is_done(tmp_path: Path) -> None:
         found = ran(tmp_path / "out", watch=heard(said), references=("random",))
     assert done == [("alexnet_scaled", 1), ("resnet_scaled", 0), ("resnet_scaled", 1), ("random", 0), ("random", 1)]
     assert found.experiment.arms["resnet_scaled"].scores[MAIN].shape == (2, 20)
-    assert found.facts["random"].depth == 18, "of the last network that is asked for now"
+    assert found.facts["random"].depth == 18, "of the last network that was asked for"
     assert [event.step for event in said] == [*range(7), 6] and said[-1].kind == "done"
 
 

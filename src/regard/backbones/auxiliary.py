@@ -2,7 +2,7 @@
 
 Szegedy et al. 2015 (Going deeper with convolutions, CVPR, arXiv 1409.4842, section 5): the loss is that of the last
 head and 0.3 times that of each auxiliary one. A network says which ones it has by its attribute `auxiliary`; whoever
-trains with labels calls the two functions below, which do nothing for other networks.
+trains with labels calls `with_auxiliaries` and `loss_of`, which add nothing for other networks.
 """
 
 from collections.abc import Callable
@@ -62,3 +62,9 @@ def logits_of(encoder: Any, head: nn.Module, inputs: Tensor) -> tuple[Tensor, li
         for hook in hooks:
             hook.remove()
     return logits, [(one.weight, part(kept[one.module])) for one, part in zip(wanted, head.auxiliary)]
+
+
+def loss_of(encoder: Any, head: nn.Module, inputs: Tensor, loss: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The loss of the last head's logits and, in training, of each auxiliary one's by its weight; and these logits."""
+    logits, beside = logits_of(encoder, head, inputs)
+    return loss(logits) + sum(weight * loss(more) for weight, more in beside), logits

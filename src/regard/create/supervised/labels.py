@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...backbones.auxiliary import logits_of, with_auxiliaries
+from ...backbones.auxiliary import loss_of, with_auxiliaries
 from ...backbones.encoder import Encoder
 from ...core.checks import check_number
 from ...data.views import view
@@ -95,11 +95,10 @@ class Method(Objective):
         self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
     ) -> tuple[Tensor, Log]:
         """Cross-entropy with smoothing; logs the share that is right in training (of mixed images, the larger part)."""
-        logits, beside = logits_of(encoder, head, inputs)
+        loss, logits = loss_of(
+            encoder, head, inputs, lambda given: smoothed_cross_entropy(given, targets, self.smoothing)
+        )
         right = (logits.argmax(1) == (targets.argmax(1) if targets.ndim == 2 else targets)).float().mean()
-        loss = smoothed_cross_entropy(logits, targets, self.smoothing)
-        for weight, more in beside:
-            loss = loss + weight * smoothed_cross_entropy(more, targets, self.smoothing)
         return loss, {"train_accuracy": right.detach()}
 
     def logits(self, encoder: Encoder, head: nn.Module, inputs: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...backbones.auxiliary import logits_of, with_auxiliaries
+from ...backbones.auxiliary import loss_of, with_auxiliaries
 from ...backbones.encoder import Encoder
 from ...core.checks import bad, check_number
 from ...data.imageset import ImageSet
@@ -113,11 +113,10 @@ class Method(Objective):
         self, encoder: Encoder, head: nn.Module, inputs: Tensor, targets: Tensor, at: Moment = START
     ) -> tuple[Tensor, Log]:
         """Binary cross-entropy; logs the share of the single answers that is right in training."""
-        logits, beside = logits_of(encoder, head, inputs)
+        loss, logits = loss_of(
+            encoder, head, inputs, lambda given: smoothed_binary_cross_entropy(given, targets, self.smoothing)
+        )
         right = ((logits > 0) == (targets > 0.5)).float().mean()
-        loss = smoothed_binary_cross_entropy(logits, targets, self.smoothing)
-        for weight, more in beside:
-            loss = loss + weight * smoothed_binary_cross_entropy(more, targets, self.smoothing)
         return loss, {"train_accuracy": right.detach()}
 
     def logits(self, encoder: Encoder, head: nn.Module, inputs: Tensor) -> Tensor:
