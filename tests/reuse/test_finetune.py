@@ -22,6 +22,7 @@ from regard.learning.objective import Objective
 from regard.learning.scored import Scores
 from regard.learning.settings import TrainSettings
 from regard.learning.trainable import START
+from regard.representation.pooled import Pooled
 from regard.representation.representation import Representation
 from regard.reuse.finetune import classify, finetune, finetune_events
 from regard.reuse.finetuned import FinetuneResult
@@ -338,3 +339,11 @@ def test_a_run_killed_after_its_last_step_ends_with_the_same_figures(digits, sta
         finetune(*digits, start, out=tmp_path / "killed", **options)
     again = finetune(*digits, start, out=tmp_path / "killed", **options)
     assert {**again.metrics, "seconds": 0} == {**whole.metrics, "seconds": 0}
+
+
+def test_a_pooling_of_its_own_is_left_out_and_told(digits, start, tmp_path):
+    pooled = replace(start, pooled=Pooled.of("gem"))
+    short = replace(SETTINGS, steps=1)
+    found = finetune(*digits, pooled, out=tmp_path / "a", settings=short, method=PLAIN)
+    assert any("leaves out" in note for note in found.notes)
+    assert not any("leaves out" in note for note in finetune(*digits, start, out=tmp_path / "b", settings=short).notes)

@@ -46,6 +46,10 @@ from .finetuned import NEEDED, FinetuneResult
 from .norm_cost import NOTE, swap_cost
 from .pairs import open_pair
 
+OWN_WAY = (
+    "{} pools or whitens vectors in a way of its own, which fine-tuning leaves out: it goes on from the network's own "
+    "average of its last map."
+)
 BEST_NOTE = "the weights are the best by {} images of TRAIN, which were not learned from."
 
 
@@ -123,6 +127,8 @@ def finetune_events(
         begun = replace(begun, encoder=with_norm(begun.encoder, norm))
     known, notes, content = open_pair(train, test, asked.seed)
     notes = [*notes, *begun.lines()]
+    if begun.start.pooled is not None or begun.start.transform is not None:
+        notes.append(OWN_WAY.format(begun.start.name))
     arguments = {
         "from": begun.start.fingerprint,
         **begun.told,
