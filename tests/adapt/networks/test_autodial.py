@@ -134,10 +134,10 @@ def test_the_share_stays_between_a_half_and_1_however_it_is_pulled(sign: int) ->
         loss.backward()
         for one in shares:
             assert one.grad is not None
-            one.grad = sign * one.grad.sign()
+            one.grad = torch.full_like(one.grad, sign)  # not its own sign: rounding turns that where it is nearly 0
         optimiser.step()
         outside += [not 0.5 <= float(one.detach()) <= 1 for one in shares]
-    assert any(outside), "they were pulled out of it"
+    assert len(outside) == 16 and sum(outside) >= 12, "they were pulled out of it"
     encoder.eval()
     Method().settle(encoder, lambda: ())
     assert encoder.state_dict().keys() == representation().encoder.state_dict().keys()
