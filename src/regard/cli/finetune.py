@@ -70,6 +70,9 @@ def finetune(
     keep: Annotated[
         str, typer.Option(help="Which weights are kept: last, or best by a tenth of TRAIN that is not learned from.")
     ] = "last",
+    bridge: Annotated[
+        int, typer.Option(min=0, help="Training images whose vectors before and after are kept, for `index upgrade`.")
+    ] = 2000,
     no_resume: NoResume = False,
     set_: Set = None,
     precision: Precision = "auto",
@@ -108,6 +111,7 @@ def finetune(
         weight_decay=weight_decay,
         clip=clip,
         keep=keep,
+        bridge=bridge,
         no_resume=no_resume,
         set_=settings(set_),
         precision=precision,

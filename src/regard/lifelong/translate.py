@@ -1,7 +1,8 @@
 """Vectors of one representation as those of another: a map, learned from a few images that have both.
 
 Every map of `translate_maps` is tried, and the one is taken that misses least of images that are left out one at a
-time. By cosine each is learned from the vectors as they are, and from those at length 1.
+time. Where other images teach as well, each is tried with them and without. By cosine each is learned from the vectors
+as they are, and from those at length 1.
 """
 
 from dataclasses import dataclass
@@ -87,17 +88,25 @@ def learn_translation(
     if also is not None:
         more = [np.asarray(check_matrix("also", one), np.float64) for one in also]
         old, new = np.concatenate([old, more[0]]), np.concatenate([new, more[1]])
-    spaces = [(old, new, False), *([(at_unit(old), at_unit(new), True)] if cosine else [])]
-    tried = [
-        fit for one, other, unit in spaces for fit in fits(one, other, unit, cosine, None if also is None else many)
-    ]
+    alone = _fits(old[:many], new[:many], cosine)
+    # what others teach may be of another kind than the pairs: then the pairs alone are better
+    taught = [] if also is None else _fits(old, new, cosine, many)
+    tried = taught + alone
     errors = [errors_of(fit.held_out, new[:many], cosine) for fit in tried]
     best = int(np.argmin([round(float(one.mean()), 12) for one in errors]))  # of equals the first
     fit = tried[best]
-    expected = learn_expected(at_unit(old) if fit.unit else old, errors[best], _penalty(tried, fit))
-    length = float(np.median(np.linalg.norm(new, axis=1))) if fit.unit else 0.0
-    means = {named(one): float(error.mean()) for one, error in zip(tried, errors)}
+    own, known = (taught, old) if best < len(taught) else (alone, old[:many])
+    expected = learn_expected(at_unit(known) if fit.unit else known, errors[best], _penalty(own, fit))
+    length = float(np.median(np.linalg.norm(new[: len(known)], axis=1))) if fit.unit else 0.0
+    names = [named(one) for one in taught] + [named(one) + (", pairs alone" if taught else "") for one in alone]
+    means = {name: float(error.mean()) for name, error in zip(names, errors)}
     return Translation(fit, length, errors[best], means, expected)
+
+
+def _fits(old_ND: np.ndarray, new_NE: np.ndarray, cosine: bool, judges: int | None = None) -> list[Fit]:
+    """Every map, of vectors as they are, and by cosine of those at length 1 as well."""
+    spaces = [(old_ND, new_NE, False), *([(at_unit(old_ND), at_unit(new_NE), True)] if cosine else [])]
+    return [fit for old, new, unit in spaces for fit in fits(old, new, unit, cosine, judges)]
 
 
 def _penalty(tried: list[Fit], fit: Fit) -> float:

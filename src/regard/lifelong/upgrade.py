@@ -20,6 +20,7 @@ from typing import Any
 from ..core.checks import InputError, bad, check_choice, check_number
 from ..core.storage import read_json, write_json
 from ..data.imageset import ImageSet
+from ..learning.bridge import Bridge, read_bridge
 from ..representation.embed import Watch
 from ..representation.representation import Representation
 from ..reuse.search.index.build import alone
@@ -62,8 +63,9 @@ def upgrade(
             at most 4000.
         by: the column that says which images belong together, for the measures.
         images: under the ids of the index, where its files are not known or are elsewhere now.
-        also: other images, which the index need not hold, and which teach the map, too: best those that the new
-            representation was trained on. The old and the new representation embed each of them.
+        also: other images, which the index need not hold, and which teach the map, too. The old and the new
+            representation embed each of them. By default what the new one brings (`learning.bridge`), where it was
+            tuned from the old one.
         was: the old representation; by default what the index's card names.
         out: a new folder for the upgraded index; by default it takes the old one's place.
         seed: of the draw.
@@ -83,8 +85,12 @@ def upgrade(
     target = index.folder.resolve() if out is None else Path(out).resolve()
     beside = target.with_name(f".{target.name}.upgrade")
     plan = {"to": representation.fingerprint, "budget": budget, "pairs": pairs, "seed": seed}
+    old = index.card.get("fingerprint", "") if index.card.get("layer") is None else ""
+    bridge = None if also is not None else read_bridge(representation, old)
     if also is not None:
         plan["also"] = len(also)
+    elif bridge is not None:
+        plan["bridge"] = len(bridge.contents)
     if out is None and _was_done(beside, index, plan):
         shutil.rmtree(beside, ignore_errors=True)
         said = "the run before had done it, and was stopped while it tidied up"
@@ -98,7 +104,9 @@ def upgrade(
             plan |= {"from": meaning(index.card)}
             _begin(beside, plan)
             items = None if images is None else dict(zip(map(str, images.ids), images.items))
-            others = None if also is None else Others(also, old_of(index.card, was), representation, embed_settings)
+            others: Others | Bridge | None = bridge
+            if also is not None:
+                others = Others(also, old_of(index.card, was), representation, embed_settings)
             again = Again(beside, store, representation, embed_settings, items)
             work = Work(index, store, representation, again, budget, pairs, by, target, seed, others)
             events = work.run(found)

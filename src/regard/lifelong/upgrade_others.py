@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.checks import bad
 from ..data.imageset import ImageSet
-from ..representation.embed import embed
+from ..learning.bridge import both
 from ..representation.representation import Representation
 from ..reuse.search.index.contents import facts_of
 from ..reuse.search.index.record import named
@@ -32,11 +32,8 @@ class Others:
         if not own.any():
             return np.zeros((0, 1)), np.zeros((0, 1))
         rest = self.images.subset(own)
-        old, new = (embed(rest, rep, **self.settings) for rep in (self.was, self.now))
-        both = [name for name in old.ids.tolist() if name in set(new.ids.tolist())]
-        at = [{name: row for row, name in enumerate(made.ids.tolist())} for made in (old, new)]
-        rows = [[place[name] for name in both] for place in at]
-        return old.vectors[rows[0]], new.vectors[rows[1]]
+        old, new, _ = both(rest, self.was, self.now, self.settings)
+        return old, new
 
 
 def old_of(card: Mapping[str, Any], was: Representation | None) -> Representation:

@@ -14,6 +14,7 @@ from ..core.checks import RunError, bad
 from ..core.events import Event
 from ..core.runtime import numpy_rng
 from ..core.storage import write_json
+from ..learning.bridge import Bridge
 from ..representation.representation import Representation
 from ..representation.transform.steps import Step
 from ..reuse.search.index.atomic_replace import take_place
@@ -81,7 +82,7 @@ class Work:
     by: str
     target: Path
     seed: int
-    others: Others | None = None
+    others: Others | Bridge | None = None
 
     def run(self, found: list[Upgraded]) -> Iterator[Event]:
         """Do it, telling how far it is; what was done goes into `found`."""
@@ -234,6 +235,8 @@ class Work:
             notes.append("only the transform is new: old vectors go through it before the map")
         if translation is not None and (worth is None or not worth.figures):
             notes.append(f"no column {self.by!r} says which images belong together: what search gains is not known")
+        if isinstance(self.others, Bridge) and translation is not None:
+            notes.append(self.others.told(translation.also))
         if has_regions(self.index.folder):
             notes.append(
                 "regions are of the old representation and are not taken along; make them with index --regions"

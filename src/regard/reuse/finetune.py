@@ -4,7 +4,7 @@ The same run, loop and views as `create` (see `learning.run`), so that it can be
 The test images are scored along the way and at the end; nothing is chosen by them.
 
 Beside what every run folder holds there are `classifier.safetensors` (`weight` (classes, d), `bias`), whose classes the
-card names, and `predictions.json`.
+card names, `predictions.json`, and `bridge.safetensors` (see `learning.bridge`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +28,7 @@ from ..core.values import group_codes
 from ..data.imageset import ImageSet
 from ..data.sampling import hold_out
 from ..learning.batches import Feed
+from ..learning.bridge import BRIDGE, write_bridge
 from ..learning.freezing import RATES, Tuned, check_tuning
 from ..learning.method_settings import method_settings
 from ..learning.objective import Objective, Split
@@ -85,6 +86,7 @@ def finetune_events(
     resume: bool = True,
     keep: str = "last",
     norm: str | None = None,
+    bridge: int = 0,
 ) -> Iterator[Event]:
     """Fine-tune, and yield what happens; the last event is `done`. Called again on the same folder it goes on.
 
@@ -112,6 +114,8 @@ def finetune_events(
             known; never by the test images.
         norm: exchanges the network's normalisation before it learns: `bn`, `ln`, `in`, `gn:G` (see `backbones.norms`);
             what that cost is among the metrics and notes.
+        bridge: of how many pictures that were learned from the vectors before and after are kept, by which an index of
+            `representation` is brought to the new one (`lifelong.upgrade`); 0: of none.
 
     Raises:
         InputError: no labels, one class, a test class that training lacks, images in both sets, unknown names, ways
@@ -121,6 +125,7 @@ def finetune_events(
     check_tuning(layers, unfreeze, l2_sp is not None)
     check_number("--backbone-lr-factor", backbone_lr_factor, 0, 1, open_low=True)
     check_choice("--keep", keep, ["last", "best"])
+    check_number("--bridge", bridge, 0, whole=True)
     asked, given = completed(settings or TrainSettings()), method_settings("labels", method)
     begun = beginning(representation, init_from, init_layers)
     if norm is not None:
@@ -149,7 +154,9 @@ def finetune_events(
         pull = None if l2_sp is None else (l2_sp, asked.weight_decay or 0.0)
         rates = (layers, backbone_lr_factor, asked.seed, layer_decay)
         module = Tuned(objective, begun.encoder, head, *rates, unfreeze, pull)
-    results = ("predictions.json", *([head_first.FILE] if unfreeze == "lp-ft" else []))
+    bridge = 0 if layers == "head" else bridge  # a network that did not learn gives the vectors that it gave
+    more = ([head_first.FILE] if unfreeze == "lp-ft" else []) + ([BRIDGE] if bridge else [])
+    results = ("predictions.json", *more)
     run = Run.open(out, arguments, resume, results=results)
     if ended := run.finished(NEEDED):
         yield ended
@@ -164,7 +171,7 @@ def finetune_events(
     chosen = replace(asked, batch=asked.batch or min(64, count))
     if asked.epochs is asked.steps is asked.minutes is None:
         chosen = replace(chosen, steps=min(max(20 * (count // (chosen.batch or 1)), 200), 20_000))
-    yield from run.logged(_events(module, begun, known, judged, chosen, run, keep, notes, every, cost))
+    yield from run.logged(_events(module, begun, known, judged, chosen, run, keep, notes, every, cost, bridge))
 
 
 def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -191,6 +198,7 @@ def _events(
     notes: list[str],
     every: ImageSet,
     cost: Mapping[str, float],
+    bridge: int,
 ) -> Iterator[Event]:
     objective, classes, start = module.objective, np.array(module.objective.classes), begun.start
     feed, test = (
@@ -236,6 +244,13 @@ def _events(
     }
     rows = {"ids": known.held_out.ids, "labels": classes[truth], "predictions": classes[answers]}
     write_json(run.folder / "predictions.json", rows | {"interval": interval.as_dict(), "notes": notes})
+    if bridge:
+        yield Event("note", text=f"embeds up to {bridge} pictures with both networks, for indexes of {start.name}")
+        made = Representation(module.encoder, start.preprocess)
+        embedding = {"precision": settings.precision, "device": settings.device}
+        write_bridge(run.folder, start, made, known.train, bridge, settings.seed, **embedding)
+    else:
+        (run.folder / BRIDGE).unlink(missing_ok=True)  # of a run that was here before
     card = {
         "name": f"finetuned-{start.name}",
         "made_by": f"cross-entropy on the labels of {len(known.train)} images, from {start.name}",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..core.checks import check_output
+from ..learning.bridge import MOST
 from ..learning.settings import TrainSettings
 from ..report.html import Table
 from ..representation.representation import Representation
@@ -67,6 +68,7 @@ def finetune(
     weight_decay: float = 1e-2,
     clip: float | None = None,
     keep: str = "last",
+    bridge: int = MOST,
     no_resume: bool = False,
     set_: Mapping[str, Any] | None = None,
     precision: str = "auto",
@@ -102,6 +104,8 @@ def finetune(
         weight_decay: decoupled.
         clip: longest norm of the gradient.
         keep: `last` weights, or the `best` by a tenth of `train`, which is then not learned from.
+        bridge: of how many training images the vectors before and after are kept, by which `regard.index_upgrade`
+            brings an index of `with_` to the tuned representation; 0: of none.
         no_resume: start anew where a run was stopped.
         set_: settings of cross-entropy by name (`--set name=value`): `smoothing`, `recipe`.
         precision: auto | fp32 | bf16.
@@ -146,6 +150,7 @@ def finetune(
         method=dict(set_ or {}),
         resume=not no_resume,
         keep=keep,
+        bridge=bridge,
         watch=watch_of(progress, "finetune"),
     )
     return Finetuned(out=folder, found=found, metrics=found.metrics, notes=found.notes)

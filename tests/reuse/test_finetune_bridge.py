@@ -1,0 +1,99 @@
+"""A tuned representation brings vectors of its training pictures, and an index of the old one is upgraded by them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regard.core.checks import InputError
+from regard.core.storage import read_json
+from regard.data.builtin import builtin
+from regard.data.decode import content_hash
+from regard.data.imageset import ImageSet
+from regard.learning.bridge import BRIDGE, read_bridge
+from regard.learning.settings import TrainSettings
+from regard.lifelong.upgrade import upgrade
+from regard.representation.embed import embed
+from regard.representation.representation import Representation
+from regard.reuse.finetune import finetune
+from regard.reuse.search.index.search_index import SearchIndex
+
+SETTINGS = TrainSettings(steps=60, batch=32, precision="fp32", device="cpu", lr=5e-3)
+EXACT = {"precision": "fp32", "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def sets() -> tuple[ImageSet, ImageSet, ImageSet]:
+    """To learn from, to score on, and to be searched: an index with twenty of the first among others."""
+    every = builtin("digits")
+    return tuple(every.subset(rows) for rows in (np.arange(240), np.arange(1000, 1100), np.arange(220, 360)))
+
+
+@pytest.fixture(scope="module")
+def tuned(sets, rep: Representation, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("tuned") / "run"
+    finetune(*sets[:2], rep, out=out, settings=SETTINGS, backbone_lr_factor=1.0, bridge=200)
+    return out
+
+
+def test_it_brings_both_vectors_of_pictures_that_it_learned_from(sets, tuned: Path, rep: Representation) -> None:
+    new = Representation.load(tuned)
+    found = read_bridge(new, rep.fingerprint)
+    names = [content_hash(np.asarray(item)) for item in sets[0].items]
+    assert found is not None and len(found.contents) == 200 and set(found.contents) <= set(names)
+    rows = [names.index(one) for one in found.contents]
+    for given, by in ((found.old, rep), (found.new, new)):
+        np.testing.assert_allclose(given, embed(sets[0], by, **EXACT).vectors[rows], rtol=2e-3, atol=1e-3)
+    assert BRIDGE in read_json(tuned / "card.json")["results"]
+
+
+def test_an_upgrade_uses_it_and_says_so(sets, tuned: Path, rep: Representation, tmp_path: Path) -> None:
+    searched = sets[2]
+    index = SearchIndex.create(tmp_path / "index", embed(searched, rep, **EXACT))
+    new = Representation.load(tuned)
+    done = upgrade(index, new, pairs=8, images=searched, out=tmp_path / "new", seed=1, **EXACT)
+    # a picture that is a pair as well would be known to the map that leaves it out
+    assert 190 <= done.also <= 200 and done.pairs == 8 and done.translated == len(searched) - 8
+    assert f"200 pictures that it was tuned on: {done.also} of them taught" in " ".join(done.notes)
+    assert done.index.card["upgrade"]["also"] == done.also
+    names = " ".join(done.translation.tried if done.translation else ())
+    assert "kernel, length 1" in names and "orthogonal, pairs alone" in names
+    # many more vectors say how pictures moved than eight pairs do
+    by = {}
+    for name, one in (("with", new), ("without", Representation(new.encoder, new.preprocess, dict(new.card)))):
+        made = upgrade(index, one, pairs=8, images=searched, out=tmp_path / name, seed=1, **EXACT)
+        rows = made.index.store.get([str(one) for one in searched.ids], ["id", "vector"]).to_pydict()
+        there = np.array(rows["vector"])[np.argsort([list(searched.ids).index(one) for one in rows["id"]])]
+        true = embed(searched, new, **EXACT).vectors
+        cosine = (there * true).sum(1) / np.linalg.norm(there, axis=1) / np.linalg.norm(true, axis=1)
+        by[name] = float(1 - cosine.mean())
+    assert by["with"] < 0.5 * by["without"], by
+
+
+def test_images_that_are_named_teach_in_its_place(sets, tuned: Path, rep: Representation, tmp_path: Path) -> None:
+    index = SearchIndex.create(tmp_path / "index", embed(sets[2], rep, **EXACT))
+    new, also = Representation.load(tuned), sets[1]
+    done = upgrade(index, new, pairs=8, images=sets[2], also=also, was=rep, out=tmp_path / "new", **EXACT)
+    assert done.also in (0, len(also)) and not any("brings" in note for note in done.notes)
+
+
+@pytest.mark.parametrize("options", [{"bridge": 0}, {"layers": "head"}])
+def test_none_is_kept_where_none_is_wanted_or_the_network_stays(sets, rep, tmp_path: Path, options) -> None:
+    settings = TrainSettings(steps=2, batch=32, precision="fp32", device="cpu")
+    finetune(*sets[:2], rep, out=tmp_path / "run", settings=settings, bridge=options.get("bridge", 9), layers="last:1")
+    before = (tmp_path / "run" / BRIDGE).is_file()
+    finetune(*sets[:2], rep, out=tmp_path / "run", settings=settings, resume=False, **options)
+    assert before == ("layers" in options) and not (tmp_path / "run" / BRIDGE).exists()
+    with pytest.raises(InputError, match="--bridge"):
+        finetune(*sets[:2], rep, out=tmp_path / "other", settings=settings, bridge=-1)
+
+
+def test_a_bridge_that_was_damaged_is_refused(sets, tuned: Path, rep: Representation) -> None:
+    path = tuned / BRIDGE
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        with pytest.raises(InputError, match="bridge"):
+            read_bridge(Representation.load(tuned), rep.fingerprint)
+    finally:
+        path.write_bytes(whole)
