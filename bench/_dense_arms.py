@@ -19,7 +19,8 @@ from regard.data.imageset import ImageSet
 from regard.data.sampling import hold_out
 from regard.learning.settings import TrainSettings
 from regard.representation.representation import Representation
-from regard.reuse.dense.model import Answer, DenseModel
+from regard.reuse.dense.answer import Answer
+from regard.reuse.dense.model import DenseModel
 from regard.reuse.dense.rates import FIFTH, LEAST, RATES, Tried, best_of
 from regard.reuse.dense.train import train, train_events
 

@@ -9,7 +9,7 @@ from regard.metrics.coco_ap import CocoAP
 from regard.metrics.detection_pairs import box_pairs, mask_pairs
 from regard.metrics.image_resampling import image_scores
 from regard.metrics.segmentation import IGNORED, SemanticScores
-from regard.reuse.dense.model import Answer
+from regard.reuse.dense.answer import Answer
 
 Scored = dict[str, list[float]]
 

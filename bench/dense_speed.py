@@ -34,8 +34,9 @@ from regard.data.decode import decode
 from regard.data.imageset import ImageSet
 from regard.learning.settings import TrainSettings
 from regard.reuse.dense.alike import Alike, compared
+from regard.reuse.dense.answer import Answer
 from regard.reuse.dense.fast import runner_for
-from regard.reuse.dense.model import Answer, DenseModel
+from regard.reuse.dense.model import DenseModel
 from regard.reuse.dense.objects import Found
 from regard.reuse.dense.train import train
 from regard.reuse.export import to_onnx, to_openvino

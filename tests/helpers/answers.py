@@ -8,7 +8,7 @@ from PIL import Image
 
 from regard.data.annotations.masks import Masks
 from regard.data.imageset import ImageSet
-from regard.reuse.dense.model import Answer
+from regard.reuse.dense.answer import Answer
 
 NAMES = ("cat", "dog & <bird>", "vache")
 MAP = ("background", *NAMES)

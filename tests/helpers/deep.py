@@ -9,7 +9,7 @@ import torch
 from regard.data.annotations.depth import Depth
 from regard.data.annotations.record import Annotations, Listed, Rows
 from regard.data.imageset import ImageSet
-from regard.reuse.dense.model import Answer, without_objects
+from regard.reuse.dense.answer import Answer, without_objects
 
 
 class GivenDepth:

@@ -11,7 +11,7 @@ from regard.core.storage import save_tensors
 from regard.learning.run import HEAD
 from regard.representation import checksums
 from regard.representation.representation import Representation
-from regard.reuse.dense.model import MAPS
+from regard.reuse.dense.answer import MAPS
 from regard.reuse.dense.objective import Dense
 
 NAMES = ("disc", "box", "cone")

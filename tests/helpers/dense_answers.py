@@ -11,7 +11,7 @@ from regard.data.annotations.boxes import Boxes
 from regard.data.annotations.masks import Masks, SemanticMap
 from regard.data.annotations.record import Annotations, Listed, Rows
 from regard.data.imageset import ImageSet
-from regard.reuse.dense.model import Answer
+from regard.reuse.dense.answer import Answer
 
 from .detections import SIZE, Picture, ellipses, random_pictures
 

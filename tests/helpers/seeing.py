@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from regard.reuse.dense.answer import Answer
 from regard.reuse.dense.frame import Framed
-from regard.reuse.dense.model import Answer
 
 NAMES = ("red", "green")
 GROUND = (0, 0, 0)

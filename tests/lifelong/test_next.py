@@ -213,7 +213,7 @@ def test_a_classifier_that_learned_the_task_on_weights_that_did_not_is_asked_not
     from helpers.adapting import representation
     from helpers.learning_tasks import task
     from regard.core.storage import write_json
-    from regard.lifelong.next import _candidates, _unseen_heads
+    from regard.lifelong.next_candidates import candidates, unseen_heads
 
     start, images = representation(), task("a", "b")
     regard.learn(task("c", "a").subset(range(4)), with_=start, method="slda", out=tmp_path / "1")
@@ -221,9 +221,9 @@ def test_a_classifier_that_learned_the_task_on_weights_that_did_not_is_asked_not
         regard.learn(images, with_=tmp_path / "1", out=tmp_path / name)
     write_json(tmp_path / "3" / LEARNED, {"pictures": ["another"], "unknown": []})
     lineage, notes = read_lineage(tmp_path), []
-    one = next(one for one in _candidates(lineage, []) if one.folders)
+    one = next(one for one in candidates(lineage, []) if one.folders)
     assert {place.name for place in one.folders} == {"1", "2", "3"}
     hashes = np.array([content_hash(read(item)) for item in images.items])
-    kept = _unseen_heads(one, lineage, hashes, notes)
+    kept = unseen_heads(one, lineage, hashes, notes)
     assert [place.name for place in kept.folders] == ["1", "3"]
     assert len(notes) == 1 and "2 has learned from pictures of TASK with the weights of 1: no LEEP by it" in notes[0]

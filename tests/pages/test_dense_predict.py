@@ -16,7 +16,7 @@ from helpers.answers import MAP, NAMES, answer, pictures
 from regard.core.checks import InputError
 from regard.data.imageset import ImageSet
 from regard.pages.dense_predict import EMPTY, MOST, DenseShown, borders, write_predictions_page
-from regard.reuse.dense.model import Answer
+from regard.reuse.dense.answer import Answer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()

@@ -12,14 +12,13 @@ from typing import Any
 from ..backbones.encoder import evaluating
 from ..backbones.norms import parse_norm
 from ..core import processes
-from ..core.checks import bad, check_choice, check_number
-from ..core.discover import load, names
+from ..core.checks import bad
+from ..core.discover import load
 from ..core.events import Event
 from ..core.records import whole
 from ..core.storage import hash_json
 from ..data.sources import open_images
 from ..learning.batches import Feed
-from ..learning.held_out import check_by
 from ..learning.look import look
 from ..learning.method_settings import method_settings
 from ..learning.module import LearningModule
@@ -32,6 +31,7 @@ from ..learning.scores import control_scores, held_out_scores, shortcut_scores
 from ..learning.settings import TrainSettings, completed
 from ..representation.classifier import ANSWERS as ANSWERS_BY
 from ..representation.representation import Representation
+from .asked import check_asked, of_a_training
 from .findings import course_notes, selected_from
 from .health import Health
 from .plan import Plan, planned
@@ -184,39 +184,6 @@ def train_events(
     if source is not None:  # before the head, which may copy the encoder
         told["begun_with"] = {"network": take_from(source, encoder.network, init_layers).as_dict()}
     yield from run.logged(carried_out(plan, run, keep, told, plan.module(encoder), source))
-
-
-def of_a_training(**given: Any) -> dict[str, Any]:
-    """Options of a training as `fitted_events` takes them: what was left at its default is None."""
-    return {name.rstrip("_"): None if value in (None, False, "last") else value for name, value in given.items()}
-
-
-def check_asked(
-    images: Any,
-    tasks: Sequence[str],
-    *,
-    keep: str = "last",
-    holdout: float = 0.1,
-    method: Mapping[str, Any] | None = None,
-    holdout_by: str | None = None,
-    balanced: bool = False,
-) -> None:
-    """Refuse names, shares and images without labels that `train` would refuse; nothing is read through for it."""
-    for task in tasks:
-        check_choice("--task", task, names("task"), see="regard methods task")
-    check_choice("--keep", keep, ["last", "best"])
-    check_number("--holdout", holdout, 0.01, 0.5)
-    opened = open_images(images, argument="IMAGES")
-    check_by(opened, holdout_by)
-    for task in tasks:
-        objective: Any = load("task", task)(**method or {})
-        if is_fitted(task):  # to any images
-            continue
-        objective.check_images(opened)
-        if balanced and objective.main != "accuracy":
-            raise bad("--balanced", f"the task {task}, in which an image has several labels", "one label an image")
-    if balanced:
-        opened.need_labels("IMAGES")
 
 
 def carried_out(

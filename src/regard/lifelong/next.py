@@ -8,7 +8,7 @@ them hold at once in 95 of 100 cases.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,13 @@ from ..core.values import group_codes
 from ..data.imageset import ImageSet
 from ..data.sampling import one_part
 from ..data.sources import open_images
-from ..learning.learned import learned_in
 from ..metrics.contrast import Difference, contrast
 from ..metrics.intervals import TOO_FEW
 from ..representation.representation import Representation
-from ..representation.untrained import random_arm
 from ..reuse.pairs import readable
 from .evidence import FOLDS, Evidence, cuts, gather, some
 from .lineage import Lineage, read_lineage
+from .next_candidates import Candidate, candidates, leaks_of, opened, unseen_heads
 from .record import BUNDLED, Record, judged, past_tasks
 
 RANDOM, NETWORK = "random", "convnet4"  # the network of a random candidate, where the folder holds none
@@ -100,13 +99,6 @@ class Proposal:
         ]
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    name: str
-    what: str
-    folders: tuple[Path, ...] = ()  # one fingerprint, several heads perhaps
-
-
 def propose(
     task: Any,
     folder: str | Path,
@@ -145,8 +137,8 @@ def propose(
     lone = int((np.unique(labels, return_counts=True)[1] == 1).sum())
     if lone:
         notes.append(f"{lone} class(es) have one picture, which is learned from and never asked about.")
-    wanted = [_unseen_heads(one, lineage, hashes, notes) for one in _candidates(lineage, notes)]
-    leaks = _leaks(lineage, wanted, images, hashes, notes)
+    wanted = [unseen_heads(one, lineage, hashes, notes) for one in candidates(lineage, notes)]
+    leaks = leaks_of(lineage, wanted, images, hashes, notes)
     if leaks and not allow_leak:
         fix = (
             "Take these pictures out of TASK, name another folder, or say --allow-leak, and the answer will tell of it."
@@ -218,66 +210,8 @@ def _groups(images: ImageSet) -> np.ndarray | None:
     return None if things is None else group_codes(things, "identity")
 
 
-def _candidates(lineage: Lineage, notes: list[str]) -> list[_Candidate]:
-    """imagenet, the folder's representations with those of equal weights taken together, and a random network."""
-    found = [_Candidate(BUNDLED, "the bundled representation, with ImageNet's labels")]
-    by_print: dict[str, int] = {}
-    ordered = sorted(lineage.nodes, key=lambda name: (len(lineage.line(name)), name))
-    for name in ordered:
-        node, path = lineage.nodes[name], lineage.root / name
-        at = by_print.get(node.fingerprint) if node.fingerprint else None
-        if at is not None:
-            found[at] = replace(found[at], folders=(*found[at].folders, path))
-            notes.append(f"{name} has the weights of {found[at].name}: one candidate.")
-            continue
-        by_print[node.fingerprint] = len(found)
-        what = " → ".join(lineage.tasks(name)) or node.name
-        # a folder of one of these names must not pass for it
-        called = f"./{name}" if name in (BUNDLED, RANDOM) else name
-        found.append(_Candidate(called, what, (path,)))
-    if len(found) == 1:
-        notes.append(f"No representation below {lineage.root}: imagenet and a random network are all there is.")
-    return [*found, _Candidate(RANDOM, "weights as they are drawn")]
-
-
-def _unseen_heads(one: _Candidate, lineage: Lineage, hashes: np.ndarray, notes: list[str]) -> _Candidate:
-    """The candidate without further folders of its weights whose classifier learned from pictures of TASK.
-
-    Its weights did not; LEEP by such a classifier would say what it remembers.
-    """
-    kept = []
-    for place in one.folders[1:]:
-        name = place.relative_to(lineage.root).as_posix()
-        if np.isin(hashes, sorted(learned_in(place, lineage.nodes[name].card, name).pictures) or [""]).any():
-            notes.append(f"{name} has learned from pictures of TASK with the weights of {one.name}: no LEEP by it.")
-        else:
-            kept.append(place)
-    return replace(one, folders=(*one.folders[:1], *kept))
-
-
-def _leaks(
-    lineage: Lineage, wanted: Sequence[_Candidate], images: ImageSet, hashes: np.ndarray, notes: list[str]
-) -> list[str]:
-    """Sentences on candidates that have learned from pictures of TASK; notes on what could not be checked."""
-    found, silent = [], [BUNDLED]
-    for one in wanted:
-        if not one.folders:
-            continue
-        name = one.folders[0].relative_to(lineage.root).as_posix()
-        told = learned_in(one.folders[0], lineage.nodes[name].card, one.name)
-        rows = np.flatnonzero(np.isin(hashes, sorted(told.pictures) or [""]))
-        if len(rows):
-            names = ", ".join(images.called(int(row)) for row in rows[:SHOWN])
-            more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-            found.append(f"{one.name} has learned from {len(rows)} picture(s) of TASK: {names}{more}")
-        elif one.name in told.unknown:
-            silent.append(one.name)
-    notes.append(f"not checked: whether {', '.join(silent)} learned from pictures of TASK; no record is kept of that.")
-    return found
-
-
 def _gathered(
-    wanted: Sequence[_Candidate],
+    wanted: Sequence[Candidate],
     images: ImageSet,
     parts: Sequence[Sequence[np.ndarray]],
     groups: np.ndarray | None,
@@ -291,7 +225,7 @@ def _gathered(
     prints: dict[str, str] = {}
     for done, one in enumerate(wanted, 1):
         try:
-            rep = _opened(one, like, seed, device)
+            rep = opened(one, like, seed, device)
             mark = rep.fingerprint
             if mark in prints:
                 notes.append(f"{one.name} has the weights of {prints[mark]}: one candidate.")
@@ -306,11 +240,3 @@ def _gathered(
             continue
         yield Event("next", done, len(wanted), {"probe": float(found[one.name].scores["probe"] or 0.0)}, one.name)
     yield Event("done", len(wanted), len(wanted))
-
-
-def _opened(one: _Candidate, like: Representation | None, seed: int, device: str) -> Representation:
-    if one.name == RANDOM:
-        found = Representation.load(f"random:{NETWORK}:{seed}") if like is None else random_arm(like, seed)
-        found.encoder.eval().to(device)
-        return found
-    return Representation.load(one.folders[0] if one.folders else BUNDLED, device)

@@ -10,9 +10,9 @@ import numpy as np
 from ..data.imageset import ImageSet
 from ..report.cards import Gallery
 from ..report.html import Section, Table
+from ..reuse.dense.answer import Answer
 from ..reuse.dense.answers.json_file import depth_facts
 from ..reuse.dense.examined_pixels import small
-from ..reuse.dense.model import Answer
 from .dense_predict import MOST
 from .dense_shown import cards, of
 

@@ -16,9 +16,9 @@ from ..data.annotations.masks import BACKGROUND
 from ..data.imageset import ImageSet
 from ..report.cards import LARGE, Gallery
 from ..report.html import Section, Table, write_report
+from ..reuse.dense.answer import Answer
 from ..reuse.dense.colours import class_colour
 from ..reuse.dense.found_masks import masks_of
-from ..reuse.dense.model import Answer
 from ..reuse.dense.overlay import share_text
 from ..reuse.dense.told import LOOKED_AT
 from .dense_shown import Shown, cards, of

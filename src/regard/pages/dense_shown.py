@@ -13,7 +13,7 @@ from ..data.imageset import ImageSet
 from ..report.cards import LARGE, About, Gallery, caption
 from ..report.html import Picture, Section
 from ..report.picture import SIDE
-from ..reuse.dense.model import Answer
+from ..reuse.dense.answer import Answer
 from ..reuse.dense.overlay import overlay
 from .captions import about_file
 

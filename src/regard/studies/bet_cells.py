@@ -27,8 +27,9 @@ from ..metrics.detection_pairs import Pairs
 from ..metrics.image_resampling import image_scores
 from ..metrics.voc_ap import VocAP
 from ..representation.representation import Representation
+from ..reuse.dense.answer import Answer
 from ..reuse.dense.given_boxes import GivenBoxes
-from ..reuse.dense.model import Answer, DenseModel
+from ..reuse.dense.model import DenseModel
 from ..reuse.dense.rates import FILE as TRIED
 from ..reuse.dense.rates import RATES, RECORD, Tried, best_of
 from ..reuse.dense.scoring import score

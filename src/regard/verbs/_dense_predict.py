@@ -14,11 +14,12 @@ from ..pages.dense_depth_predict import DepthShown
 from ..pages.dense_predict import DenseShown, write_predictions_page
 from ..pages.dense_shown import Shown
 from ..report.html import Table, check_page
+from ..reuse.dense.answer import SPACE, Answer
 from ..reuse.dense.answers.json_file import picture_row
 from ..reuse.dense.answers.write import WrittenAnswers, check_answers, writing
 from ..reuse.dense.camera import Camera
 from ..reuse.dense.fast import runner_for
-from ..reuse.dense.model import SPACE, Answer, DenseModel
+from ..reuse.dense.model import DenseModel
 from ..reuse.dense.rcnn import RcnnModel
 from ..reuse.dense.tiles import check_tiles
 from ..reuse.dense.told import LOOKED_AT, told

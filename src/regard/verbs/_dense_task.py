@@ -9,7 +9,8 @@ from ..core.events import passing
 from ..core.runtime import pick_device
 from ..data.imageset import ImageSet
 from ..data.sources import open_images
-from ..reuse.dense.model import Answer, DenseModel
+from ..reuse.dense.answer import Answer
+from ..reuse.dense.model import DenseModel
 from ..reuse.dense.rcnn import RcnnModel, made_by_rcnn
 from ..reuse.dense.scoring import Answering, Telling
 from ..reuse.dense.tiles import Tiled

@@ -1,14 +1,13 @@
 """`regard.adapt`: from a labelled source to a target without labels."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from ..adapt.choose.auto import Auto
-from ..adapt.choose.select import SCORERS, Choice
+from ..adapt.choose.select import SCORERS
 from ..adapt.classifier import CLASSIFIERS
 from ..adapt.contract import UNKNOWN, ShallowAdapter
 from ..adapt.saved import keep
@@ -17,73 +16,14 @@ from ..adapt.worth.run import adapter, check_source, check_target, compare
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import names
 from ..core.leftovers import empty
-from ..report.html import Table
 from ..representation.embeddings import Embeddings
 from ..representation.representation import Representation
 from ._adapt_network import AdaptedNetwork, adapt_network
-from ._domains import comparison_table, differences, embedded
+from ._adapted import Adapted
+from ._domains import differences, embedded
 from ._given import Rep, check_machine, given_source, named, set_aside, several
 from ._labels_file import write_labels
-from ._result import Progress, Result, verb, watch_of
-
-
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Adapted(Result):
-    """A target's labels, by a classifier that was adapted to it.
-
-    Attributes:
-        source, target: what was adapted, and to what.
-        methods: those that were named.
-        out: the file of predictions or the folder of the classifier, or None.
-        ids: (n,) of the target's samples.
-        predictions: (n,) the label of each, by the first method.
-        found: what it was worth, where the target has labels.
-        choice: what auto chose, and why, where it was asked.
-    """
-
-    verb: ClassVar[str] = "adapt"
-    source: str
-    target: str
-    methods: Sequence[str]
-    out: Path | None
-    ids: np.ndarray
-    predictions: np.ndarray
-    found: Comparison | None
-    choice: Choice | None
-
-    def told(self) -> Mapping[str, object]:
-        """What was adapted; where there was nothing to score with, where the predictions went."""
-        if self.found is not None:
-            return {"source": self.source, "target": self.target, "methods": self.methods}
-        return {"out": self.out, "method": self.methods[0] if self.choice is None else self.choice.name}
-
-    def shown(self) -> Iterator[str | Table]:
-        """A line for each method; or what was written."""
-        if self.found is not None:
-            yield from self.found.table().split("\n")
-            return
-        if self.choice is not None:
-            yield f"took {self.choice.name} by {self.choice.by}, without target labels:"
-            yield from self.choice.table().split("\n")
-        if self.out is None:
-            yield f"{len(self.ids)} predictions in memory"
-        else:
-            yield f"{len(self.ids)} predictions to {self.out}" if self.out.suffix else f"the classifier to {self.out}"
-
-    def blocks(self) -> Iterator[str | Table]:
-        """The same, methods as a table."""
-        if self.found is None:
-            yield from self.shown()
-            return
-        yield comparison_table(self.found)
-        for note in self.notes:
-            yield f"note: {note}"
-
-    def rows(self) -> Table:
-        """A row for each method; without target labels one for each prediction."""
-        if self.found is not None:
-            return comparison_table(self.found)
-        return Table(["id", "label"], list(zip(self.ids.tolist(), map(str, self.predictions))))
+from ._result import Progress, verb, watch_of
 
 
 @verb

@@ -9,7 +9,8 @@ from ..backbones.encoder import make_encoder, with_norm
 from ..core.checks import bad, check_choice, check_output
 from ..core.discover import load, names
 from ..core.processes import first as first_process
-from ..create.run import BACKBONE, check_asked, of_a_training, train
+from ..create.asked import check_asked, of_a_training
+from ..create.run import BACKBONE, train
 from ..create.selection import FINDINGS
 from ..create.traditional._run import refuse
 from ..data.sources import open_images

@@ -10,9 +10,9 @@ from PIL import Image
 from helpers.deep import GivenDepth, random_depth
 from regard.core.checks import InputError
 from regard.data.sources import open_images
+from regard.reuse.dense.answer import without_objects
 from regard.reuse.dense.answers.write import write_answers
 from regard.reuse.dense.depth_colours import UNKNOWN, limits, painted, ticks
-from regard.reuse.dense.model import without_objects
 from regard.reuse.dense.overlay import overlay
 
 

@@ -6,9 +6,9 @@ import torch
 
 from helpers.answers import MAP, NAMES, answer
 from regard.core.checks import InputError
+from regard.reuse.dense.answer import Answer
 from regard.reuse.dense.colours import LEAST_CONTRAST, class_colour, contrast, ink_on
 from regard.reuse.dense.lettering import Lettering, letters
-from regard.reuse.dense.model import Answer
 from regard.reuse.dense.overlay import LONGEST, SHORTEST, overlay
 
 

@@ -14,13 +14,14 @@ from regard.data.annotations.kitti import read_kitti, write_kitti
 from regard.data.annotations.record import Annotations
 from regard.data.scenes import KINDS, scenes
 from regard.learning.batch import Batch
+from regard.reuse.dense.answer import Answer
 from regard.reuse.dense.augment import flipped, zoomed
 from regard.reuse.dense.camera import Camera
 from regard.reuse.dense.centers import SpaceObjects
 from regard.reuse.dense.feed import DenseFeed
 from regard.reuse.dense.frame import Framed
 from regard.reuse.dense.in_space import boxes_around, encode
-from regard.reuse.dense.model import Answer, DenseModel
+from regard.reuse.dense.model import DenseModel
 from regard.reuse.dense.space_drawn import from_above, lines_seen, rows_of
 from regard.reuse.dense.space_statistics import SpaceStatistics, usual_of
 from regard.reuse.dense.tally_space import SpaceTally

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .answer import Answer
 from .examined_objects import KEPT
 from .examined_pixels import small
-from .model import Answer
 
 # metres, the ends of ranges in which errors are told; the last one has no end
 EDGES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)

@@ -21,7 +21,7 @@ from ...metrics.detection_pairs import Pairs
 from ...metrics.greedy_match import by_score
 from ...metrics.score_calibration import Bin, error_of, reliability
 from ...metrics.working_point import best_threshold, precision_at, surer, weight
-from .model import Answer
+from .answer import Answer
 
 KEPT = 24  # pictures that are kept to be shown
 BINS = 10

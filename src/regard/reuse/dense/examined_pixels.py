@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...metrics.segmentation import pixel_confusion
+from .answer import Answer
 from .examined_objects import KEPT
-from .model import Answer
 from .target_semantic import VOID
 
 SIDE = 320  # of a kept map

@@ -13,8 +13,8 @@ import numpy as np
 from ...data.annotations.boxes3d import Boxes3D
 from ...metrics.box3d import AT, centre_match
 from ...metrics.space_pairs import SpacePairs
+from .answer import Answer
 from .examined_objects import KEPT
-from .model import Answer
 from .target_space import difficult, middles
 
 NEAR = 1.0  # metres, as in the main measure

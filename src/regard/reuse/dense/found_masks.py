@@ -6,7 +6,7 @@ import numpy as np
 
 from ...data.annotations import rle
 from ...data.annotations.masks import Masks
-from .model import Answer
+from .answer import Answer
 
 
 def masks_of(answer: Answer) -> Masks | None:

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ...data.annotations import rle
 from ...data.annotations.masks import Masks
+from .answer import MAPS, Answer, without_objects
 from .found_masks import placed, run_lengths
 from .frame import Framed
 from .joining import Seen, joined
-from .model import MAPS, Answer, DenseModel, one_ahead, without_objects
+from .model import DenseModel, one_ahead
 from .objects import ranked, suppressed
 from .windows import Window
 

@@ -14,10 +14,10 @@ import numpy as np
 from ...core.checks import bad, check_number
 from ...data.annotations import rle
 from ...data.annotations.masks import BACKGROUND
+from .answer import Answer
 from .colours import Colour, class_colour
 from .depth_colours import limits, painted, with_bar
 from .lettering import Lettering, with_legend
-from .model import Answer
 from .space_drawn import draw_boxes, rows_of
 from .told import LOOKED_AT, Told, told
 

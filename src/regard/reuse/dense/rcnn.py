@@ -26,10 +26,10 @@ from ...learning.run import HEAD
 from ...representation import checksums
 from ...representation.folder_records import read_card
 from ...representation.representation import Representation
+from .answer import Answer
 from .box_ridge import moved
 from .frame import Framed, colour_bytes
 from .given_boxes import Proposals
-from .model import Answer
 from .objects import best
 from .region_vectors import RegionVectors
 from .selective_search import Searched, SelectiveSearch, search_of

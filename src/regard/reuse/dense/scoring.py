@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.checks import bad, check_number
 from ...data.imageset import ImageSet
-from .model import Answer
+from .answer import Answer
 from .tally import Seen, Tally, Telling
 from .tally_depth import DepthTally
 from .tally_objects import ObjectTally

@@ -8,7 +8,7 @@ import numpy as np
 from ...data.annotations.record import Annotations
 from ...metrics.average_precision import Scores
 from ...metrics.intervals import Interval
-from .model import Answer
+from .answer import Answer
 
 # looks on: called with each answer that was scored, and with what it was compared with, as each tally has it
 Seen = Callable[..., None]

@@ -10,9 +10,9 @@ from ...metrics.contrast import Difference, contrast
 from ...metrics.depth import ALIGNMENTS, MEASURES, DepthScores, known_depth
 from ...metrics.image_resampling import scores_interval
 from ...metrics.intervals import TOO_FEW, Interval
+from .answer import Answer
 from .depth_statistics import row_constants
 from .frame import Framed
-from .model import Answer
 from .tally import ByClass, Seen, Telling, known
 
 MAIN = "abs_rel"

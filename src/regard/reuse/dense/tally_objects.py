@@ -9,7 +9,7 @@ from ...metrics.detection_pairs import box_pairs, mask_pairs, run_pairs
 from ...metrics.image_resampling import image_scores, scores_interval
 from ...metrics.intervals import Interval
 from ...metrics.voc_ap import VocAP
-from .model import Answer
+from .answer import Answer
 from .tally import ByClass, Seen, Telling, named
 
 

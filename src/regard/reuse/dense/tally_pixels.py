@@ -8,7 +8,7 @@ from ...metrics.boundary import BoundaryScores
 from ...metrics.image_resampling import image_scores, scores_interval
 from ...metrics.intervals import Interval
 from ...metrics.segmentation import SemanticScores
-from .model import Answer
+from .answer import Answer
 from .tally import ByClass, Seen, Telling, known, named
 from .target_semantic import VOID
 

@@ -7,7 +7,7 @@ from ...metrics.box3d import ERRORS, MEASURES, Box3DAP
 from ...metrics.image_resampling import image_scores, scores_interval
 from ...metrics.intervals import Interval
 from ...metrics.space_pairs import Spatial, space_pairs
-from .model import Answer
+from .answer import Answer
 from .tally import ByClass, Seen, Telling, named
 from .target_space import difficult, middles
 

@@ -17,9 +17,10 @@ from ...core.checks import bad, check_number
 from ...core.runtime import kept_memory
 from ...data.decode import DecodeError, decode, read, upright_size
 from ...data.imageset import ImageSet
+from .answer import Answer
 from .frame import Framed, colour_bytes
 from .looking import Picture, answers
-from .model import Answer, DenseModel
+from .model import DenseModel
 from .objective import Dense
 from .windows import OVERLAP, Window, whole, windows_of
 

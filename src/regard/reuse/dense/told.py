@@ -12,8 +12,8 @@ from ...data.annotations.boxes3d import Boxes3D
 from ...data.annotations.depth import Depth
 from ...data.annotations.masks import IGNORE, Masks, SemanticMap
 from ...data.annotations.record import Annotations
+from .answer import Answer
 from .found_masks import masks_of
-from .model import Answer
 
 LOOKED_AT = 0.5  # score from which objects are in files that people look at
 

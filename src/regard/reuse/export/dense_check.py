@@ -8,8 +8,9 @@ import torch
 from ...core.checks import RunError
 from ...data.scenes import scenes
 from ..dense.alike import Alike, compared
+from ..dense.answer import MAPS, Answer
 from ..dense.frame import Framed, colour_bytes
-from ..dense.model import MAPS, Answer, DenseModel
+from ..dense.model import DenseModel
 from ..dense.objects import Found
 from . import check
 from .check import BATCH, Given

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import clip_boxes_to_image, nms, roi_align
 
+from ..dense.answer import MAPS
 from ..dense.box_head import CELLS as BOX_CELLS
 from ..dense.faster_rcnn import FasterRCNN
 from ..dense.fcos import FCOS
 from ..dense.mask_head import CELLS as MASK_CELLS
 from ..dense.mask_head import pasted
-from ..dense.model import MAPS, DenseModel
+from ..dense.model import DenseModel
 from ..dense.objects import CANDIDATES
 from ..dense.proposals import OVERLAP
 from ..dense.regions import level_of

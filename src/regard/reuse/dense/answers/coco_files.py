@@ -13,8 +13,8 @@ from ....data.annotations import rle
 from ....data.annotations._writing import put_picture
 from ....data.annotations.coco_ids import coco_ids
 from ....data.annotations.coco_write import FILE, object_rows
+from ..answer import Answer
 from ..found_masks import masks_of
-from ..model import Answer
 from ..told import told
 from .contract import Asked
 

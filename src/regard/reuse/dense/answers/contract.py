@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ....data.annotations._writing import Losses
 from ....data.imageset import ImageSet
-from ..model import Answer
+from ..answer import Answer
 from .places import Places
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ....core.storage import inside
 from ....data.annotations._writing import Losses, put_index, put_picture
-from ..model import Answer
+from ..answer import Answer
 from .contract import Asked
 
 STEPS = 1000  # of a metre

@@ -20,7 +20,7 @@ from ....data.annotations._writing import put_index
 from ....data.annotations.boxes3d import Boxes3D
 from ....data.annotations.voc_map import palette
 from ....data.imageset import ImageSet
-from ..model import Answer
+from ..answer import Answer
 from ..told import Told, told
 from .contract import Asked
 from .depth_folder import put_depth

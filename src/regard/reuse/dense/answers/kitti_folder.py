@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ....data.annotations._writing import put_picture, put_text
 from ....data.annotations.kitti import line_of
-from ..model import Answer
+from ..answer import Answer
 from ..told import told
 from .contract import Asked
 

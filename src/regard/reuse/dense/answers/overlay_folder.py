@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ....core.storage import inside
 from ....data.decode import decode
-from ..model import Answer
+from ..answer import Answer
 from ..overlay import LONGEST, overlay
 from .contract import Asked
 

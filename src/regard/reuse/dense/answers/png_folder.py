@@ -10,7 +10,7 @@ from pathlib import Path
 from ....data.annotations._writing import put_index, put_picture
 from ....data.annotations.voc_map import palette
 from ....data.annotations.voc_write import map_names, object_picture, renumbered
-from ..model import Answer
+from ..answer import Answer
 from ..told import rising, told
 from .contract import Asked
 from .voc_folder import classes_of

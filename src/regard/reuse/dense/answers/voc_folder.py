@@ -9,7 +9,7 @@ from ....data.annotations.masks import BACKGROUND, Masks, SemanticMap, drawn
 from ....data.annotations.record import Annotations
 from ....data.annotations.voc_map import palette
 from ....data.annotations.voc_write import labelmap_text, map_names, object_picture, renumbered, xml_text
-from ..model import Answer
+from ..answer import Answer
 from ..told import rising, told
 from .contract import Asked
 

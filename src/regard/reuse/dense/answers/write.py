@@ -16,7 +16,7 @@ from ....core.leftovers import empty
 from ....core.storage import replacing
 from ....data.annotations._writing import fresh
 from ....data.imageset import ImageSet
-from ..model import MAPS, Answer
+from ..answer import MAPS, Answer
 from ..targets import KINDS
 from ..told import LOOKED_AT
 from .coco_files import CocoFiles

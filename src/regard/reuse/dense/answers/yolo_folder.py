@@ -5,7 +5,7 @@ from pathlib import Path
 from ....data.annotations._writing import put_picture, put_text
 from ....data.annotations.yolo import text_of
 from ....data.annotations.yolo_write import line_text, yaml_text
-from ..model import Answer
+from ..answer import Answer
 from ..told import told
 from .contract import Asked, of_names
 
