@@ -15,7 +15,7 @@ from regard.data.decode import content_hash, read
 from regard.data.imageset import ImageSet
 from regard.data.sources import open_images
 from regard.learning import bridge
-from regard.learning.bridge import BRIDGE, read_bridge, write_bridge
+from regard.learning.bridge import BRIDGE, read_bridge, some_of, write_bridge
 from regard.representation.embed import embed
 from regard.representation.embeddings import Embeddings
 from regard.representation.representation import Representation
@@ -37,7 +37,8 @@ def photos(tmp_path: Path) -> ImageSet:
 
 def kept(rep: Representation, new: Representation, photos: ImageSet, most: int = 6) -> Path:
     assert new.folder is not None
-    assert write_bridge(new.folder, rep, new, photos, most, 0, **PLAIN) == min(most, len(photos))
+    some = some_of(photos.items, most, 0)
+    assert write_bridge(new.folder, rep, new, some, **PLAIN) == min(most, len(photos))
     return new.folder / BRIDGE
 
 
@@ -66,11 +67,11 @@ def test_the_draw_is_the_seeds_and_long_vectors_are_of_fewer_pictures(
     first = load_tensors(path)["content"]
     kept(rep, new, photos, 5)
     assert torch.equal(load_tensors(path)["content"], first)
-    write_bridge(path.parent, rep, new, photos, 5, 1, **PLAIN)
+    write_bridge(path.parent, rep, new, some_of(photos.items, 5, 1), **PLAIN)
     assert not torch.equal(load_tensors(path)["content"], first)
     one = 2 * (rep.encoder.num_features + new.encoder.num_features)
     monkeypatch.setattr(bridge, "LARGEST", 3 * one)
-    assert write_bridge(path.parent, rep, new, photos, 5, 0, **PLAIN) == 3
+    assert write_bridge(path.parent, rep, new, some_of(photos.items, 5, 0), **PLAIN) == 3
     assert torch.equal(load_tensors(path)["content"], first[:3])
 
 

@@ -97,3 +97,13 @@ def test_a_bridge_that_was_damaged_is_refused(sets, tuned: Path, rep: Representa
             read_bridge(Representation.load(tuned), rep.fingerprint)
     finally:
         path.write_bytes(whole)
+
+
+def test_pictures_held_out_by_lot_are_among_them_and_a_part_test_is_not(sets, rep, tmp_path: Path) -> None:
+    settings = TrainSettings(steps=2, batch=32, precision="fp32", device="cpu")
+    one = sets[0].subset(range(80))
+    named = ImageSet(one.items, one.ids, one.labels, {"split": np.array(["train", "train", "train", "test"] * 20)})
+    for name, images, count in (("lot", one, 80), ("part", named, 60)):
+        finetune(images, None, rep, out=tmp_path / name, settings=settings, bridge=500)
+        found = read_bridge(Representation.load(tmp_path / name), rep.fingerprint)
+        assert found is not None and len(found.contents) == count

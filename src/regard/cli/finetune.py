@@ -71,7 +71,7 @@ def finetune(
         str, typer.Option(help="Which weights are kept: last, or best by a tenth of TRAIN that is not learned from.")
     ] = "last",
     bridge: Annotated[
-        int, typer.Option(min=0, help="Training images whose vectors before and after are kept, for `index upgrade`.")
+        int, typer.Option(min=0, help="Images of TRAIN whose vectors before and after are kept, for `index upgrade`.")
     ] = 2000,
     no_resume: NoResume = False,
     set_: Set = None,

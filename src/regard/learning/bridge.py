@@ -7,7 +7,7 @@ run ends both networks are at hand. So it leaves `bridge.safetensors` in its fol
 read from it, but whether a given one was learned from can, as from `learned.json`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,24 +54,26 @@ class Bridge:
         return f"{brought}: {taught} of them taught the map, too" if taught else f"{brought}: of no use here"
 
 
-def write_bridge(
-    folder: Path, old: Representation, new: Representation, images: ImageSet, most: int, seed: int, **settings: Any
-) -> int:
-    """Embed some pictures with both representations and keep their vectors, as halves (float16) where these hold them.
+def some_of(items: Sequence[Any], most: int, seed: int) -> list[Any]:
+    """At most so many pictures, drawn by a seed."""
+    return [items[row] for row in numpy_rng(seed, "bridge").permutation(len(items))[:most]]
+
+
+def write_bridge(folder: Path, old: Representation, new: Representation, items: Sequence[Any], **settings: Any) -> int:
+    """Embed pictures with both representations and keep their vectors, as halves (float16) where these hold them.
 
     Args:
         folder: of the run.
         old: what it started from.
         new: what it became.
-        images: that it learned from.
-        most: how many of them, drawn by `seed`; fewer where vectors are so long that they would take over 16 MB.
-        seed: of the draw.
+        items: pictures as an `ImageSet` has them; where vectors are so long that they would take over 16 MB, the last
+            are left out.
         settings: precision, device ... of `embed`.
 
     Returns:
         How many there are.
     """
-    some = images.subset(numpy_rng(seed, "bridge").permutation(len(images))[:most])
+    some = ImageSet(list(items), np.arange(len(items)).astype(str))
     was, now, rows = both(some, old, new, settings)
     many = max(LARGEST // (2 * (was.shape[1] + now.shape[1])), 1)
     was, now, rows = was[:many], now[:many], rows[:many]

@@ -8,7 +8,7 @@ Three closed forms, each with an intercept; each says how it translates pairs th
 - `orthogonal`: a rotation and one scale (Procrustes), where both are of one length.
 
 Where other images teach the map as well, so that there are pairs enough, a fourth is tried, which is not affine:
-`kernel`, an identity times a number and a sum of Gaussian bumps (`bumps`). Then a rotation is not; by cosine `kernel`
+`kernel`, an identity times a number and a sum of bumps (`bumps`). Then a rotation is not; by cosine `kernel`
 is at length 1 alone.
 
 Sources: Allen 1974 (Technometrics 16: what leaving one out gives, without fitting again); Schönemann 1966
@@ -152,7 +152,7 @@ def kernel(
 ) -> Fit:
     """A number times I where old and new vectors are of one length, and bumps about the pairs for what that misses.
 
-    Width and penalty are those with the least error of pairs that are left out. O(n^3).
+    The penalty is the one with the least error of pairs that are left out. O(n^3).
     """
     a = _scale(old_ND, new_NE) if old_ND.shape[1] == new_NE.shape[1] else 0.0
     weight = a * np.eye(*(old_ND.shape[1], new_NE.shape[1]))

@@ -28,7 +28,7 @@ from ..core.values import group_codes
 from ..data.imageset import ImageSet
 from ..data.sampling import hold_out
 from ..learning.batches import Feed
-from ..learning.bridge import BRIDGE, write_bridge
+from ..learning.bridge import BRIDGE, some_of, write_bridge
 from ..learning.freezing import RATES, Tuned, check_tuning
 from ..learning.method_settings import method_settings
 from ..learning.objective import Objective, Split
@@ -114,8 +114,9 @@ def finetune_events(
             known; never by the test images.
         norm: exchanges the network's normalisation before it learns: `bn`, `ln`, `in`, `gn:G` (see `backbones.norms`);
             what that cost is among the metrics and notes.
-        bridge: of how many pictures that were learned from the vectors before and after are kept, by which an index of
-            `representation` is brought to the new one (`lifelong.upgrade`); 0: of none.
+        bridge: of how many pictures of `train` the vectors before and after are kept, by which an index of
+            `representation` is brought to the new one (`lifelong.upgrade`); 0: of none. Those that were held out of it
+            by lot are among them, as they show how new pictures move; a `test` that was named is not.
 
     Raises:
         InputError: no labels, one class, a test class that training lacks, images in both sets, unknown names, ways
@@ -154,8 +155,11 @@ def finetune_events(
         pull = None if l2_sp is None else (l2_sp, asked.weight_decay or 0.0)
         rates = (layers, backbone_lr_factor, asked.seed, layer_decay)
         module = Tuned(objective, begun.encoder, head, *rates, unfreeze, pull)
-    bridge = 0 if layers == "head" else bridge  # a network that did not learn gives the vectors that it gave
-    more = ([head_first.FILE] if unfreeze == "lp-ft" else []) + ([BRIDGE] if bridge else [])
+    by_lot = test is None and "split" not in known.held_out.columns
+    pictures = [*known.train.items, *(known.held_out.items if by_lot else ())]
+    # a network that did not learn gives the vectors that it gave
+    shown = [] if layers == "head" else some_of(pictures, bridge, asked.seed)
+    more = ([head_first.FILE] if unfreeze == "lp-ft" else []) + ([BRIDGE] if shown else [])
     results = ("predictions.json", *more)
     run = Run.open(out, arguments, resume, results=results)
     if ended := run.finished(NEEDED):
@@ -171,7 +175,7 @@ def finetune_events(
     chosen = replace(asked, batch=asked.batch or min(64, count))
     if asked.epochs is asked.steps is asked.minutes is None:
         chosen = replace(chosen, steps=min(max(20 * (count // (chosen.batch or 1)), 200), 20_000))
-    yield from run.logged(_events(module, begun, known, judged, chosen, run, keep, notes, every, cost, bridge))
+    yield from run.logged(_events(module, begun, known, judged, chosen, run, keep, notes, every, cost, shown))
 
 
 def classify(folder: str | Path, images: Any, **embed_settings: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -198,7 +202,7 @@ def _events(
     notes: list[str],
     every: ImageSet,
     cost: Mapping[str, float],
-    bridge: int,
+    shown: Sequence[Any],
 ) -> Iterator[Event]:
     objective, classes, start = module.objective, np.array(module.objective.classes), begun.start
     feed, test = (
@@ -244,11 +248,11 @@ def _events(
     }
     rows = {"ids": known.held_out.ids, "labels": classes[truth], "predictions": classes[answers]}
     write_json(run.folder / "predictions.json", rows | {"interval": interval.as_dict(), "notes": notes})
-    if bridge:
-        yield Event("note", text=f"embeds up to {bridge} pictures with both networks, for indexes of {start.name}")
+    if shown:
+        yield Event("note", text=f"embeds {len(shown)} pictures with both networks, for indexes of {start.name}")
         made = Representation(module.encoder, start.preprocess)
         embedding = {"precision": settings.precision, "device": settings.device}
-        write_bridge(run.folder, start, made, known.train, bridge, settings.seed, **embedding)
+        write_bridge(run.folder, start, made, shown, **embedding)
     else:
         (run.folder / BRIDGE).unlink(missing_ok=True)  # of a run that was here before
     card = {

@@ -104,8 +104,8 @@ def finetune(
         weight_decay: decoupled.
         clip: longest norm of the gradient.
         keep: `last` weights, or the `best` by a tenth of `train`, which is then not learned from.
-        bridge: of how many training images the vectors before and after are kept, by which `regard.index_upgrade`
-            brings an index of `with_` to the tuned representation; 0: of none.
+        bridge: of how many images of `train` (those held out of it by lot among them) the vectors before and after are
+            kept, by which `regard.index_upgrade` brings an index of `with_` to the tuned representation; 0: of none.
         no_resume: start anew where a run was stopped.
         set_: settings of cross-entropy by name (`--set name=value`): `smoothing`, `recipe`.
         precision: auto | fp32 | bf16.
