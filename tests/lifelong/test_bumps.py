@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from regard.core.checks import InputError
 from regard.lifelong.bumps import learn_bumps, squares
 from regard.lifelong.translate import learn_translation
 from regard.lifelong.translate_maps import errors_of
@@ -51,3 +52,10 @@ def test_what_an_affine_change_needs_no_bumps_for() -> None:
     found = learn_translation(x[:20], x[:20] @ W, also=(x[20:200], x[20:200] @ W))
     assert found.fit.bumps is None
     assert errors_of(found.apply(x[200:]), x[200:] @ W, True).max() < 1e-6
+
+
+@pytest.mark.parametrize(("old", "new"), [((9, 3), (9, 6)), ((9, 4), (9, 5)), ((9, 4), (8, 6))])
+def test_other_images_of_another_shape_are_refused(old: tuple[int, int], new: tuple[int, int]) -> None:
+    x, y = bent(20, 0)
+    with pytest.raises(InputError, match="also"):
+        learn_translation(x, y, also=(np.ones(old), np.ones(new)))

@@ -76,7 +76,8 @@ def learn_translation(
         also: (m, d) and (m, e) of other images, which teach the map, too, but do not judge it.
 
     Raises:
-        InputError: other numbers of rows, fewer than 8, NaN, or old vectors that are all alike.
+        InputError: other numbers of rows, vectors of other lengths, fewer than 8, NaN, or old vectors that are all
+            alike.
     """
     old = np.asarray(check_matrix("old", old_ND, min_rows=FEWEST), np.float64)
     new = np.asarray(check_matrix("new", new_NE, min_rows=FEWEST), np.float64)
@@ -86,7 +87,10 @@ def learn_translation(
         raise bad("old", f"{len(old)} vectors that are all alike", "vectors that differ")
     many = len(old)
     if also is not None:
-        more = [np.asarray(check_matrix("also", one), np.float64) for one in also]
+        sides = zip(also, (old, new), strict=True)
+        more = [np.asarray(check_matrix("also", one, columns=own.shape[1]), np.float64) for one, own in sides]
+        if len(more[0]) != len(more[1]):
+            raise bad("also", f"{len(more[0])} old and {len(more[1])} new vectors", "as many of each")
         old, new = np.concatenate([old, more[0]]), np.concatenate([new, more[1]])
     alone = _fits(old[:many], new[:many], cosine)
     # what others teach may be of another kind than the pairs: then the pairs alone are better
