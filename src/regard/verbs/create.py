@@ -1,9 +1,8 @@
 """`regard.create`: learn a representation."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ..backbones.encoder import make_encoder, with_norm
 from ..core.checks import bad, check_choice, check_output
@@ -19,10 +18,10 @@ from ..learning.objective import is_fitted
 from ..learning.partial import source_of, take_from
 from ..learning.settings import TrainSettings
 from ..pages.create_labels import REPORT, write_labels_page
-from ..report.html import Table
 from ..representation.representation import Representation
-from ._given import Rep, Words, check_machine, given_images, several, told_aside, words
-from ._result import Progress, Result, verb, watch_of
+from ._created import Created
+from ._given import Rep, Words, check_machine, given_images, several, words
+from ._result import Progress, verb, watch_of
 
 COLUMNS = (
     "accuracy",
@@ -35,60 +34,6 @@ COLUMNS = (
     "feature_spread",
     "effective_rank",
 )
-
-
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Created(Result):
-    """Representations that were learnt, one for each task.
-
-    Attributes:
-        out: the folder of the run, or with several tasks the folder of the runs.
-        backbone: the network.
-        representations: by task.
-        pages: by task, of those that name classes: mistakes, calibration, leaks.
-    """
-
-    verb: ClassVar[str] = "create"
-    out: Path
-    backbone: str
-    representations: Mapping[str, Representation]
-    pages: Mapping[str, Path] = field(default_factory=dict)
-
-    @property
-    def representation(self) -> Representation:
-        """The one that was learnt; with several tasks the first."""
-        return next(iter(self.representations.values()))
-
-    @property
-    def cards(self) -> dict[str, Mapping[str, Any]]:
-        """How each was made, at what cost, and what it scored."""
-        return {name: one.card for name, one in self.representations.items()}
-
-    def told(self) -> Mapping[str, object]:
-        """The card, or the cards by task."""
-        cards = self.cards
-        told = {"out": self.out, **({"card": self.representation.card} if len(cards) == 1 else {"cards": cards})}
-        return told | ({"pages": self.pages} if self.pages else {})
-
-    def shown(self) -> Iterator[str | Table]:
-        """The figures, or with several tasks a line for each, and what was set aside."""
-        cards, first = self.cards, self.representation.card
-        if len(cards) == 1:
-            title = f"{first['made_by']}, {self.backbone}: {self.out}"
-            yield Table(["figure", "value"], list(self.metrics.items()), title)
-        else:
-            known = [name for name in COLUMNS if any(name in card["scores"] for card in cards.values())]
-            rows = [
-                [name, *(card["scores"].get(one) for one in known), card["cost"]["seconds"]]
-                for name, card in cards.items()
-            ]
-            title = f"{first['data']['trained_on']} images, {self.backbone}: {self.out}"
-            yield Table(["task", *known, "seconds"], rows, title)
-        for note in self.notes:
-            yield f"note: {note}"
-        yield from told_aside(self.set_aside, "card.json")
-        for page in self.pages.values():
-            yield f"page: {page}"
 
 
 @verb

@@ -17,8 +17,8 @@ from ...core.events import Event
 from ...core.records import whole
 from ...core.runtime import derive_seed
 from ...core.storage import load_tensors
+from ...create.carried_out import carried_out
 from ...create.plan import planned
-from ...create.run import carried_out
 from ...data.sources import open_images
 from ...learning.look import look
 from ...learning.method_settings import method_settings, typed_settings
