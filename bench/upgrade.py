@@ -10,7 +10,7 @@ what is searched. The old one is the bundled `imagenet` at 112 pixels. Two chang
 Arms: `old` (old queries, old rows), `reextracted` (new, new), `stale` (new queries, old rows: what happens where nobody
 looks), `translated` (new queries, the index as `regard index upgrade` makes it from 5 % of its images, all that it
 embeds), and `by the pairs alone`: the same where the new representation brings nothing of its training (`regard
-finetune --bridge 0`). What a tuned one brings are vectors of its training pictures, old and new, which `regard
+finetune --bridge 0`). What a tuned one brings are vectors of the set it was tuned on, old and new, which `regard
 finetune` embeds when it ends; none of them is in the index. The whitening is of the same network, so that the upgrade
 takes it from the new representation itself; what a map that knows nothing of it gives is in the curves: mAP over the
 number of pairs, and over rows that are embedded beside the 5 %, by foretold error or drawn at random.

@@ -15,7 +15,8 @@ from regard.data.decode import content_hash, read
 from regard.data.imageset import ImageSet
 from regard.data.sources import open_images
 from regard.learning import bridge
-from regard.learning.bridge import BRIDGE, read_bridge, some_of, write_bridge
+from regard.learning.bridge import BRIDGE, KEY, read_bridge, some_of, write_bridge
+from regard.representation.checksums import checksum
 from regard.representation.embed import embed
 from regard.representation.embeddings import Embeddings
 from regard.representation.representation import Representation
@@ -37,8 +38,8 @@ def photos(tmp_path: Path) -> ImageSet:
 
 def kept(rep: Representation, new: Representation, photos: ImageSet, most: int = 6) -> Path:
     assert new.folder is not None
-    some = some_of(photos.items, most, 0)
-    assert write_bridge(new.folder, rep, new, some, **PLAIN) == min(most, len(photos))
+    new.card[KEY] = write_bridge(new.folder, rep, new, some_of(photos.items, most, 0), **PLAIN)
+    assert new.card[KEY]["pictures"] == min(most, len(photos))
     return new.folder / BRIDGE
 
 
@@ -55,8 +56,8 @@ def test_each_row_holds_both_vectors_of_one_picture(rep: Representation, new: Re
     old, other = found.vectors(found.contents[:4])
     np.testing.assert_array_equal(old, found.old[4:])
     np.testing.assert_array_equal(other, found.new[4:])
-    assert found.told(2) == "the new representation brings vectors of 6 pictures that it was tuned on: 2 of them " + (
-        "taught the map, too"
+    assert found.told(2) == "the new representation brings vectors of 6 pictures of the set it was tuned on: " + (
+        "2 of them taught the map, too"
     )
 
 
@@ -71,7 +72,7 @@ def test_the_draw_is_the_seeds_and_long_vectors_are_of_fewer_pictures(
     assert not torch.equal(load_tensors(path)["content"], first)
     one = 2 * (rep.encoder.num_features + new.encoder.num_features)
     monkeypatch.setattr(bridge, "LARGEST", 3 * one)
-    assert write_bridge(path.parent, rep, new, some_of(photos.items, 5, 0), **PLAIN) == 3
+    assert write_bridge(path.parent, rep, new, some_of(photos.items, 5, 0), **PLAIN)["pictures"] == 3
     assert torch.equal(load_tensors(path)["content"], first[:3])
 
 
@@ -88,21 +89,24 @@ def test_nothing_is_brought_from_another_representation_or_by_another(
     assert path.is_file()
 
 
+@pytest.mark.parametrize("scale", [1e7, 1e-9])
 def test_values_that_halves_do_not_hold_are_kept_whole(
-    rep: Representation, new: Representation, photos: ImageSet, monkeypatch: pytest.MonkeyPatch
+    rep: Representation, new: Representation, photos: ImageSet, monkeypatch: pytest.MonkeyPatch, scale: float
 ) -> None:
-    def large(images: ImageSet, by: Representation, **settings: Any) -> Embeddings:
+    def scaled(images: ImageSet, by: Representation, **settings: Any) -> Embeddings:
         made = embed(images, by, **settings)
-        return replace(made, vectors=made.vectors * np.float32(1e7 if by is new else 1))
+        return replace(made, vectors=made.vectors * np.float32(scale if by is new else 1))
 
-    monkeypatch.setattr(bridge, "embed", large)
+    monkeypatch.setattr(bridge, "embed", scaled)
     tensors = load_tensors(kept(rep, new, photos))
     assert (tensors["old"].dtype, tensors["new"].dtype) == (torch.half, torch.float)
     found = read_bridge(new, rep.fingerprint)
-    assert found is not None and np.abs(found.new).max() > 65504
+    assert found is not None
+    rows = [[content_hash(read(item)) for item in photos.items].index(one) for one in found.contents]
+    np.testing.assert_allclose(found.new, scale * embed(photos, new, **PLAIN).vectors[rows], rtol=1e-5)
 
 
-@pytest.mark.parametrize("fault", ["rows", "kind", "nan", "absent", "hash"])
+@pytest.mark.parametrize("fault", ["rows", "kind", "complex", "nan", "absent", "short", "unnamed", "changed"])
 def test_a_file_that_is_no_bridge_is_refused(
     rep: Representation, new: Representation, photos: ImageSet, fault: str
 ) -> None:
@@ -112,12 +116,20 @@ def test_a_file_that_is_no_bridge_is_refused(
         tensors["new"] = tensors["new"][1:]
     elif fault == "kind":
         tensors["content"] = tensors["content"].float()
+    elif fault == "complex":
+        tensors["old"] = tensors["old"].float() + 1j
     elif fault == "nan":
         tensors["old"][0, 0] = float("nan")
     elif fault == "absent":
         del tensors["old"]
-    else:
-        new.card["results"] = {BRIDGE: "0" * 32}
+    elif fault == "short":
+        tensors["content"] = tensors["content"][:, :3]
+    elif fault == "changed":
+        tensors["new"] = 2 * tensors["new"]
     save_tensors(path, tensors, {"from": rep.fingerprint, "to": new.fingerprint})
+    if fault == "unnamed":
+        del new.card[KEY]
+    elif fault != "changed":
+        new.card[KEY]["checksum"] = checksum(path)
     with pytest.raises(InputError, match="bridge"):
         read_bridge(new, rep.fingerprint)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from regard.core.checks import InputError
+from regard.lifelong import translate_maps
 from regard.lifelong.bumps import learn_bumps, squares
 from regard.lifelong.translate import learn_translation
 from regard.lifelong.translate_maps import errors_of
@@ -59,3 +60,20 @@ def test_other_images_of_another_shape_are_refused(old: tuple[int, int], new: tu
     x, y = bent(20, 0)
     with pytest.raises(InputError, match="also"):
         learn_translation(x, y, also=(np.ones(old), np.ones(new)))
+
+
+def test_bumps_are_tried_however_many_others_teach(monkeypatch: pytest.MonkeyPatch) -> None:
+    (x, y), (more, again) = bent(60, 1), bent(400, 2)
+    monkeypatch.setattr(translate_maps, "MOST_BUMPS", 200)
+    found = learn_translation(x, y, also=(more, again))
+    assert found.fit.bumps is not None and len(found.fit.bumps.known) == 200 and found.also == 400
+    np.testing.assert_allclose(found.fit.bumps.known[:60] + found.fit.before, x / np.linalg.norm(x, axis=1)[:, None])
+    monkeypatch.setattr(translate_maps, "MOST_BUMPS", 60)
+    assert len(next(iter(fit for fit in _kernels(x, y, more, again))).held_out) == 60
+    monkeypatch.setattr(translate_maps, "MOST_BUMPS", 59)
+    assert not _kernels(x, y, more, again)
+
+
+def _kernels(x: np.ndarray, y: np.ndarray, more: np.ndarray, again: np.ndarray) -> list[translate_maps.Fit]:
+    every = np.concatenate([x, more]), np.concatenate([y, again])
+    return [fit for fit in translate_maps.fits(*every, judges=len(x)) if fit.method == "kernel"]

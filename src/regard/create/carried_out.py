@@ -1,4 +1,8 @@
-"""A planned run, carried out: trained, scored, and written into its folder."""
+"""A planned run, carried out: trained, scored, and written into its folder.
+
+Beside what every run folder holds (see `learning.run`) there are `preview.png` (the puzzle) and `answers.png` (what the
+network made of it).
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""From a folder of images to a representation: look, split, train, score, and write a run folder that says all of it.
-
-Beside what every run folder holds (see `learning.run`) there are `preview.png` (the puzzle) and `answers.png` (what the
-network made of it).
-"""
+"""From a folder of images to a representation: what is asked is looked at, planned, and carried out in a run folder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

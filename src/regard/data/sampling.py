@@ -75,6 +75,12 @@ def one_part(data: Any, part: str, argument: str) -> tuple[Any, list[str]]:
     return (held[part], [f"{argument}: {_note(data, held, part)}"]) if held else (data, [])
 
 
+def is_part(data: Any) -> bool:
+    """Whether the column `split` says of some of these rows that they are test or val, as whoever made the set did."""
+    given = as_text("split", data.columns.get("split", []))
+    return any(part_name(name) in ("test", "val") for name in np.unique(given).tolist())
+
+
 def parts(data: Any) -> dict[str, Any]:
     """The train and test parts of images or vectors, by their column `split`; empty where it does not tell both.
 

@@ -1,10 +1,10 @@
-"""Vectors of pictures that a run learned from, before and after: by what it started from, and by what it became.
+"""Vectors of a run's pictures, before and after: by what it started from, and by what it became.
 
 An index of the old representation is brought to the new one by a map (`lifelong.translate`), which is learned from
 pictures that have both vectors. Training moved the network by its own pictures, and these tell best where to; when a
 run ends both networks are at hand. So it leaves `bridge.safetensors` in its folder: `old` (n, d), `new` (n, e), and
-`content` (n, 16), the hashes of the pictures, by which one that is in the index as well is known. No picture can be
-read from it, but whether a given one was learned from can, as from `learned.json`.
+`content` (n, 16), the hashes of the pictures, by which one that is in the index as well is known. The file holds no
+picture, but who has it can tell whether a given one is among them. It may be deleted: nothing else needs it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,6 +27,10 @@ from ..representation.representation import Representation
 BRIDGE = "bridge.safetensors"
 MOST = 2000  # pictures: from more a map learns little, and each costs two passes of a network
 LARGEST = 16 << 20  # bytes of both vectors; very long ones are of fewer pictures
+KEY = "bridge"  # in the card: how many pictures, and the file's checksum
+HASH = 16  # bytes
+FLOATS = (torch.half, torch.float)
+AGAIN = "Copy the folder again, or delete that file, and name the pictures with --also."
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Bridge:
 
     def told(self, taught: int) -> str:
         """What became of it, for a reader: how many of its pictures taught a map."""
-        brought = f"the new representation brings vectors of {len(self.contents)} pictures that it was tuned on"
+        brought = f"the new representation brings vectors of {len(self.contents)} pictures of the set it was tuned on"
         return f"{brought}: {taught} of them taught the map, too" if taught else f"{brought}: of no use here"
 
 
@@ -59,7 +63,9 @@ def some_of(items: Sequence[Any], most: int, seed: int) -> list[Any]:
     return [items[row] for row in numpy_rng(seed, "bridge").permutation(len(items))[:most]]
 
 
-def write_bridge(folder: Path, old: Representation, new: Representation, items: Sequence[Any], **settings: Any) -> int:
+def write_bridge(
+    folder: Path, old: Representation, new: Representation, items: Sequence[Any], **settings: Any
+) -> dict[str, Any]:
     """Embed pictures with both representations and keep their vectors, as halves (float16) where these hold them.
 
     Args:
@@ -71,16 +77,17 @@ def write_bridge(folder: Path, old: Representation, new: Representation, items: 
         settings: precision, device ... of `embed`.
 
     Returns:
-        How many there are.
+        What the card of the run says of it, as `bridge`.
     """
     some = ImageSet(list(items), np.arange(len(items)).astype(str))
     was, now, rows = both(some, old, new, settings)
     many = max(LARGEST // (2 * (was.shape[1] + now.shape[1])), 1)
     was, now, rows = was[:many], now[:many], rows[:many]
-    hashes = [bytes.fromhex(content_hash(read(some.items[row]))) for row in rows]
-    tensors = {"old": _short(was), "new": _short(now), "content": torch.from_numpy(_bytes(hashes))}
+    hashes = b"".join(bytes.fromhex(content_hash(read(some.items[row]))) for row in rows)
+    content = np.frombuffer(hashes, np.uint8).reshape(len(rows), HASH).copy()
+    tensors = {"old": _short(was), "new": _short(now), "content": torch.from_numpy(content)}
     save_tensors(folder / BRIDGE, tensors, {"from": old.fingerprint, "to": new.fingerprint})
-    return len(rows)
+    return {"pictures": len(rows), "checksum": checksums.checksum(folder / BRIDGE)}
 
 
 def read_bridge(new: Representation, old: str) -> Bridge | None:
@@ -91,7 +98,7 @@ def read_bridge(new: Representation, old: str) -> Bridge | None:
         old: fingerprint of the other.
 
     Raises:
-        InputError: a file that was damaged or is no such one.
+        InputError: a file that was damaged, or is no such one.
     """
     folder = new.folder
     if folder is None or not (folder / BRIDGE).is_file():
@@ -99,15 +106,18 @@ def read_bridge(new: Representation, old: str) -> Bridge | None:
     header = read_header(folder / BRIDGE)
     if (header.get("from"), header.get("to")) != (old, new.fingerprint):
         return None
-    checksums.check_results(folder, new.card, [BRIDGE])
+    told = new.card.get(KEY)
+    checksums.check_file(folder, BRIDGE, str(told.get("checksum")) if isinstance(told, Mapping) else "")
     tensors = load_tensors(folder / BRIDGE)
-    kinds = {"old": torch.float, "new": torch.float, "content": torch.uint8}
-    rows = {len(one) for one in tensors.values() if one.ndim == 2}
-    if tensors.keys() != kinds.keys() or any(one.ndim != 2 for one in tensors.values()) or len(rows) != 1:
-        raise bad("--with", str(folder / BRIDGE), "old and new vectors and contents of as many pictures")
+    kinds = {"old": FLOATS, "new": FLOATS, "content": (torch.uint8,)}
+    right = tensors.keys() == kinds.keys() and all(
+        one.ndim == 2 and one.dtype in kinds[key] and len(one) == len(tensors["old"]) for key, one in tensors.items()
+    )
+    if not right or tensors["content"].shape[1] != HASH:
+        raise bad("--with", str(folder / BRIDGE), "old and new vectors and hashes of as many pictures", AGAIN)
     was, now = (tensors[key].float().numpy() for key in ("old", "new"))
-    if not (np.isfinite(was).all() and np.isfinite(now).all()) or tensors["content"].dtype != torch.uint8:
-        raise bad("--with", str(folder / BRIDGE), "finite vectors, and hashes as bytes")
+    if not (np.isfinite(was).all() and np.isfinite(now).all()):
+        raise bad("--with", f"{folder / BRIDGE} with NaN or infinity", "finite vectors", AGAIN)
     return Bridge(was, now, tuple(bytes(row).hex() for row in tensors["content"].numpy()))
 
 
@@ -123,10 +133,9 @@ def both(
     return was, now, rows
 
 
-def _short(vectors: np.ndarray) -> torch.Tensor:
-    half = torch.from_numpy(vectors).half()
-    return half if half.isfinite().all() else torch.from_numpy(vectors).float()
-
-
-def _bytes(hashes: list[bytes]) -> np.ndarray:
-    return np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), -1).copy()
+def _short(vectors_ND: np.ndarray) -> torch.Tensor:
+    """As halves, where that moves no vector by more than a thousandth of its largest number."""
+    whole = torch.from_numpy(vectors_ND).float()
+    half = whole.half()
+    moved = (half.float() - whole).abs().amax(1)
+    return half if bool((moved <= 1e-3 * whole.abs().amax(1)).all()) else whole

@@ -30,9 +30,7 @@ from .lineage import Lineage, read_lineage
 from .next_candidates import Candidate, candidates, leaks_of, opened, unseen_heads
 from .record import BUNDLED, Record, judged, past_tasks
 
-RANDOM, NETWORK = "random", "convnet4"  # the network of a random candidate, where the folder holds none
 MOST = 1000  # labelled pictures that are looked at
-SHOWN = 5  # names in a message
 Watch = Callable[[Iterable[Event]], Iterable[Event]]
 
 

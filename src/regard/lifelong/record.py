@@ -15,7 +15,8 @@ import numpy as np
 from ..core.checks import InputError
 from ..learning.learned import learned_in
 from ..metrics.intervals import FEWEST_UNITS, TOO_FEW, Interval, accuracy_interval
-from .lineage import NAMED, Lineage, Node
+from .lineage import Lineage
+from .lineage_node import NAMED, Node
 
 BUNDLED = "imagenet"
 Ask = Callable[[str, np.ndarray], Mapping[str, float | None]]  # a start, the rows of a past set: evidence

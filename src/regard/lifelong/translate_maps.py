@@ -23,7 +23,7 @@ import numpy as np
 from ..core.linalg import svd
 from .bumps import Bumps, learn_bumps
 
-MOST_BUMPS = 2500  # pairs; from more an affine map has little left to miss, and bumps cost their cube
+MOST_BUMPS = 4096  # pairs and others; bumps cost their cube
 FOLDS = 5  # in which `orthogonal`, which has no short form, is judged
 JUDGES = 256  # pairs that choose the penalty
 PENALTIES = tuple(np.logspace(-14, 2, 65).tolist())  # times the largest squared singular value
@@ -64,8 +64,11 @@ def fits(
         yield ridge_to_identity(old_ND, new_NE, unit, cosine=cosine, judges=judges)
     if alike and judges is None:
         yield orthogonal(old_ND, new_NE, unit)
-    if judges is not None and unit == cosine and len(old_ND) <= MOST_BUMPS:
-        yield kernel(old_ND, new_NE, unit, cosine=cosine, judges=judges)
+    if judges is not None and unit == cosine and judges <= MOST_BUMPS:
+        room = min(MOST_BUMPS - judges, len(old_ND) - judges)  # for others, evenly from all of them
+        rest = np.linspace(judges, len(old_ND) - 1, room).astype(int)
+        kept = np.concatenate([np.arange(judges), rest])
+        yield kernel(old_ND[kept], new_NE[kept], unit, cosine=cosine, judges=judges)
 
 
 def ridge(

@@ -162,6 +162,7 @@ def _was_done(beside: Path, index: SearchIndex, plan: Mapping[str, Any]) -> bool
     """Whether a run of this plan had put the new index into its place when it was stopped."""
     left = _plan_of(beside)
     begun_at = left.pop("from", None)
+    left.pop("bridge", None)  # from the old representation, which the index is no more of
     return left == plan and index.card.get("fingerprint") == plan["to"] and begun_at != meaning(index.card)
 
 

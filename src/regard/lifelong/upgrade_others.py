@@ -8,10 +8,11 @@ import numpy as np
 
 from ..core.checks import bad
 from ..data.imageset import ImageSet
-from ..learning.bridge import both
+from ..learning.bridge import AGAIN, BRIDGE, Bridge, both
 from ..representation.representation import Representation
 from ..reuse.search.index.contents import facts_of
 from ..reuse.search.index.record import named
+from .bumps import squares
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,38 @@ class Others:
         rest = self.images.subset(own)
         old, new, _ = both(rest, self.was, self.now, self.settings)
         return old, new
+
+
+def teaching(
+    others: Others | Bridge, contents: Collection[str], old_MD: np.ndarray, new_ME: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, d) old and (n, e) new vectors of the others that are no pairs.
+
+    A pair among them would be known to the map that leaves it out. The same picture is known by its file, and as
+    another file by its old vector: where the squared distance to a pair's is below a thousandth of the usual one.
+
+    Args:
+        others: who teaches.
+        contents: hashes of the pairs' files.
+        old_MD: the pairs' old vectors.
+        new_ME: their new ones.
+
+    Raises:
+        InputError: vectors of other lengths than the pairs', in a bridge that belongs to something else.
+    """
+    was, now = others.vectors(contents)
+    if not len(was):
+        return was, now
+    if (was.shape[1], now.shape[1]) != (old_MD.shape[1], new_ME.shape[1]):
+        brought, wanted = (
+            f"{a} and {b} numbers" for a, b in ((was.shape[1], now.shape[1]), (old_MD.shape[1], new_ME.shape[1]))
+        )
+        raise bad("--with", f"{BRIDGE} with vectors of {brought}", f"of {wanted}", AGAIN)
+    known = old_MD.astype(np.float64)
+    apart = squares(known, known)
+    usual = float(np.median(apart[np.triu_indices(len(known), 1)]))
+    strange = squares(was.astype(np.float64), known).min(axis=1) > 1e-3 * usual
+    return was[strange], now[strange]
 
 
 def old_of(card: Mapping[str, Any], was: Representation | None) -> Representation:

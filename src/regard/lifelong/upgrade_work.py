@@ -25,7 +25,7 @@ from ..reuse.search.store.lance import LanceStore
 from ..reuse.search.store.protocol import MARKS, vectors_in
 from .embedded_again import Again
 from .translate import FEWEST, Translation, learn_translation
-from .upgrade_others import Others
+from .upgrade_others import Others, teaching
 from .upgrade_rows import fill, freshen
 from .upgrade_worth import Worth, among_others, worth_of
 
@@ -135,7 +135,8 @@ class Work:
         old, new = self._through(self._old(pairs)), np.stack([self.again.vectors[name] for name in pairs])
         cosine, also = self.index.card["metric"] == "cosine", None
         if self.others is not None:
-            was, now = self.others.vectors({self.again.contents[name] for name in pairs})
+            contents = {self.again.contents[name] for name in pairs}
+            was, now = teaching(self.others, contents, self._old(pairs), new)
             also = (self._through(was), now) if len(was) else None
         return learn_translation(old, new, cosine=cosine, also=also)
 

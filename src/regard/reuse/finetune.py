@@ -26,9 +26,9 @@ from ..core.runtime import derive_seed, seeded_init
 from ..core.storage import write_json
 from ..core.values import group_codes
 from ..data.imageset import ImageSet
-from ..data.sampling import hold_out
+from ..data.sampling import hold_out, is_part
 from ..learning.batches import Feed
-from ..learning.bridge import BRIDGE, some_of, write_bridge
+from ..learning.bridge import BRIDGE, KEY, some_of, write_bridge
 from ..learning.freezing import RATES, Tuned, check_tuning
 from ..learning.method_settings import method_settings
 from ..learning.objective import Objective, Split
@@ -155,14 +155,15 @@ def finetune_events(
         pull = None if l2_sp is None else (l2_sp, asked.weight_decay or 0.0)
         rates = (layers, backbone_lr_factor, asked.seed, layer_decay)
         module = Tuned(objective, begun.encoder, head, *rates, unfreeze, pull)
-    by_lot = test is None and "split" not in known.held_out.columns
+    by_lot = test is None and not is_part(known.held_out)
     pictures = [*known.train.items, *(known.held_out.items if by_lot else ())]
     # a network that did not learn gives the vectors that it gave
     shown = [] if layers == "head" else some_of(pictures, bridge, asked.seed)
-    more = ([head_first.FILE] if unfreeze == "lp-ft" else []) + ([BRIDGE] if shown else [])
-    results = ("predictions.json", *more)
+    results = ("predictions.json", *([head_first.FILE] if unfreeze == "lp-ft" else []))
     run = Run.open(out, arguments, resume, results=results)
     if ended := run.finished(NEEDED):
+        if shown and not (run.folder / BRIDGE).is_file():
+            yield Event("note", text="this run has ended without a bridge, and is left as it is")
         yield ended
         return
     cost = {} if norm is None else swap_cost(begun.start, begun.encoder, known)
@@ -252,8 +253,9 @@ def _events(
         yield Event("note", text=f"embeds {len(shown)} pictures with both networks, for indexes of {start.name}")
         made = Representation(module.encoder, start.preprocess)
         embedding = {"precision": settings.precision, "device": settings.device}
-        write_bridge(run.folder, start, made, shown, **embedding)
+        brought = {KEY: write_bridge(run.folder, start, made, shown, **embedding)}
     else:
+        brought = {}
         (run.folder / BRIDGE).unlink(missing_ok=True)  # of a run that was here before
     card = {
         "name": f"finetuned-{start.name}",
@@ -261,6 +263,7 @@ def _events(
         "task": "labels",
         "training": {key: run.arguments[key] for key in RATES if key in run.arguments} | {"keep": keep},
         **({"probe": asdict(probe)} if probe else {}),
+        **brought,
         **begun.card(),
         "parent": started_from(start, "", settings.seed),
         "data": {"name": known.train.name, "images": len(known.train), "content": run.arguments["images"]},

@@ -23,18 +23,6 @@ from ._created import Created
 from ._given import Rep, Words, check_machine, given_images, several, words
 from ._result import Progress, verb, watch_of
 
-COLUMNS = (
-    "accuracy",
-    "map",
-    "untrained_accuracy",
-    "chance",
-    "p_value",
-    "shuffled_accuracy",
-    "online_knn",
-    "feature_spread",
-    "effective_rank",
-)
-
 
 @verb
 def create(

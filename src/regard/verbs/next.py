@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..core.checks import check_output
-from ..lifelong.next import BUNDLED, RANDOM, Proposal, propose
+from ..lifelong.next import BUNDLED, Proposal, propose
+from ..lifelong.next_candidates import RANDOM
 from ..pages.next import MEASURES, evidence_table, gains_table, write_next_page
 from ..report.html import Table
 from ._given import check_machine, given_images, named, several
