@@ -318,7 +318,7 @@ def test_the_best_weights_are_chosen_by_images_of_train_alone(digits, start, tmp
             seen.append(values)
             super().__init__({"accuracy": answers[min(len(seen), 3) - 1]})
 
-    monkeypatch.setattr("regard.reuse.finetune.Scores", Told)
+    monkeypatch.setattr("regard.reuse.finetune_run.Scores", Told)
     found = finetune(*digits, start, out=tmp_path, settings=settings, method=PLAIN, keep="best")
     assert found.metrics["train"] == 218 and any("22 images of TRAIN" in note for note in found.notes)
     evals = [event for event in read_log(tmp_path / "events.jsonl") if event.kind == "eval"]

@@ -15,6 +15,7 @@ from torch import nn
 from ..core.checks import RunError
 from ..core.leftovers import clear, name_beside
 from ..core.storage import hash_bytes
+from .openvino_groups import GroupsInSteps
 from .openvino_library import library
 from .preprocess import Size, sides
 
@@ -72,7 +73,8 @@ def _trace(network: nn.Module, example: torch.Tensor, path: Path) -> tuple[ET.El
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every Python branch on a shape
-        traced = torch.jit.trace(network, example, check_trace=False)
+        with GroupsInSteps():
+            traced = torch.jit.trace(network, example, check_trace=False)
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # must outlive the conversion
         return keep(frontend.convert(frontend.load(decoder)), path)

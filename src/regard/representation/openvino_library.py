@@ -8,6 +8,8 @@ from typing import Any
 from ..core.storage import cache_folder, hash_bytes
 from .processor import allowed, features
 
+TRACED = 2  # counts ways of tracing: a graph that an earlier one made is not used
+
 
 @lru_cache(maxsize=1)
 def library() -> Any:
@@ -38,5 +40,5 @@ def machine() -> str:
 
 
 def folder() -> Path:
-    """Where graphs are kept: one folder a version of OpenVINO."""
-    return cache_folder() / "openvino" / library().__version__.split("-")[0]
+    """Where graphs are kept: one folder a version of OpenVINO, and of how networks are traced for it."""
+    return cache_folder() / "openvino" / f"{library().__version__.split('-')[0]}-{TRACED}"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.checks import RunError
+from ...representation.openvino_groups import GroupsInSteps
 from ...representation.openvino_library import core, library
 from .check import Given
 from .graph import INPUT, Exportable
@@ -27,7 +28,9 @@ def write(graph: Exportable, path: Path, metadata: Mapping[str, str]) -> None:
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     try:
-        decoder = TorchScriptPythonDecoder(traced(graph), example_input=(graph.example(),))  # outlives the conversion
+        with GroupsInSteps():
+            made = traced(graph)
+        decoder = TorchScriptPythonDecoder(made, example_input=(graph.example(),))  # outlives the conversion
         frontend = FrontEndManager().load_by_framework("pytorch")
         model = frontend.convert(frontend.load(decoder))
         shape = [graph.batch, -1, -1, 3] if graph.layout == "nhwc" else [graph.batch, 3, -1, -1]
