@@ -43,6 +43,11 @@ def kept(rep: Representation, new: Representation, photos: ImageSet, most: int =
     return new.folder / BRIDGE
 
 
+def kept_many(rep: Representation, new: Representation, photos: ImageSet) -> int:
+    assert new.folder is not None
+    return int(write_bridge(new.folder, rep, new, some_of(photos.items, 6, 0), **PLAIN)["pictures"])
+
+
 def test_each_row_holds_both_vectors_of_one_picture(rep: Representation, new: Representation, photos: ImageSet) -> None:
     kept(rep, new, photos)
     found = read_bridge(new, rep.fingerprint)
@@ -59,6 +64,7 @@ def test_each_row_holds_both_vectors_of_one_picture(rep: Representation, new: Re
     assert found.told(2) == "the new representation brings vectors of 6 pictures of the set it was tuned on: " + (
         "2 of them taught the map, too"
     )
+    assert found.told(0).endswith("of no use here")
 
 
 def test_the_draw_is_the_seeds_and_long_vectors_are_of_fewer_pictures(
@@ -103,6 +109,9 @@ def test_values_that_halves_do_not_hold_are_kept_whole(
     found = read_bridge(new, rep.fingerprint)
     assert found is not None
     rows = [[content_hash(read(item)) for item in photos.items].index(one) for one in found.contents]
+    # what is whole takes twice the room
+    monkeypatch.setattr(bridge, "LARGEST", 3 * (2 * rep.encoder.num_features + 4 * new.encoder.num_features))
+    assert kept_many(rep, new, photos) == 3
     np.testing.assert_allclose(found.new, scale * embed(photos, new, **PLAIN).vectors[rows], rtol=1e-5)
 
 

@@ -77,3 +77,12 @@ def test_bumps_are_tried_however_many_others_teach(monkeypatch: pytest.MonkeyPat
 def _kernels(x: np.ndarray, y: np.ndarray, more: np.ndarray, again: np.ndarray) -> list[translate_maps.Fit]:
     every = np.concatenate([x, more]), np.concatenate([y, again])
     return [fit for fit in translate_maps.fits(*every, judges=len(x)) if fit.method == "kernel"]
+
+
+def test_where_others_are_of_another_kind_the_pairs_teach_alone() -> None:
+    rng = np.random.default_rng(5)
+    x, W = rng.normal(size=(40, 5)), rng.normal(size=(5, 8))
+    others = rng.normal(size=(200, 5)), rng.normal(size=(200, 8))
+    alone, found = learn_translation(x, x @ W), learn_translation(x, x @ W, also=others)
+    assert found.also == 0 and found.tried[f"{alone.name}, pairs alone"] == pytest.approx(alone.errors.mean())
+    np.testing.assert_allclose(found.apply(x), alone.apply(x))

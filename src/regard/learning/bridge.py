@@ -81,11 +81,12 @@ def write_bridge(
     """
     some = ImageSet(list(items), np.arange(len(items)).astype(str))
     was, now, rows = both(some, old, new, settings)
-    many = max(LARGEST // (2 * (was.shape[1] + now.shape[1])), 1)
-    was, now, rows = was[:many], now[:many], rows[:many]
+    kept = {"old": _short(was), "new": _short(now)}
+    many = max(LARGEST // sum(one.element_size() * one.shape[1] for one in kept.values()), 1)
+    rows = rows[:many]
     hashes = b"".join(bytes.fromhex(content_hash(read(some.items[row]))) for row in rows)
     content = np.frombuffer(hashes, np.uint8).reshape(len(rows), HASH).copy()
-    tensors = {"old": _short(was), "new": _short(now), "content": torch.from_numpy(content)}
+    tensors = {name: one[:many] for name, one in kept.items()} | {"content": torch.from_numpy(content)}
     save_tensors(folder / BRIDGE, tensors, {"from": old.fingerprint, "to": new.fingerprint})
     return {"pictures": len(rows), "checksum": checksums.checksum(folder / BRIDGE)}
 
